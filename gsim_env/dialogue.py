@@ -1,0 +1,62 @@
+"""The words every other room uses: a turn, a dialogue, an outcome."""
+
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["Dialogue", "Outcome", "Role", "Turn"]
+
+Role = Literal["sales", "customer"]
+
+
+class Outcome(StrEnum):
+    """How a call ended; a ``str``, so it is JSON-able and compares with its own value."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    HUNG_UP = "hung_up"
+    SALES_ENDED = "sales_ended"
+    TURN_LIMIT = "turn_limit"
+
+    @property
+    def truncates(self) -> bool:
+        """Whether this ending comes from outside the conversation (Gymnasium's ``truncated``)."""
+        return self is Outcome.TURN_LIMIT
+
+
+class Turn(BaseModel):
+    """One utterance: who spoke, the words, the SOP stage s_t (section 3.1) and the concern it is about, if any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Role
+    text: str = Field(min_length=1)
+    stage: str | None = None
+    concern: str | None = None
+
+
+class Dialogue(BaseModel):
+    """A whole call; the salesperson speaks first and turns alternate (Algorithm 1).
+
+    Raises:
+        ValueError: if the turns do not alternate, starting with ``sales``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    turns: tuple[Turn, ...] = Field(min_length=2)
+    outcome: Outcome
+
+    @model_validator(mode="after")
+    def _alternates(self) -> Self:
+        for index, turn in enumerate(self.turns):
+            expected = "customer" if index % 2 else "sales"
+            if turn.role != expected:
+                raise ValueError(f"turn {index} of {self.id!r} is by {turn.role!r}, expected {expected!r}")
+        return self
+
+    def customer_turns(self) -> list[Turn]:
+        """Return the customer's turns, in order."""
+        return [turn for turn in self.turns if turn.role == "customer"]

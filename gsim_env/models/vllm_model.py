@@ -1,0 +1,83 @@
+"""The ``vllm`` back end: vLLM in this process, with prefix caching. For a vLLM server use ``openai``."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from gsim_env.models.batching import Batcher
+from gsim_env.models.extras import loading, require
+from gsim_env.models.protocol import Complete, Completion
+
+__all__ = ["VLLMConfig", "VLLMModel"]
+
+
+class VLLMConfig(BaseModel):
+    """Settings of vLLM.
+
+    Attributes:
+        model: A hub name or a folder.
+        adapter: Folder of a LoRA (peft), or ``None``.
+        engine: Further arguments of ``vllm.LLM``, such as ``{"max_model_len": 4096, "gpu_memory_utilization": 0.5}``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    adapter: str | None = None
+    engine: dict[str, Any] = {}
+
+    def build(self) -> "VLLMModel":
+        """Return the back end; the engine starts on first use."""
+        return VLLMModel(self)
+
+
+class VLLMModel:
+    """``vllm.LLM.chat`` over whatever is pending."""
+
+    def __init__(self, config: VLLMConfig) -> None:
+        """Remember the settings."""
+        self.config = config
+        self._batch = Batcher(self.complete)
+
+    async def acomplete(self, request: Complete) -> Completion:
+        """Answer one request; concurrent ones go to vLLM together."""
+        return await self._batch(request)
+
+    @cached_property
+    def _engine(self) -> Any:
+        vllm = require("vllm", "vllm")
+        options = {"enable_prefix_caching": True, "enable_lora": self.config.adapter is not None, **self.config.engine}
+        with loading(f"{self.config.model} with vLLM"):
+            return vllm.LLM(model=self.config.model, **options)
+
+    def complete(self, requests: Sequence[Complete]) -> list[Completion]:
+        """Answer requests in one call, in order."""
+        vllm = require("vllm", "vllm")
+        lora = None
+        if self.config.adapter is not None:
+            lora = require("vllm.lora.request", "vllm").LoRARequest("adapter", 1, self.config.adapter)
+        outputs = self._engine.chat(
+            [request.messages for request in requests],
+            [self._sampling(vllm, request) for request in requests],
+            use_tqdm=False,
+            lora_request=lora,
+        )
+        return [
+            Completion(
+                output.outputs[0].text,
+                len(output.prompt_token_ids),
+                output.num_cached_tokens or 0,
+                len(output.outputs[0].token_ids),
+            )
+            for output in outputs
+        ]
+
+    @staticmethod
+    def _sampling(vllm: Any, request: Complete) -> Any:
+        options: dict[str, Any] = {}
+        if request.schema is not None:
+            constraint = require("vllm.sampling_params", "vllm").StructuredOutputsParams(json=dict(request.schema))
+            options["structured_outputs"] = constraint
+        return vllm.SamplingParams(seed=request.seed, **request.sampling.model_dump(), **options)

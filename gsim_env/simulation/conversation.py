@@ -1,0 +1,125 @@
+"""Algorithm 1 as one generator. It does no I/O: it yields what it needs and is sent the answer."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gsim_env.dialogue import Outcome
+from gsim_env.errors import SimulatorError
+from gsim_env.groups import Group
+from gsim_env.models import Complete, Completion, Embed, Message
+from gsim_env.profiles import CustomerProfile
+from gsim_env.simulation.hearing import Heard, hear
+from gsim_env.simulation.manager import Call, Decision, Manager
+from gsim_env.simulation.prompts import SILENCE, Guidance, customer_system, guidance_message, spoken
+from gsim_env.simulation.state import CustomerState, init_state
+from gsim_env.simulation.steering import Candidates
+from gsim_env.sop import Hit, Search
+
+__all__ = ["CustomerTurn", "Listen", "Request", "conversation"]
+
+SPEAKING_TRIES = 3
+"""How often the customer model is asked again, with another seed, when it says nothing at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerTurn:
+    """What one exchange came to.
+
+    Attributes:
+        text: The customer's words r_t; empty before the first exchange.
+        guidance: What the customer model was told; ``None`` before the first exchange.
+        outcome: How the call ended, ``None`` while it goes on.
+        state: S_t, as a copy.
+    """
+
+    text: str
+    guidance: Guidance | None
+    outcome: Outcome | None
+    state: CustomerState
+
+    @property
+    def potential(self) -> float:
+        """Phi(S_t) in [0, 1], for reward shaping."""
+        return self.state.potential()
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """The customer has spoken (``turn``) and waits: send the salesperson's next utterance u_t.
+
+    The first one stands before any words: the phone has been picked up.
+    """
+
+    turn: CustomerTurn
+
+
+Request = Complete | Embed | Search | Listen
+Answer = Completion | np.ndarray | list[Hit] | str
+Steps = Generator[Request, Answer, CustomerTurn]
+
+
+def conversation(
+    group: Group, profile: CustomerProfile, manager: Manager, rng: np.random.Generator, k: int, max_turns: int
+) -> Steps:
+    """Simulate one call with the customer ``profile``.
+
+    Args:
+        group: The cohort.
+        profile: The individual p.
+        manager: Updates the state and gives guidance.
+        rng: The source of every random draw, the models' sampling seeds too.
+        k: Size of K_p.
+        max_turns: Exchanges after which the call ends with ``turn_limit``.
+
+    Yields:
+        Requests: ``Embed`` (sent: array (texts, d)), ``Search`` (sent: list of ``Hit``), ``Complete`` (sent:
+        ``Completion``), and ``Listen`` (sent: the salesperson's words, ``str``).
+
+    Returns:
+        The last turn, whose ``outcome`` is set.
+
+    Raises:
+        UtteranceError: if what is sent for ``Listen`` is not a ``str``.
+        SimulatorError: if the customer model says nothing in three tries, or the library holds no chain.
+    """
+    call = yield from _pick_up(group, profile, rng, k)
+    turn = CustomerTurn("", None, None, call.state.copy())
+    while turn.outcome is None:
+        heard = hear((yield Listen(turn)))
+        call.history.append({"role": "user", "content": heard.text or SILENCE})
+        decision = yield from manager.decide(call, heard)
+        text = yield from _speak(call, decision.guidance)
+        call.history.append({"role": "assistant", "content": text})
+        outcome = decision.outcome
+        if outcome is None and call.state.turn >= max_turns:
+            outcome = Outcome.TURN_LIMIT
+        turn = CustomerTurn(text, decision.guidance, outcome, call.state.copy())
+    return turn
+
+
+def _pick_up(
+    group: Group, profile: CustomerProfile, rng: np.random.Generator, k: int
+) -> Generator[Request, Answer, Call]:
+    """Phase 1 of Algorithm 1: K_p by profile similarity (eq. 8), then S_0."""
+    (vector,) = yield Embed((profile.text,))
+    hits = yield Search(vector, k, profile.archetype)
+    if not hits:
+        raise SimulatorError(f"The library holds no chain of archetype {profile.archetype!r}; rebuild it.")
+    dynamics = group.config.archetypes[profile.archetype].dynamics
+    state = init_state(profile, dynamics, rng)
+    return Call(
+        group, profile, Candidates.of([hit.chain for hit in hits]), state, rng, [customer_system(group, profile)]
+    )
+
+
+def _speak(call: Call, guidance: Guidance) -> Generator[Request, Answer, str]:
+    """Line 12 of Algorithm 1: the customer model puts the guidance into words."""
+    messages = [*call.history, guidance_message(call.group, guidance)]
+    for _ in range(SPEAKING_TRIES):
+        seed = int(call.rng.integers(2**31))
+        completion = yield Complete("customer", messages, call.group.config.sampling, seed)
+        if text := spoken(completion.text):
+            return text
+    raise SimulatorError(f"The customer model said nothing in {SPEAKING_TRIES} tries.")

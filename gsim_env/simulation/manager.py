@@ -1,0 +1,97 @@
+"""The Manager's contract, and what every Manager shares: the rules by which a call may go on and end."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from gsim_env.dialogue import Outcome
+from gsim_env.groups import Group
+from gsim_env.models import Message
+from gsim_env.profiles import CustomerProfile, Dynamics
+from gsim_env.simulation.hearing import Heard
+from gsim_env.simulation.prompts import Guidance
+from gsim_env.simulation.state import CustomerState, SalesMove
+from gsim_env.simulation.steering import Candidates
+from gsim_env.sop.taxonomy import CustomerKind
+
+__all__ = ["Call", "Decision", "Manager", "ending", "ending_stage"]
+
+ENDING_KINDS: dict[Outcome, CustomerKind] = {
+    Outcome.ACCEPTED: "accept",
+    Outcome.DECLINED: "decline",
+    Outcome.HUNG_UP: "hang_up",
+    Outcome.SALES_ENDED: "hang_up",
+}
+
+
+@dataclass(slots=True)
+class Call:
+    """A call in progress: what a Manager reads and, in ``state``, writes.
+
+    Attributes:
+        group: The cohort.
+        profile: The individual p.
+        candidates: The steps of K_p.
+        state: S_t.
+        rng: The source of every random draw.
+        history: System message and all that was said, as the customer model sees it; append-only.
+        memory: A Manager's own notes on this call (the vectors of what was said before, say).
+    """
+
+    group: Group
+    profile: CustomerProfile
+    candidates: Candidates
+    state: CustomerState
+    rng: np.random.Generator
+    history: list[Message]
+    memory: list[Any] = field(default_factory=list)
+
+    @property
+    def dynamics(self) -> Dynamics:
+        """The dynamics of the customer's archetype."""
+        return self.group.config.archetypes[self.profile.archetype].dynamics
+
+    def pick_stage(self, kind: CustomerKind) -> str:
+        """Draw one of the customer stages of a kind."""
+        names = self.group.taxonomy.customer_stages(kind)
+        return names[0] if len(names) == 1 else names[int(self.rng.integers(len(names)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """S_t has been updated; this is g_sop, and whether the call ends with this turn and how."""
+
+    guidance: Guidance
+    outcome: Outcome | None
+
+
+class Manager(Protocol):
+    """Line 10 of Algorithm 1. Sans-IO like the conversation: ``decide`` yields the requests that it needs answered."""
+
+    def decide(self, call: Call, heard: Heard) -> Generator[Any, Any, Decision]:
+        """Update ``call.state`` by what was heard last and say what the customer does next."""
+        ...
+
+
+def ending(call: Call, move: SalesMove) -> Outcome | None:
+    """Decide whether the call ends now, from the state alone: no words of anybody's can make a deal (DESIGN: the call).
+
+    A deal needs that the salesperson asks for it while nothing stated is open, enough concerns are settled and interest
+    is high enough; even then some customers hesitate.
+    """
+    dynamics = call.dynamics
+    if move.kind == "end":
+        return Outcome.SALES_ENDED
+    asked = move.asks and not move.wasted and call.state.would_accept(dynamics)
+    if asked and call.rng.random() < dynamics.accept_probability:
+        return Outcome.ACCEPTED
+    if call.state.patience <= 0.0:
+        return Outcome.HUNG_UP if call.rng.random() < dynamics.hang_up_probability else Outcome.DECLINED
+    return None
+
+
+def ending_stage(call: Call, outcome: Outcome) -> str:
+    """Return the customer's stage in the turn that ends the call with ``outcome``."""
+    return call.pick_stage(ENDING_KINDS[outcome])

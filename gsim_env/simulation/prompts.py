@@ -1,0 +1,83 @@
+"""Rendering prompts. The order is fixed: system, history, guidance last, so that prefixes never change (DESIGN: the call)."""
+
+from dataclasses import dataclass
+
+from gsim_env.groups import Group
+from gsim_env.models import Message
+from gsim_env.profiles import CustomerProfile
+from gsim_env.simulation.hearing import neutralise
+
+__all__ = ["Guidance", "customer_system", "guidance_message", "manager_system", "spoken"]
+
+REFERENCE_MARK = "> "
+"""Stands before each reference utterance of a guidance, one a line; the ``scripted`` back end looks for it."""
+
+SILENCE = "..."
+"""How a customer hears a salesperson who says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """g_sop (Algorithm 1, line 10): what the customer model is to do next.
+
+    Attributes:
+        stage: The customer's next SOP stage.
+        stance: The mood, in the group's words.
+        concern: The concern that the stage raises or presses, if any.
+        references: One to three utterances of like customers at this point.
+    """
+
+    stage: str
+    stance: str
+    concern: str | None
+    references: tuple[str, ...]
+
+
+def customer_system(group: Group, profile: CustomerProfile) -> Message:
+    """Render the customer model's system message: who it is."""
+    fields = {
+        "name": profile.name,
+        "description": profile.description,
+        "situation": profile.situation,
+        "facts": "; ".join(profile.facts),
+        "pain_points": "; ".join(profile.pain_points),
+        "traits": ", ".join(profile.traits),
+        "style": profile.style,
+    }
+    content = group.prompts["customer"].substitute({key: neutralise(value) for key, value in fields.items()})
+    return {"role": "system", "content": content}
+
+
+def guidance_message(group: Group, guidance: Guidance) -> Message:
+    """Render the guidance: the last message of a prompt, and the only one that later prompts do not repeat."""
+    concern = guidance.concern
+    content = group.prompts["guidance"].substitute(
+        stage=guidance.stage,
+        definition=group.taxonomy.customer[guidance.stage].definition,
+        stance=guidance.stance,
+        concern="none" if concern is None else f"{concern}, {group.taxonomy.concerns[concern].definition}",
+        references="\n".join(REFERENCE_MARK + neutralise(text) for text in guidance.references),
+    )
+    return {"role": "system", "content": content}
+
+
+def manager_system(group: Group, profile: CustomerProfile) -> Message:
+    """Render the Manager's system message: whom it directs, and among which stages and concerns it chooses."""
+    taxonomy = group.taxonomy
+    content = group.prompts["manager"].substitute(
+        archetype=profile.archetype,
+        archetype_definition=group.config.archetypes[profile.archetype].definition,
+        profile=neutralise(profile.text),
+        concerns="\n".join(f"- {name}: {taxonomy.concerns[name].definition}" for name in profile.concerns),
+        stages="\n".join(f"- {name}: {stage.definition}" for name, stage in taxonomy.customer.items()),
+    )
+    return {"role": "system", "content": content}
+
+
+def spoken(text: str) -> str:
+    """Return the model's words as one line of speech: the first line, without control tokens or wrapping quotes."""
+    first = next((line for line in text.strip().splitlines() if line.strip()), "")
+    line = neutralise(first).removeprefix(REFERENCE_MARK.strip()).strip()
+    if len(line) > 1 and line[0] == line[-1] == '"':
+        line = line[1:-1].strip()
+    return line

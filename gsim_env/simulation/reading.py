@@ -1,0 +1,79 @@
+"""Reading the salesperson without a language model: nearest labelled examples in the space of the sentence encoder."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsim_env.groups import Group
+from gsim_env.models import Encoder
+from gsim_env.simulation.hearing import Heard
+from gsim_env.simulation.state import SalesMove
+from gsim_env.sop.index import embed_cached
+from gsim_env.sop.nearest import LabelledVectors
+
+__all__ = ["SalesReader"]
+
+SAID_BEFORE = 0.9
+"""Cosine similarity from which an utterance counts as one that was said before in the call."""
+
+ANSWERS, ANSWER_NEARNESS = 2, 0.4
+"""An utterance may answer the nearest concerns, this many, each if at least so near. Leaving a call out at a time, this
+finds 57 % of the corpus's answers to the concern stated before, and takes 20 % of the other sales turns for one."""
+
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+class SalesReader:
+    """Says what an utterance does (its SOP stage) and which concern it answers.
+
+    Examples are the taxonomy's own and every labelled sales turn of the corpus. An utterance of several sentences is
+    read twice, whole and by its last sentence, for "... so you can leave any time. Shall we try it?" answers and asks.
+
+    Args:
+        group: Whose taxonomy and corpus give the examples.
+        encoder: phi.
+    """
+
+    def __init__(self, group: Group, encoder: Encoder) -> None:
+        """Embed the examples (cached on disk) and lay them out by class."""
+        taxonomy = group.taxonomy
+        stages = [(text, name) for name, stage in taxonomy.sales.items() for text in stage.examples]
+        answers = [(text, name) for name, concern in taxonomy.concerns.items() for text in concern.answers]
+        for call in group.calls:
+            for turn in call.turns:
+                if turn.role == "sales" and turn.stage is not None:
+                    stages.append((turn.text, turn.stage))
+                    if turn.concern is not None and taxonomy.sales[turn.stage].kind == "answer":
+                        answers.append((turn.text, turn.concern))
+        vectors = embed_cached([text for text, _ in stages + answers], encoder)
+        self._kinds = {name: stage.kind for name, stage in taxonomy.sales.items()}
+        self._stages = LabelledVectors([name for _, name in stages], vectors[: len(stages)])
+        self._answers = LabelledVectors([name for _, name in answers], vectors[len(stages) :])
+
+    def texts(self, heard: Heard) -> tuple[str, ...]:
+        """Return the texts whose embeddings :meth:`read` needs: the whole and, if there are several, its last sentence."""
+        sentences = SENTENCE_END.split(heard.text)
+        return (heard.text,) if len(sentences) == 1 else (heard.text, sentences[-1])
+
+    def read(self, heard: Heard, vectors: NDArray[np.float32] | None, memory: list[Any]) -> SalesMove:
+        """Return the move; ``vectors`` embed :meth:`texts`, ``memory`` holds those of earlier utterances and grows."""
+        if vectors is None:
+            return SalesMove("neutral", "", wasted=True)
+        whole = vectors[0]
+        repeated = bool(memory) and float(np.max(np.stack(memory) @ whole)) > SAID_BEFORE
+        memory.append(whole)
+        stage = self._stages.nearest(whole)
+        asks = self._kinds[stage] == "ask" or (len(vectors) > 1 and self._asks(vectors[1]))
+        return SalesMove(
+            kind=self._kinds[stage],
+            stage=stage,
+            answers=frozenset(self._answers.near(whole, ANSWERS, ANSWER_NEARNESS)),
+            asks=asks,
+            wasted=repeated or heard.garbled,
+            words=heard.words,
+        )
+
+    def _asks(self, last_sentence: NDArray[np.float32]) -> bool:
+        return self._kinds[self._stages.nearest(last_sentence)] == "ask"

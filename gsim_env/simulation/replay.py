@@ -1,0 +1,73 @@
+"""Replaying recorded calls through the simulator's own rendering: the pairs (x, y) of D_sim with guidance (eq. 6)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gsim_env.groups import Group
+from gsim_env.models import Message
+from gsim_env.profiles import CustomerProfile
+from gsim_env.simulation.hearing import hear, neutralise
+from gsim_env.simulation.prompts import Guidance, customer_system, guidance_message
+from gsim_env.simulation.state import SalesMove, init_state, update
+from gsim_env.simulation.steering import Candidates, references
+from gsim_env.sop.chain import BehaviourChain
+from gsim_env.sop.library import Indexed, MemoryLibrary, Search
+
+__all__ = ["ReplayedCall", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedCall:
+    """A recorded call as the customer model would have met it.
+
+    Attributes:
+        call_id: Which call.
+        history: System message, then what was said, strictly alternating (``user``: sales, ``assistant``: customer).
+        guidances: One for each assistant message of ``history``: what stood behind the prompt as it was answered.
+    """
+
+    call_id: str
+    history: list[Message]
+    guidances: list[Message]
+
+    def examples(self) -> Iterator[tuple[list[Message], str]]:
+        """Yield (x, y): the prompt exactly as the simulator sends it, and the words that the customer said."""
+        answers = [index for index, message in enumerate(self.history) if message["role"] == "assistant"]
+        for index, guidance in zip(answers, self.guidances, strict=True):
+            yield [*self.history[:index], guidance], self.history[index]["content"]
+
+
+def replay(group: Group, indexed: Indexed, rng: np.random.Generator, k: int = 5) -> Iterator[ReplayedCall]:
+    """Replay every call of ``indexed``: annotated stages instead of a Manager's choice, all else as in a live call.
+
+    A call's own chain is left out of its K_p, so that the reference utterances never hold the answer.
+    """
+    library = MemoryLibrary(indexed)
+    for call, vector, chain in zip(indexed.calls, indexed.profiles, indexed.chains(), strict=True):
+        hits = library.search([Search(vector, k + 1, call.profile.archetype)])[0]
+        candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k])
+        yield _replay(group, call.profile, chain, candidates, rng)
+
+
+def _replay(
+    group: Group, profile: CustomerProfile, chain: BehaviourChain, candidates: Candidates, rng: np.random.Generator
+) -> ReplayedCall:
+    dynamics = group.config.archetypes[profile.archetype].dynamics
+    state = init_state(profile, dynamics, rng)
+    history = [customer_system(group, profile)]
+    guidances = []
+    for step, vector in zip(chain.steps, chain.vectors, strict=True):
+        kind = group.taxonomy.sales[step.sales_stage].kind
+        answers = frozenset(() if step.answers is None else (step.answers,))
+        update(state, SalesMove(kind, step.sales_stage, answers, kind == "ask"), dynamics)
+        nearness = candidates.nearness(state, step.sales_stage, vector)
+        stance = state.stance(group.config.stances)
+        shown = references(candidates, nearness, step.stage, step.concern, group.taxonomy)
+        guidances.append(guidance_message(group, Guidance(step.stage, stance, step.concern, shown)))
+        history.append({"role": "user", "content": hear(step.sales).text})
+        history.append({"role": "assistant", "content": neutralise(step.customer)})
+        state.stage = step.stage
+        state.stated = step.concern or state.stated
+    return ReplayedCall(chain.call_id, history, guidances)

@@ -1,0 +1,119 @@
+"""Scripted salespeople: one who hears the stated concern and answers it, one who repeats the pitch."""
+
+import tomllib
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gsim_env.errors import CorpusError
+from gsim_env.groups import Group
+from gsim_env.models import Encoder
+from gsim_env.sop.index import embed_cached
+from gsim_env.sop.nearest import LabelledVectors
+
+__all__ = ["ListeningSalesperson", "PitchingSalesperson", "Salesperson", "SalesScript"]
+
+HEARD = 0.35
+"""Nearness from which a customer's words are taken to state a concern."""
+
+
+class SalesScript(BaseModel):
+    """The lines of a group's ``script.toml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    opening: tuple[str, ...] = Field(min_length=1)
+    discovery: tuple[str, ...] = Field(min_length=1)
+    pitch: tuple[str, ...] = Field(min_length=1)
+    close: tuple[str, ...] = Field(min_length=1)
+    answers: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def load(cls, group: Group) -> "SalesScript":
+        """Read the script of a group.
+
+        Raises:
+            CorpusError: if it is missing or malformed.
+        """
+        file = group.path / "script.toml"
+        try:
+            return cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+            raise CorpusError(f"{file}: {error}") from error
+
+
+class Salesperson(Protocol):
+    """A policy for one call: says something, given what the customer said last (``None`` as the phone is picked up)."""
+
+    def say(self, customer: str | None) -> str:
+        """Return the next utterance."""
+        ...
+
+
+class PitchingSalesperson:
+    """Opens, then pitches and asks, over and over, whatever the customer says."""
+
+    def __init__(self, script: SalesScript) -> None:
+        """Begin a call."""
+        self._script, self._turn = script, 0
+
+    def say(self, customer: str | None) -> str:  # noqa: ARG002 - not listening is the point
+        """Return the opening first, then the pitch."""
+        self._turn += 1
+        if self._turn == 1:
+            return self._script.opening[0]
+        pitch, close = self._script.pitch, self._script.close
+        return f"{pitch[self._turn % len(pitch)]} {close[self._turn % len(close)]}"
+
+
+class ListeningSalesperson:
+    """Answers the concern it heard, asks for the deal when there was an answer, else finds out or pitches.
+
+    It sees the customer's words only, and tells concerns apart by the nearest labelled customer turns.
+
+    Args:
+        script: Its lines.
+        ear: From :func:`concern_ear`.
+        encoder: phi.
+    """
+
+    def __init__(self, script: SalesScript, ear: LabelledVectors, encoder: Encoder) -> None:
+        """Begin a call."""
+        self._script, self._ear, self._encoder = script, ear, encoder
+        self._said: set[str] = set()
+        self._answered = 0
+
+    def say(self, customer: str | None) -> str:
+        """Return the next utterance; no line is said twice while there is another."""
+        if customer is None:
+            return self._line(self._script.opening)
+        vector = self._encoder.encode([customer])[0]
+        heard = [name for name in self._ear.near(vector, 1, HEARD) if self._unsaid(self._script.answers.get(name, ()))]
+        if heard:
+            self._answered += 1
+            answer = self._line(self._script.answers[heard[0]])
+            return f"{answer} {self._line(self._script.close)}" if self._answered > 1 else answer
+        if self._answered:
+            return self._line(self._script.close)
+        return self._line(self._script.discovery if self._unsaid(self._script.discovery) else self._script.pitch)
+
+    def _unsaid(self, lines: Sequence[str]) -> list[str]:
+        return [line for line in lines if line not in self._said]
+
+    def _line(self, lines: Sequence[str]) -> str:
+        line = (self._unsaid(lines) or list(lines))[0]
+        self._said.add(line)
+        return line
+
+
+def concern_ear(group: Group, encoder: Encoder) -> LabelledVectors:
+    """Return what tells concerns apart in customers' words: the taxonomy's phrases and the corpus's labelled turns."""
+    heard = [(text, name) for name, concern in group.taxonomy.concerns.items() for text in concern.raised]
+    heard += [
+        (turn.text, turn.concern) for call in group.calls for turn in call.customer_turns() if turn.concern is not None
+    ]
+    vectors = embed_cached([text for text, _ in heard], encoder)
+    return LabelledVectors([name for _, name in heard], np.asarray(vectors))

@@ -1,0 +1,137 @@
+"""The latent state S_t of a customer, and the rules by which a salesperson's move changes it."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gsim_env.groups.bundle import Stances
+from gsim_env.profiles import CustomerProfile, Dynamics
+from gsim_env.sop.taxonomy import SalesKind
+
+__all__ = ["CustomerState", "SalesMove", "init_state", "update"]
+
+LONG_WINDED = 60
+"""Words in one utterance beyond which a customer on the phone loses patience."""
+
+
+@dataclass(frozen=True, slots=True)
+class SalesMove:
+    """What the salesperson's utterance does, as a Manager reads it.
+
+    Attributes:
+        kind: The kind of its SOP stage.
+        stage: The stage's name.
+        answers: The concerns that it may be an answer to.
+        asks: Whether it asks for the commitment (possibly after answering something).
+        wasted: It is silence, noise, or words that were said before: it wins nothing.
+        words: Its length in words.
+    """
+
+    kind: SalesKind
+    stage: str
+    answers: frozenset[str] = frozenset()
+    asks: bool = False
+    wasted: bool = False
+    words: int = 0
+
+
+@dataclass(slots=True)
+class CustomerState:
+    """S_t (Algorithm 1). Levels lie in [0, 1].
+
+    Attributes:
+        interest: In the offer.
+        trust: In the caller.
+        patience: At 0 the customer ends the call.
+        unsettled: Concerns not yet settled, most important first.
+        settled: Concerns stated and answered, in that order.
+        stated: The concern the customer stated last and is waiting to hear about.
+        stage: The customer's last SOP stage; ``None`` before the first answer.
+        turn: How many exchanges have been completed.
+    """
+
+    interest: float
+    trust: float
+    patience: float
+    unsettled: list[str]
+    settled: list[str] = field(default_factory=list)
+    stated: str | None = None
+    stage: str | None = None
+    turn: int = 0
+
+    def copy(self) -> "CustomerState":
+        """Return a copy that shares nothing."""
+        return replace(self, unsettled=list(self.unsettled), settled=list(self.settled))
+
+    def settle(self) -> None:
+        """The stated concern has been answered."""
+        if self.stated is not None:
+            self.settled.append(self.stated)
+            if self.stated in self.unsettled:
+                self.unsettled.remove(self.stated)
+            self.stated = None
+
+    def potential(self) -> float:
+        """Return Phi(S_t) in [0, 1] for reward shaping: half the share of concerns settled, the rest interest and trust."""
+        share = len(self.settled) / (len(self.settled) + len(self.unsettled))
+        return 0.5 * share + 0.3 * self.interest + 0.2 * self.trust
+
+    def stance(self, stances: Stances) -> str:
+        """Return the mood in the group's words; impatience and suspicion show before interest does."""
+        if self.patience < 0.2:
+            return stances.impatient
+        if self.trust < 0.25:
+            return stances.suspicious
+        if self.interest < 0.3:
+            return stances.cold
+        return stances.warm if self.interest > 0.6 else stances.guarded
+
+    def would_accept(self, dynamics: Dynamics) -> bool:
+        """Return whether the customer, if asked now, may agree: nothing stated is open, enough settled and interested."""
+        concerns = len(self.settled) + len(self.unsettled)
+        return (
+            self.stated is None
+            and len(self.settled) >= min(dynamics.concerns_to_settle, concerns)
+            and self.interest >= dynamics.accept_interest
+        )
+
+
+def init_state(profile: CustomerProfile, dynamics: Dynamics, rng: np.random.Generator) -> CustomerState:
+    """Draw S_0 (Algorithm 1, line 4): the archetype's means, each shifted by up to its spread."""
+    shifts = rng.uniform(-dynamics.spread, dynamics.spread, size=3)
+    interest, trust, patience = (
+        _level(mean + shift)
+        for mean, shift in zip((dynamics.interest, dynamics.trust, dynamics.patience), shifts, strict=True)
+    )
+    return CustomerState(interest, trust, patience, list(profile.concerns))
+
+
+def update(state: CustomerState, move: SalesMove, dynamics: Dynamics) -> None:
+    """Move ``state`` by what the salesperson did.
+
+    Only answers to the concern that the customer stated last settle anything: an answer to a question nobody asked is
+    a pitch. Words said before, noise and silence win nothing and cost patience.
+    """
+    cost = dynamics.turn_cost
+    if move.words > LONG_WINDED:
+        cost += dynamics.turn_cost * (move.words / LONG_WINDED)
+    if move.wasted:
+        cost += dynamics.repeat_cost
+        state.trust = _level(state.trust - dynamics.repeat_cost / 2)
+    elif state.stated in move.answers:
+        state.settle()
+        state.interest = _level(state.interest + dynamics.answer_gain)
+        state.trust = _level(state.trust + dynamics.answer_gain)
+        cost /= 2
+    elif state.stated is not None and move.kind != "neutral":
+        cost += dynamics.ignored_cost
+        state.interest = _level(state.interest - dynamics.ignored_cost / 2)
+        state.trust = _level(state.trust - dynamics.ignored_cost / 2)
+    elif move.kind in ("inform", "answer"):
+        state.interest = _level(state.interest + dynamics.pitch_gain)
+    state.patience = _level(state.patience - cost)
+    state.turn += 1
+
+
+def _level(value: float) -> float:
+    return min(1.0, max(0.0, float(value)))

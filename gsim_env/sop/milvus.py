@@ -1,0 +1,192 @@
+"""M_SOP in Milvus: a collection of profiles, one of turns. Milvus Lite in a folder, or a server by its URI."""
+
+import atexit
+import hashlib
+import itertools
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gsim_env.cache import cache_folder
+from gsim_env.errors import SimulatorError
+from gsim_env.models.extras import loading, require
+from gsim_env.sop.chain import BehaviourChain, ChainStep
+from gsim_env.sop.library import Hit, Indexed, Search
+
+__all__ = ["MilvusLibrary", "build_lite", "fill"]
+
+INSERT_ROWS = 1000
+TEXT = 4096
+
+
+class MilvusLibrary:
+    """M_SOP behind a Milvus client. A batch of requests costs one vector search and one query.
+
+    Args:
+        client: A ``pymilvus.MilvusClient``.
+        prefix: The collections are ``{prefix}_profiles`` and ``{prefix}_turns``.
+    """
+
+    def __init__(self, client: Any, prefix: str) -> None:
+        """Load both collections into the server's memory."""
+        self._client, self._profiles, self._turns = client, f"{prefix}_profiles", f"{prefix}_turns"
+        for name in (self._profiles, self._turns):
+            client.load_collection(name)
+
+    @classmethod
+    def open(cls, indexed: Indexed, key: str, uri: str | None = None) -> "MilvusLibrary":
+        """Open the library of a corpus, building it first if it is not there.
+
+        Args:
+            indexed: The corpus and its embeddings.
+            key: Identifies both (a hash): what was built under another key is another library.
+            uri: A Milvus server (``http://host:19530``); ``None`` for Milvus Lite in the cache folder. Lite locks its
+                folder to one process, so each process opens a copy of its own, removed at its end.
+
+        Raises:
+            ImportError: if the extra ``embedded`` is not installed.
+            SimulatorError: if Milvus does not answer.
+        """
+        prefix = f"gsim_{key}"
+        pymilvus = require("pymilvus", "embedded")
+        try:
+            if uri is None:
+                template = build_lite(indexed, key)
+                private = Path(tempfile.mkdtemp(prefix="gsim-sop-")) / template.name
+                shutil.copytree(template, private)
+                atexit.register(release, private)
+                return cls(pymilvus.MilvusClient(str(private)), prefix)
+            client = pymilvus.MilvusClient(uri)
+            if not client.has_collection(f"{prefix}_turns"):
+                fill(client, indexed, prefix)
+            return cls(client, prefix)
+        except pymilvus.MilvusException as error:
+            raise SimulatorError(f"Milvus at {uri or 'the cache folder'} failed: {error}") from error
+
+    def search(self, requests: Sequence[Search]) -> list[list[Hit]]:
+        """Return K_p for each request, most similar first.
+
+        Raises:
+            SimulatorError: if Milvus does not answer.
+        """
+        pymilvus = require("pymilvus", "embedded")
+        try:
+            found = self._nearest(requests)
+            chains = self._chains({call_id for hits in found for call_id, _ in hits})
+        except pymilvus.MilvusException as error:
+            raise SimulatorError(f"Milvus could not answer {len(requests)} searches: {error}") from error
+        return [[Hit(chains[call_id], similarity) for call_id, similarity in hits] for hits in found]
+
+    def _nearest(self, requests: Sequence[Search]) -> list[list[tuple[str, float]]]:
+        """Search by groups that share k and archetype, each one call; keep the order of ``requests``."""
+        found: list[list[tuple[str, float]]] = [[] for _ in requests]
+
+        def shared(row: int) -> tuple[int, str]:
+            return requests[row].k, requests[row].archetype or ""
+
+        for (k, archetype), rows in itertools.groupby(sorted(range(len(requests)), key=shared), key=shared):
+            at = list(rows)
+            answers = self._client.search(
+                self._profiles,
+                [requests[row].vector.tolist() for row in at],
+                limit=k,
+                filter=f"archetype == {json.dumps(archetype)}" if archetype else "",
+            )
+            for row, hits in zip(at, answers, strict=True):
+                found[row] = [(hit["call_id"], float(hit["distance"])) for hit in hits]
+        return found
+
+    def _chains(self, call_ids: set[str]) -> dict[str, BehaviourChain]:
+        if not call_ids:
+            return {}
+        rows = self._client.query(
+            self._turns,
+            filter=f"call_id in {json.dumps(sorted(call_ids))}",
+            output_fields=["call_id", "step", "vector"],
+        )
+        rows.sort(key=lambda row: row["id"])
+        chains = {}
+        for call_id, group in itertools.groupby(rows, key=lambda row: row["call_id"]):
+            steps = list(group)
+            vectors = np.array([row["vector"] for row in steps], dtype=np.float32)
+            chains[call_id] = BehaviourChain(
+                call_id, tuple(ChainStep(**json.loads(row["step"])) for row in steps), vectors
+            )
+        return chains
+
+
+def build_lite(indexed: Indexed, key: str) -> Path:
+    """Return the Milvus Lite folder of a corpus in the cache, built if it is not there; complete or absent, never part."""
+    template = cache_folder("sop") / f"{key}.db"
+    if not template.is_dir():
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # Lite lacks AllocTimestamp; pymilvus logs a traceback
+        pymilvus = require("pymilvus", "embedded")
+        folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
+        with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
+            partial = folder / template.name
+            client = pymilvus.MilvusClient(str(partial))
+            fill(client, indexed, f"gsim_{key}")
+            client.close()
+            release(partial, remove=False)
+            if not template.is_dir():
+                partial.rename(template)
+            shutil.rmtree(folder, ignore_errors=True)
+    return template
+
+
+def release(path: Path, *, remove: bool = True) -> None:
+    """Give up Lite's lock on a folder (closing the client does not), and remove the folder and its parent if asked to."""
+    manager = require("milvus_lite.server_manager", "embedded").server_manager_instance
+    manager.release_server(str(path))
+    if remove:
+        shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def fill(client: Any, indexed: Indexed, prefix: str) -> None:
+    """Create both collections and insert the corpus, the turns last: ``{prefix}_turns`` exists only once all is there."""
+    dimensions = int(indexed.profiles.shape[1])
+    profiles = (
+        {"call_id": call.id, "archetype": call.profile.archetype, "vector": vector.tolist()}
+        for call, vector in zip(indexed.calls, indexed.profiles, strict=True)
+    )
+    create(client, f"{prefix}_profiles", dimensions, {"call_id": 256, "archetype": 256}, profiles)
+    turns = (
+        {
+            "id": f"{chain.call_id}/{position:04d}",
+            "call_id": chain.call_id,
+            "step": json.dumps({name: getattr(step, name) for name in ChainStep.__slots__}),
+            "vector": vector.tolist(),
+        }
+        for chain in indexed.chains()
+        for position, (step, vector) in enumerate(zip(chain.steps, chain.vectors, strict=True))
+    )
+    partial = f"{prefix}_turns_partial"
+    create(client, partial, dimensions, {"id": 300, "call_id": 256, "step": 4 * TEXT}, turns)
+    client.rename_collection(partial, f"{prefix}_turns")
+
+
+def create(client: Any, name: str, dimensions: int, columns: dict[str, int], rows: Iterator[dict[str, Any]]) -> None:
+    """Create a collection of text ``columns`` (first: primary key; values: greatest length) and a vector, and fill it."""
+    data_type = require("pymilvus", "embedded").DataType
+    if client.has_collection(name):  # left by a build that was cut off
+        client.drop_collection(name)
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    for position, (column, length) in enumerate(columns.items()):
+        schema.add_field(column, data_type.VARCHAR, is_primary=position == 0, max_length=length)
+    schema.add_field("vector", data_type.FLOAT_VECTOR, dim=dimensions)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="FLAT", metric_type="COSINE")
+    client.create_collection(name, schema=schema, index_params=index)
+    while batch := list(itertools.islice(rows, INSERT_ROWS)):
+        client.insert(name, batch)
+
+
+def library_key(digest: str, encoder: str) -> str:
+    """Return the key of a group's library: its corpus and encoder, hashed."""
+    return hashlib.sha256(f"{digest}:{encoder}".encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""What verl loads: nothing else in this project imports verl."""
