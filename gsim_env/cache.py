@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from gsim_env.errors import ConfigurationError
+
 __all__ = ["cache_folder"]
 
 
@@ -12,6 +14,9 @@ def cache_folder(kind: str) -> Path:
 
     ``GSIM_CACHE`` names the root; else it is ``gsim`` in the platform's cache folder (``XDG_CACHE_HOME`` or
     ``~/.cache``, ``~/Library/Caches``, ``%LOCALAPPDATA%``).
+
+    Raises:
+        ConfigurationError: if the folder cannot be made.
     """
     root = os.environ.get("GSIM_CACHE")
     if root is None:
@@ -23,5 +28,8 @@ def cache_folder(kind: str) -> Path:
             base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         root = str(base / "gsim")
     folder = Path(root) / kind
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"The cache folder {folder} cannot be made: {error}. Set GSIM_CACHE.") from error
     return folder

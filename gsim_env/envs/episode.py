@@ -12,7 +12,7 @@ from gsim_env.errors import ConfigurationError
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.conversation import CustomerTurn, Steps
 from gsim_env.simulation.drivers import arun
-from gsim_env.simulation.hearing import hear
+from gsim_env.simulation.hearing import check_utterance
 from gsim_env.simulation.simulator import ModelSpec, Simulator
 
 __all__ = ["AsyncTelemarketing", "Episode", "StepResult"]
@@ -68,7 +68,7 @@ class Episode:
         """
         if self._steps is None or self._turn is None:
             raise ConfigurationError("No call is in progress: it has ended, failed or not begun. Call reset() first.")
-        hear(utterance)  # before anything moves: what is not text is refused, and the call goes on
+        check_utterance(utterance)  # before anything moves: what is not text is refused, and the call goes on
         before, steps, self._steps = self._turn, self._steps, None
         after = await arun(steps, utterance, self.simulator.services)
         self._turn = after
@@ -120,6 +120,11 @@ class AsyncTelemarketing:
         simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
         self._episode = Episode(simulator, Reward(reward, gamma), reveal=reveal)
         self._rng: np.random.Generator | None = None
+
+    @property
+    def simulator(self) -> Simulator:
+        """The configured simulator; its ``services`` answer every request of the call."""
+        return self._episode.simulator
 
     async def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[str, Info]:
         """Begin a call; arguments, results and errors as for ``TelemarketingEnv.reset``."""

@@ -1,7 +1,7 @@
 """``GroupedSim-Telemarketing``: a phone call with a simulated customer; the agent is the salesperson."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 
@@ -28,7 +28,7 @@ class TelemarketingEnv(gym.Env[str, str]):
     guides the model that words the answer.
 
     ## Action Space
-    ``Utterance(1200)``: what the salesperson says, any ``str``. Longer texts are heard up to 1200 characters. Silence (an
+    ``Utterance(600)``: what the salesperson says, any ``str``. Longer texts are heard up to 600 characters. Silence (an
     empty text), control characters and chat-template tokens are answered in the call like any other noise.
 
     ## Observation Space
@@ -69,7 +69,10 @@ class TelemarketingEnv(gym.Env[str, str]):
         ConfigurationError: if an argument is not legal.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human"], "render_fps": 1}
+    metadata = {  # noqa: RUF012 - Gymnasium declares it an instance variable
+        "render_modes": ["ansi", "human"],
+        "render_fps": 1,
+    }
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class TelemarketingEnv(gym.Env[str, str]):
             print("\n".join(self._lines()[-2:]))  # noqa: T201 - what the mode is for
         return result
 
-    def render(self) -> str | None:  # type: ignore[override]  # Gymnasium's type is that of any frame
+    def render(self) -> str | None:
         """Return the transcript so far (``ansi``); in ``human`` mode it has been printed already."""
         return "\n".join(self._lines()) if self.render_mode == "ansi" else None
 

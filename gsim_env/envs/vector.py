@@ -15,7 +15,7 @@ from gsim_env.envs.rewards import Reward
 from gsim_env.envs.telemarketing import MAX_SHOWN
 from gsim_env.errors import ConfigurationError, SimulatorError, unknown
 from gsim_env.simulation.drivers import block_on
-from gsim_env.simulation.hearing import MAX_HEARD, hear
+from gsim_env.simulation.hearing import MAX_HEARD, check_utterance
 from gsim_env.simulation.simulator import ModelSpec, Simulator
 from gsim_env.spaces import Utterance
 
@@ -87,7 +87,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
         self._episodes = [Episode(simulator, Reward(reward, gamma), reveal=reveal) for _ in range(num_envs)]
-        self._rngs: list[np.random.Generator] = []
+        self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
         self._observations = [""] * num_envs
         self._over = np.ones(num_envs, dtype=np.bool_)
 
@@ -110,8 +110,8 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         options = dict(options or {})
         mask = self._checked_mask(options.pop("reset_mask", None))
         for i in np.flatnonzero(mask):
-            if len(self._rngs) <= i or (seeds and seeds[i] is not None):
-                self._rngs[i : i + 1] = [seeding.np_random(seeds[i] if seeds else None)[0]]
+            if seeds and seeds[i] is not None:
+                self._rngs[i], _ = seeding.np_random(seeds[i])
         infos: Info = {}
         self._begin(np.flatnonzero(mask), options, infos)
         return tuple(self._observations), infos
@@ -129,9 +129,9 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         if len(actions) != self.num_envs:
             raise ConfigurationError(f"{self.num_envs} actions are expected, one for each call, got {len(actions)}.")
         for action in actions:
-            hear(action)
-        active = np.flatnonzero(~self._over)
-        if not len(active):
+            check_utterance(action)
+        active = [i for i in range(self.num_envs) if not self._over[i]]
+        if not active:
             raise ConfigurationError("No call is in progress. Call reset() first.")
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros(self.num_envs, np.bool_), np.zeros(self.num_envs, np.bool_)

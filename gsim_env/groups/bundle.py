@@ -15,7 +15,7 @@ from gsim_env.models.protocol import Sampling
 from gsim_env.profiles import Archetype, CorpusProfileGenerator, CustomerProfile, RecordedCall
 from gsim_env.sop.taxonomy import Taxonomy
 
-__all__ = ["Group", "GroupConfig", "Stances", "builtin_groups", "load_group"]
+__all__ = ["Group", "GroupConfig", "Stances", "builtin_groups", "find_group", "load_group"]
 
 BUILTIN = Path(__file__).parent
 PROMPTS = {
@@ -163,16 +163,25 @@ def builtin_groups() -> dict[str, Path]:
     return {folder.name: folder for folder in sorted(BUILTIN.iterdir()) if (folder / "group.toml").is_file()}
 
 
-@lru_cache(maxsize=8)
-def load_group(group: str) -> Group:
-    """Load a built-in group by name, or a user's own by the path of its folder.
+def find_group(group: str) -> Path:
+    """Return the folder of a built-in group by name, or of a user's own by its path.
 
     Raises:
         ConfigurationError: if it is neither.
-        CorpusError: if the folder's contents are malformed.
     """
     builtin = builtin_groups()
     path = builtin.get(group, Path(group).expanduser())
     if not path.is_dir():
         raise unknown("group (neither built in nor a folder)", group, builtin)
-    return Group.load(path)
+    return path
+
+
+@lru_cache(maxsize=8)
+def load_group(group: str) -> Group:
+    """Load a group by name or path; it is read once a process.
+
+    Raises:
+        ConfigurationError: if there is no such group.
+        CorpusError: if the folder's contents are malformed.
+    """
+    return Group.load(find_group(group))

@@ -33,13 +33,18 @@ class EmbeddedConfig(BaseModel):
 
     model: str | None = None
     adapter: str | None = None
-    parallel: int = Field(default=32, ge=1)
-    context: int = Field(default=2048, ge=256)
+    parallel: int = Field(default=16, ge=1)
+    context: int = Field(default=4096, ge=256)
     threads: int | None = Field(default=None, ge=1)
 
     def build(self) -> "EmbeddedModel":
         """Return the back end; weights are loaded on first use."""
         return EmbeddedModel(self)
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use; containers and schedulers often allow fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class EmbeddedModel:
@@ -66,7 +71,7 @@ class EmbeddedModel:
         params.model.path = str(path)
         params.n_parallel = self.config.parallel
         params.n_ctx = self.config.parallel * self.config.context
-        params.cpuparams.n_threads = self.config.threads or len(os.sched_getaffinity(0))
+        params.cpuparams.n_threads = self.config.threads or usable_cpus()
         params.verbosity = -1
         params.kv_unified = False
         with loading(f"{path.name} ({path.stat().st_size / 1e6:.0f} MB) into llama.cpp"):

@@ -38,10 +38,8 @@ class HashingEncoder:
                 self._count(row, word, 1.0)
                 for start in range(len(padded) - 2):
                     self._count(row, padded[start : start + 3], 0.3)
-            norm = float(np.linalg.norm(row))
-            if norm:
-                row /= norm
-        return rows
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.where(norms == 0.0, 1.0, norms), dtype=np.float32)
 
     def _count(self, row: NDArray[np.float32], feature: str, weight: float) -> None:
         code = zlib.crc32(feature.encode())

@@ -6,12 +6,11 @@ session instead, for ten times less CPU a request (``tests/benchmarks`` shows bo
 """
 
 import asyncio
-import atexit
 import json
 import random
+from collections.abc import AsyncGenerator
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,7 +61,6 @@ class OpenAIModel:
     def __init__(self, config: OpenAIConfig) -> None:
         """Remember the settings."""
         self.config = config
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
 
     @cached_property
     def client(self) -> Any:
@@ -80,8 +78,13 @@ class OpenAIModel:
 
     @cached_property
     def _endpoint(self) -> tuple[str, dict[str, str]]:
-        headers = {key: value for key, value in self.client.default_headers.items() if isinstance(value, str)}
+        headers = {**self.client.auth_headers, **self.client.default_headers}
+        headers = {key: value for key, value in headers.items() if isinstance(value, str)}
         return f"{str(self.client.base_url).rstrip('/')}/chat/completions", headers
+
+    @cached_property
+    def _timeout(self) -> Any:
+        return require("aiohttp", "openai").ClientTimeout(total=self.config.timeout)
 
     async def acomplete(self, request: Complete) -> Completion:
         """Answer one request.
@@ -127,48 +130,48 @@ class OpenAIModel:
         """Try once: the answer, or the error with the seconds to wait before a retry (``None``: do not retry)."""
         aiohttp, openai = require("aiohttp", "openai"), require("openai", "openai")
         url, headers = self._endpoint
+        session = await _session(self.config.max_connections)
         try:
-            async with self._session().post(url, data=payload, headers=headers) as response:
+            async with session.post(url, data=payload, headers=headers, timeout=self._timeout) as response:
                 text = await response.read()
                 status, reason, after = response.status, response.reason, response.headers.get("Retry-After", "")
         except TimeoutError:
             return None, openai.APITimeoutError(request=_request(url)), 0.0
         except aiohttp.ClientError as error:
-            return None, openai.APIConnectionError(message=repr(error), request=_request(url)), 0.0
-        if status != 200:  # noqa: PLR2004 - HTTP OK
-            error = _status_error(url, status, f"{status} {reason}: {text[:300].decode(errors='replace')}")
+            return None, openai.APIConnectionError(message=str(error) or type(error).__name__, request=_request(url)), 0.0
+        if status != 200:
+            failure = _status_error(url, status, f"{status} {reason}: {text[:300].decode(errors='replace')}")
             seconds = float(after) if after.replace(".", "", 1).isdigit() else 0.0
-            return None, error, seconds if status in RETRIED or status > 500 else None  # noqa: PLR2004
+            return None, failure, seconds if status in RETRIED or status > 500 else None
         try:
             return _completion(json.loads(text)), None, None
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             message = f"not a chat completion ({error!r}): {text[:200].decode(errors='replace')}"
             return None, openai.APIError(message, request=_request(url), body=None), 0.0
 
-    def _session(self) -> Any:
-        """Return the pooled session of the running event loop."""
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            aiohttp = require("aiohttp", "openai")
-            connector = aiohttp.TCPConnector(limit=self.config.max_connections, keepalive_timeout=30)
-            timeout = aiohttp.ClientTimeout(total=self.config.timeout)
-            session = self._sessions[loop] = aiohttp.ClientSession(connector=connector, timeout=timeout)
-            OPEN_SESSIONS.add(session)
-        return session
+
+POOLS: dict[tuple[asyncio.AbstractEventLoop, int], tuple[Any, AsyncGenerator[Any, None]]] = {}
+"""Connections belong to the event loop that uses them: models come and go, and share them."""
 
 
-OPEN_SESSIONS: WeakSet[Any] = WeakSet()
+async def _session(max_connections: int) -> Any:
+    """Return the running event loop's ``aiohttp`` session for that many connections."""
+    key = asyncio.get_running_loop(), max_connections
+    if key not in POOLS:
+        pool = _pool(key)
+        POOLS[key] = await anext(pool), pool
+    return POOLS[key][0]
 
 
-@atexit.register
-def close_sessions() -> None:
-    """Drop pooled connections as the process ends; aiohttp would complain of each session otherwise."""
-    for session in list(OPEN_SESSIONS):
-        connector = session.connector
-        session.detach()
-        if connector is not None:
-            connector.close()
+async def _pool(key: tuple[asyncio.AbstractEventLoop, int]) -> AsyncGenerator[Any, None]:
+    """Yield a session and close it as its loop shuts down: ``asyncio.run`` closes asynchronous generators."""
+    aiohttp = require("aiohttp", "openai")
+    connector = aiohttp.TCPConnector(limit=key[1], keepalive_timeout=30)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        try:
+            yield session
+        finally:
+            del POOLS[key]
 
 
 def _completion(answer: Any) -> Completion:
@@ -201,7 +204,7 @@ def _status_error(url: str, status: int, message: str) -> Exception:
         422: openai.UnprocessableEntityError,
         429: openai.RateLimitError,
     }
-    kind = kinds.get(status, openai.InternalServerError if status >= 500 else openai.APIStatusError)  # noqa: PLR2004
+    kind = kinds.get(status, openai.InternalServerError if status >= 500 else openai.APIStatusError)
     response = require("httpx2", "openai").Response(status, request=_request(url))
     error: Exception = kind(message, response=response, body=None)
     return error

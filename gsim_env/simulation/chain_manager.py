@@ -1,7 +1,6 @@
 """The ``chain`` Manager: no language model. It reads the salesperson by nearest examples and follows retrieved chains."""
 
 from collections.abc import Generator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +53,7 @@ class ChainManager:
         call.state.stage = stage
         if concern is not None:
             call.state.stated = concern
-        shown = references(call.candidates, nearness, stage, concern, self._taxonomy)
+        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.history)
         stance = call.state.stance(call.group.config.stances)
         return Decision(Guidance(stage, stance, concern, shown), outcome)
 
@@ -76,7 +75,7 @@ class ChainManager:
                 return pick("defer" if move.asks else "warm"), None
             if state.unsettled:
                 return pick("concern"), state.unsettled[0]
-            return pick("decline"), None
+            return pick("defer"), None
         return self._follow(call, nearness)
 
     def _follow(self, call: Call, nearness: NDArray[np.float64]) -> tuple[str, str | None]:
@@ -86,7 +85,9 @@ class ChainManager:
         weights *= [self._may_follow(step, state) for step in steps]
         if not weights.any():
             return call.pick_stage("neutral"), None
-        drawn = steps[int(call.rng.choice(len(steps), p=weights / weights.sum()))]
+        index = int(call.rng.choice(len(steps), p=weights / weights.sum()))
+        nearness[index] = np.inf  # its own words come first among the references
+        drawn = steps[index]
         concern = drawn.concern
         if concern is None and self._taxonomy.customer[drawn.stage].kind != "concern":
             return drawn.stage, None
@@ -100,5 +101,7 @@ class ChainManager:
         if kind in ("accept", "decline", "hang_up"):
             return False
         if (step.previous is None) != (state.stage is None):
+            return False
+        if state.stage is None and step.concern is not None and step.concern not in state.unsettled:
             return False
         return kind != "warm" or bool(state.settled)

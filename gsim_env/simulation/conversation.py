@@ -2,16 +2,18 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
-from gsim_env.models import Complete, Completion, Embed, Message
+from gsim_env.models import Complete, Completion, Embed
 from gsim_env.profiles import CustomerProfile
-from gsim_env.simulation.hearing import Heard, hear
-from gsim_env.simulation.manager import Call, Decision, Manager
+from gsim_env.simulation.hearing import hear
+from gsim_env.simulation.manager import Call, Manager
 from gsim_env.simulation.prompts import SILENCE, Guidance, customer_system, guidance_message, spoken
 from gsim_env.simulation.state import CustomerState, init_state
 from gsim_env.simulation.steering import Candidates
@@ -56,8 +58,9 @@ class Listen:
 
 
 Request = Complete | Embed | Search | Listen
-Answer = Completion | np.ndarray | list[Hit] | str
-Steps = Generator[Request, Answer, CustomerTurn]
+Answer = Completion | NDArray[np.float32] | list[Hit]
+Steps = Generator[Request, Any, CustomerTurn]
+"""A conversation in progress; what is sent answers the request before it (``Answer``, or ``str`` for ``Listen``)."""
 
 
 def conversation(
@@ -99,9 +102,7 @@ def conversation(
     return turn
 
 
-def _pick_up(
-    group: Group, profile: CustomerProfile, rng: np.random.Generator, k: int
-) -> Generator[Request, Answer, Call]:
+def _pick_up(group: Group, profile: CustomerProfile, rng: np.random.Generator, k: int) -> Generator[Request, Any, Call]:
     """Phase 1 of Algorithm 1: K_p by profile similarity (eq. 8), then S_0."""
     (vector,) = yield Embed((profile.text,))
     hits = yield Search(vector, k, profile.archetype)
@@ -114,7 +115,7 @@ def _pick_up(
     )
 
 
-def _speak(call: Call, guidance: Guidance) -> Generator[Request, Answer, str]:
+def _speak(call: Call, guidance: Guidance) -> Generator[Request, Any, str]:
     """Line 12 of Algorithm 1: the customer model puts the guidance into words."""
     messages = [*call.history, guidance_message(call.group, guidance)]
     for _ in range(SPEAKING_TRIES):

@@ -1,9 +1,11 @@
 """The three drivers of a conversation. All answer the same requests by the same services, so all tell the same story."""
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -71,7 +73,7 @@ async def arun(steps: Steps, utterance: str | None, services: Services) -> Custo
         UtteranceError: if ``utterance`` is not text.
     """
     try:
-        request = steps.send(utterance)  # type: ignore[arg-type]  # a generator's first send is None
+        request = steps.send(utterance)
         while not isinstance(request, Listen):
             request = steps.send(await services.answer(request))
     except StopIteration as end:
@@ -128,9 +130,17 @@ def _event_loop() -> asyncio.AbstractEventLoop:
         return _loop
 
 
+@atexit.register
+def _close_loop() -> None:
+    """Close what lives as long as the loop, its asynchronous generators (pooled connections), as the process ends."""
+    if _loop is not None:
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(_loop.shutdown_asyncgens(), _loop).result(timeout=1.0)
+
+
 def _forget_loop() -> None:
     """After a fork the thread is gone: the child makes its own."""
-    global _loop, _lock  # noqa: PLW0603
+    global _loop, _lock
     _loop, _lock = None, threading.Lock()
 
 

@@ -2,13 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gsim_env.errors import UtteranceError
 
-__all__ = ["MAX_HEARD", "Heard", "hear", "neutralise"]
+__all__ = ["MAX_HEARD", "Heard", "check_utterance", "hear", "neutralise"]
 
-MAX_HEARD = 1200
-"""Characters of one utterance that a customer listens to; what follows is not heard."""
+MAX_HEARD = 600
+"""Characters of one utterance that a customer listens to (and bytes, half as many again); what follows is not heard."""
+
+LETTERS = 8
+"""From how many characters without a space a text counts as more than one word."""
 
 CONTROL_TOKENS = re.compile(
     r"<\|[^|<>]{0,40}\|>"  # ChatML, Llama 3, GPT: <|im_start|>
@@ -34,7 +38,7 @@ class Heard:
         text: One line of speech, at most :data:`MAX_HEARD` characters; empty for silence.
         garbled: It held what nobody says on a phone: chat-template tokens, or lines that name a speaker. Such an
             utterance is heard but can win nothing.
-        words: How many words were heard.
+        words: How many words were heard; text without spaces counts as one for every eight characters.
     """
 
     text: str
@@ -42,6 +46,7 @@ class Heard:
     words: int
 
 
+@lru_cache(maxsize=4096)  # the reference utterances of every guidance pass through here
 def neutralise(text: str) -> str:
     """Make ``text`` one line without control characters or chat-template tokens (invariant 9).
 
@@ -53,8 +58,8 @@ def neutralise(text: str) -> str:
     return " ".join(text.split())
 
 
-def hear(utterance: object) -> Heard:
-    """Return what the customer hears of the salesperson's action.
+def check_utterance(utterance: object) -> str:
+    """Return the salesperson's action.
 
     Raises:
         UtteranceError: if it is not a ``str``.
@@ -63,7 +68,17 @@ def hear(utterance: object) -> Heard:
         raise UtteranceError(
             f"The action must be the salesperson's words as a str, got {type(utterance).__name__}: {utterance!r:.80}"
         )
-    raw = utterance[: 4 * MAX_HEARD]
-    text = neutralise(raw)[:MAX_HEARD].rstrip()
+    return utterance
+
+
+def hear(utterance: object) -> Heard:
+    """Return what the customer hears of the salesperson's action.
+
+    Raises:
+        UtteranceError: if it is not a ``str``.
+    """
+    raw = check_utterance(utterance)[: 4 * MAX_HEARD]
+    spoken = neutralise(raw).encode(errors="ignore")[: MAX_HEARD + MAX_HEARD // 2]
+    text = spoken.decode(errors="ignore")[:MAX_HEARD].rstrip()
     garbled = CONTROL_TOKENS.search(raw) is not None or ROLE_LABELS.search(text) is not None
-    return Heard(text, garbled, text.count(" ") + 1 if text else 0)
+    return Heard(text, garbled, max(text.count(" ") + 1, len(text) // LETTERS) if text else 0)

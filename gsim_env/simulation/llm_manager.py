@@ -1,7 +1,6 @@
 """The ``llm`` Manager: a language model judges the salesperson and directs the customer, within a JSON schema."""
 
 from collections.abc import Generator
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -85,7 +84,7 @@ class LLMManager:
         if concern is not None:
             call.state.stated = concern
         nearness = call.candidates.nearness(call.state, "", None)
-        shown = references(call.candidates, nearness, stage, concern, self._taxonomy)
+        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.history)
         return Decision(Guidance(stage, call.state.stance(call.group.config.stances), concern, shown), outcome)
 
     def _ask(self, call: Call) -> Generator[Complete, Completion, Verdict]:

@@ -28,8 +28,8 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 class SalesReader:
     """Says what an utterance does (its SOP stage) and which concern it answers.
 
-    Examples are the taxonomy's own and every labelled sales turn of the corpus. An utterance of several sentences is
-    read twice, whole and by its last sentence, for "... so you can leave any time. Shall we try it?" answers and asks.
+    Examples are the taxonomy's own and every labelled sales turn of the corpus. Of several sentences the last is also read
+    by itself, and so is the rest, for "... so you can leave any time. Shall we try it?" answers and asks.
 
     Args:
         group: Whose taxonomy and corpus give the examples.
@@ -53,9 +53,9 @@ class SalesReader:
         self._answers = LabelledVectors([name for _, name in answers], vectors[len(stages) :])
 
     def texts(self, heard: Heard) -> tuple[str, ...]:
-        """Return the texts whose embeddings :meth:`read` needs: the whole and, if there are several, its last sentence."""
-        sentences = SENTENCE_END.split(heard.text)
-        return (heard.text,) if len(sentences) == 1 else (heard.text, sentences[-1])
+        """Return the texts that :meth:`read` needs embedded: the whole and, of several sentences, the last and the rest."""
+        *rest, last = SENTENCE_END.split(heard.text)
+        return (heard.text, last, " ".join(rest)) if rest else (heard.text,)
 
     def read(self, heard: Heard, vectors: NDArray[np.float32] | None, memory: list[Any]) -> SalesMove:
         """Return the move; ``vectors`` embed :meth:`texts`, ``memory`` holds those of earlier utterances and grows."""
@@ -69,7 +69,9 @@ class SalesReader:
         return SalesMove(
             kind=self._kinds[stage],
             stage=stage,
-            answers=frozenset(self._answers.near(whole, ANSWERS, ANSWER_NEARNESS)),
+            answers=frozenset(
+                name for part in (whole, *vectors[2:]) for name in self._answers.near(part, ANSWERS, ANSWER_NEARNESS)
+            ),
             asks=asks,
             wasted=repeated or heard.garbled,
             words=heard.words,

@@ -1,6 +1,6 @@
 """Replaying recorded calls through the simulator's own rendering: the pairs (x, y) of D_sim with guidance (eq. 6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,20 +39,28 @@ class ReplayedCall:
             yield [*self.history[:index], guidance], self.history[index]["content"]
 
 
-def replay(group: Group, indexed: Indexed, rng: np.random.Generator, k: int = 5) -> Iterator[ReplayedCall]:
+def replay(
+    group: Group, indexed: Indexed, rng: np.random.Generator, k: int = 5, echo: float = 0.0
+) -> Iterator[ReplayedCall]:
     """Replay every call of ``indexed``: annotated stages instead of a Manager's choice, all else as in a live call.
 
-    A call's own chain is left out of its K_p, so that the reference utterances never hold the answer.
+    A call's own chain is left out of its K_p, so that the reference utterances do not hold the answer, but for a share
+    ``echo`` of the turns where it is put among them: that teaches a small model to lean on what it is shown.
     """
     library = MemoryLibrary(indexed)
     for call, vector, chain in zip(indexed.calls, indexed.profiles, indexed.chains(), strict=True):
         hits = library.search([Search(vector, k + 1, call.profile.archetype)])[0]
         candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k])
-        yield _replay(group, call.profile, chain, candidates, rng)
+        yield _replay(group, call.profile, chain, candidates, rng, echo)
 
 
 def _replay(
-    group: Group, profile: CustomerProfile, chain: BehaviourChain, candidates: Candidates, rng: np.random.Generator
+    group: Group,
+    profile: CustomerProfile,
+    chain: BehaviourChain,
+    candidates: Candidates,
+    rng: np.random.Generator,
+    echo: float,
 ) -> ReplayedCall:
     dynamics = group.config.archetypes[profile.archetype].dynamics
     state = init_state(profile, dynamics, rng)
@@ -64,7 +72,11 @@ def _replay(
         update(state, SalesMove(kind, step.sales_stage, answers, kind == "ask"), dynamics)
         nearness = candidates.nearness(state, step.sales_stage, vector)
         stance = state.stance(group.config.stances)
-        shown = references(candidates, nearness, step.stage, step.concern, group.taxonomy)
+        shown = references(candidates, nearness, step.stage, step.concern, group.taxonomy, history)
+        if rng.random() < echo:
+            others = [text for text in shown if text != step.customer][:2]
+            others.insert(int(rng.integers(len(others) + 1)), step.customer)
+            shown = tuple(others)
         guidances.append(guidance_message(group, Guidance(step.stage, stance, step.concern, shown)))
         history.append({"role": "user", "content": hear(step.sales).text})
         history.append({"role": "assistant", "content": neutralise(step.customer)})

@@ -13,7 +13,7 @@ from gsim_env.models import Encoder
 from gsim_env.sop.index import embed_cached
 from gsim_env.sop.nearest import LabelledVectors
 
-__all__ = ["ListeningSalesperson", "PitchingSalesperson", "Salesperson", "SalesScript"]
+__all__ = ["ListeningSalesperson", "PitchingSalesperson", "SalesScript", "Salesperson"]
 
 HEARD = 0.35
 """Nearness from which a customer's words are taken to state a concern."""
@@ -85,6 +85,7 @@ class ListeningSalesperson:
         self._script, self._ear, self._encoder = script, ear, encoder
         self._said: set[str] = set()
         self._answered = 0
+        self._asked = False
 
     def say(self, customer: str | None) -> str:
         """Return the next utterance; no line is said twice while there is another."""
@@ -96,8 +97,11 @@ class ListeningSalesperson:
             self._answered += 1
             answer = self._line(self._script.answers[heard[0]])
             return f"{answer} {self._line(self._script.close)}" if self._answered > 1 else answer
-        if self._answered:
+        asked, self._asked = self._asked, not self._asked and self._answered > 0
+        if self._asked:
             return self._line(self._script.close)
+        if asked and self._unsaid(self._script.pitch):
+            return self._line(self._script.pitch)
         return self._line(self._script.discovery if self._unsaid(self._script.discovery) else self._script.pitch)
 
     def _unsaid(self, lines: Sequence[str]) -> list[str]:

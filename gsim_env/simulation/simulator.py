@@ -154,7 +154,7 @@ def shared_library(group: Group, encoder: str, library: str) -> SopLibrary:
     indexed: Indexed = index_calls(group.calls, build_encoder(encoder))
     if library == "memory":
         return MemoryLibrary(indexed)
-    from gsim_env.sop.milvus import MilvusLibrary, library_key  # noqa: PLC0415 - an extra
+    from gsim_env.sop.milvus import MilvusLibrary, library_key
 
     key = library_key(group.digest, build_encoder(encoder).name)
     return MilvusLibrary.open(indexed, key, None if library == "milvus" else library)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gsim_env.models import Message
 from gsim_env.simulation.state import CustomerState
 from gsim_env.sop import BehaviourChain, ChainStep, Taxonomy
 
@@ -13,6 +14,9 @@ __all__ = ["Candidates", "references"]
 
 SAID_ALIKE, SAME_BEFORE, SAME_SALES_STAGE, SAME_PLACE = 2.0, 0.6, 0.4, 0.3
 """Weights of nearness: what the salesperson said, the customer's last stage, the sales stage, the place in the call."""
+
+REFERENCES = 3
+"""The most reference utterances that a guidance quotes."""
 
 TYPICAL_EXCHANGES = 8
 """Over how many exchanges ``progress`` runs from 0 to 1 in a live call, whose length nobody knows yet."""
@@ -49,7 +53,9 @@ class Candidates:
             self.sales_stages == sales_stage
         )
         score = score - SAME_PLACE * np.abs(self.progress - min(1.0, state.turn / TYPICAL_EXCHANGES))
-        return score if said is None else score + SAID_ALIKE * (self.vectors @ said)
+        if said is not None:
+            score = score + SAID_ALIKE * (self.vectors @ said)
+        return np.asarray(score)
 
 
 def references(
@@ -58,17 +64,20 @@ def references(
     stage: str,
     concern: str | None,
     taxonomy: Taxonomy,
-    limit: int = 3,
+    said: Sequence[Message],
 ) -> tuple[str, ...]:
-    """Return one to ``limit`` utterances for the guidance: what like customers said at this stage, nearest first.
+    """Return one to three utterances for the guidance: what like customers said at this stage, nearest first.
 
     Steps about the same concern come before others of the stage; where the chains have none, the taxonomy's own
-    examples serve.
+    examples serve. What this customer has ``said`` already is left out while there is anything else.
     """
     order = np.argsort(-nearness, kind="stable")
     same = [candidates.steps[i] for i in order if candidates.steps[i].stage == stage]
     exact = [step.customer for step in same if step.concern == concern]
-    if not exact:
-        entry = taxonomy.concerns[concern].raised if concern is not None else taxonomy.customer[stage].examples
-        exact = [*entry] if concern is not None else [step.customer for step in same] or [*entry]
-    return tuple(dict.fromkeys(exact))[:limit]
+    examples = taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
+    others = [] if concern is not None else [step.customer for step in same]
+    before = {message["content"] for message in said}
+    lines = dict.fromkeys((*exact, *others, *examples))
+    fresh = [line for line in lines if line not in before]
+    most = max(1, min(REFERENCES, len([line for line in exact if line not in before])))
+    return tuple((fresh or list(lines))[:most])

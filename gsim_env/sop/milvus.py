@@ -105,12 +105,11 @@ class MilvusLibrary:
     def _chains(self, call_ids: set[str]) -> dict[str, BehaviourChain]:
         if not call_ids:
             return {}
-        rows = self._client.query(
-            self._turns,
-            filter=f"call_id in {json.dumps(sorted(call_ids))}",
-            output_fields=["call_id", "step", "vector"],
+        lazy = self._client.query(
+            self._turns, filter=f"call_id in {json.dumps(sorted(call_ids))}", output_fields=["call_id", "step", "vector"]
         )
-        rows.sort(key=lambda row: row["id"])
+        # pymilvus fills a row's vector in as the row is first read, by its place: sorting in place would mix them up.
+        rows = sorted((row for row in lazy), key=lambda row: row["id"])
         chains = {}
         for call_id, group in itertools.groupby(rows, key=lambda row: row["call_id"]):
             steps = list(group)

@@ -3,7 +3,9 @@
     python -m recipes.customer_sft.train --base MODEL.gguf --group food_delivery --out DIR
 
 The training pairs are those of D_sim with guidance (eq. 6), rendered by the simulator's own code. Each epoch draws
-other initial states. A checkpoint is kept after every epoch; the same command goes on from the last one.
+other initial states. In the second half of the epochs, a share of the prompts quotes the answer among the reference
+utterances, so that the model learns to lean on them. A checkpoint is kept after every epoch; the same command goes on
+from the last one.
 """
 
 import argparse
@@ -36,10 +38,11 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True, help="base model: a .gguf file or a transformers folder")
     parser.add_argument("--group", default="food_delivery", help="built-in group or path of a bundle")
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter, checkpoints and the log")
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16, help="LoRA rank r; alpha is 2 r")
     parser.add_argument("--learning-rate", type=float, default=4e-4)
-    parser.add_argument("--calls-per-step", type=int, default=4)
+    parser.add_argument("--calls-per-step", type=int, default=2)
+    parser.add_argument("--echo", type=float, default=0.5, help="share of prompts that quote the answer, second half")
     parser.add_argument("--max-tokens", type=int, default=2048, help="of one packed call")
     parser.add_argument("--held-out", type=float, default=0.1, help="share of calls kept for the held-out loss")
     parser.add_argument("--seed", type=int, default=0)
@@ -61,11 +64,11 @@ def main() -> None:
     indexed = index_calls(group.calls, SentenceEncoder())
     held_ids = held_out_ids(group, args.held_out, args.seed)
     for epoch in range(epochs_done, args.epochs):
-        calls = [
-            pack(call, tokenizer, args.max_tokens)
-            for call in replay(group, indexed, np.random.default_rng([args.seed, epoch]))
-        ]
-        held = [call for call in calls if call.call_id in held_ids]
+        rng = np.random.default_rng([args.seed, epoch])
+        echo = args.echo if 2 * epoch >= args.epochs else 0.0
+        calls = [pack(call, tokenizer, args.max_tokens) for call in replay(group, indexed, rng, echo=echo)]
+        plain = replay(group, indexed, np.random.default_rng(args.seed))
+        held = [pack(call, tokenizer, args.max_tokens) for call in plain if call.call_id in held_ids]
         train = [call for call in calls if call.call_id not in held_ids]
         if not log:
             log.append({"epoch": 0, "held_out_loss": evaluate(model, held)})
@@ -75,6 +78,7 @@ def main() -> None:
         log.append(
             {
                 "epoch": epoch + 1,
+                "echo": echo,
                 "train_loss": loss,
                 "held_out_loss": evaluate(model, held),
                 "seconds": round(time.perf_counter() - start, 1),
@@ -156,7 +160,7 @@ def summed_loss(model: Any, call: PackedCall) -> torch.Tensor:
 
 def save_half(folder: Path) -> None:
     """Rewrite the adapter in fp16: half the size, and numpy can read it."""
-    from safetensors.torch import load_file, save_file  # noqa: PLC0415 - comes with transformers
+    from safetensors.torch import load_file, save_file
 
     file = folder / "adapter_model.safetensors"
     save_file({key: value.half().contiguous() for key, value in load_file(file).items()}, file)

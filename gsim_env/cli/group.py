@@ -1,0 +1,93 @@
+"""``gsim group``: what groups there are, their figures, whether they are sound, and building their library."""
+
+from dataclasses import asdict
+
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from gsim_env.cli.options import EncoderOption, GroupArgument, JsonOption
+from gsim_env.cli.statistics_view import statistics_view
+from gsim_env.cli.terminal import out, print_json
+from gsim_env.groups import load_group, validation
+from gsim_env.groups.bundle import builtin_groups
+from gsim_env.groups.statistics import group_statistics
+from gsim_env.models.registry import build_encoder
+from gsim_env.simulation.reading import SalesReader
+from gsim_env.sop.index import index_calls
+from gsim_env.sop.milvus import build_lite, library_key
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Groups of customers: folders of data.")
+
+
+@app.command("list")
+def list_groups() -> None:
+    """List the built-in groups."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("group", style="magenta", no_wrap=True)
+    for name in ("version", "calls"):
+        table.add_column(name, justify="right")
+    for name in ("language", "archetypes", "own weights", "digest"):
+        table.add_column(name)
+    for name, path in builtin_groups().items():
+        group = load_group(name)
+        table.add_row(
+            name,
+            str(group.config.version),
+            str(len(group.calls)),
+            group.config.language,
+            ", ".join(group.config.archetypes),
+            "yes" if (path / "adapter").is_dir() else "no",
+            group.digest[:12],
+        )
+    out.print(table)
+
+
+@app.command()
+def stats(group: GroupArgument = "food_delivery", as_json: JsonOption = False) -> None:
+    """Print the figures of a group's corpus: lengths, diversity, outcomes, stages."""
+    loaded = load_group(group)
+    figures = group_statistics(loaded)
+    if as_json:
+        print_json({"group": loaded.config.name, "digest": loaded.digest, **asdict(figures)})
+    else:
+        out.print(statistics_view(loaded.config.name, figures))
+
+
+@app.command()
+def validate(group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm") -> None:
+    """Check that a group is fit to simulate from; exit with 1 if anything is found."""
+    findings = validation.validate(group, build_encoder(encoder))
+    if not findings:
+        out.print(Text.assemble(("✓ ", "bold green"), (group, "magenta"), " is valid."))
+        return
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("check", style="yellow", no_wrap=True)
+    table.add_column("call", style="magenta", no_wrap=True)
+    table.add_column("finding")
+    for finding in findings:
+        table.add_row(finding.check, finding.call or "", Text(finding.message))
+    out.print(table)
+    count = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}."
+    out.print(Text.assemble(("✗ ", "bold red"), (group, "magenta"), f": {count}"))
+    raise typer.Exit(1)
+
+
+@app.command()
+def index(group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm") -> None:
+    """Build a group's embeddings and its Milvus Lite library in the cache, ahead of the first call."""
+    loaded = load_group(group)
+    phi = build_encoder(encoder)
+    indexed = index_calls(loaded.calls, phi)
+    SalesReader(loaded, phi)
+    library = build_lite(indexed, library_key(loaded.digest, phi.name))
+    turns = sum(len(vectors) for vectors in indexed.sales)
+    out.print(
+        Text.assemble(
+            ("✓ ", "bold green"), (group, "magenta"), f": {len(loaded.calls)} calls, {turns} exchanges in {library}"
+        ),
+        soft_wrap=True,
+    )

@@ -1,0 +1,40 @@
+"""Where the command writes: results to standard output, everything else to standard error."""
+
+import json
+import logging
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.text import Text
+
+__all__ = ["err", "out", "print_error", "print_json", "show_logs"]
+
+out = Console(highlight=False)
+err = Console(highlight=False, stderr=True)
+
+
+class NoticeHandler(RichHandler):
+    """Shows log messages as dim lines: they are there for whoever wonders what takes so long."""
+
+    def render_message(self, record: logging.LogRecord, message: str) -> Text:  # noqa: ARG002 - RichHandler's signature
+        """Return the message as text, whatever brackets it holds."""
+        return Text(message, style="dim")
+
+
+def show_logs() -> None:
+    """Show the package's log (``Loading ...``) on standard error."""
+    handler = NoticeHandler(console=err, show_time=False, show_level=False, show_path=False)
+    logger = logging.getLogger("gsim_env")
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+def print_error(error: BaseException) -> None:
+    """Print what went wrong as one message on standard error."""
+    err.print(Text.assemble(("Error: ", "bold red"), (str(error), "red")), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output, as it is: not wrapped, not coloured."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,125 @@
+"""How calls look in a terminal: words on the left, what is behind them on the right."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group as Stack
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from gsim_env.cli.calls import Exchange
+from gsim_env.dialogue import Outcome
+
+__all__ = ["bar", "call_header", "exchange_view", "figures_table", "outcome_text"]
+
+OUTCOME_STYLES = {
+    Outcome.ACCEPTED: "green",
+    Outcome.DECLINED: "yellow",
+    Outcome.HUNG_UP: "red",
+    Outcome.SALES_ENDED: "magenta",
+    Outcome.TURN_LIMIT: "bright_black",
+}
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+BEHIND = 47
+"""Columns for what is behind the words; the words have the rest."""
+
+
+def bar(level: float, cells: int, style: str) -> Text:
+    """Return a bar of ``cells`` columns filled to ``level`` in [0, 1], to an eighth of a column."""
+    full, part = divmod(round(level * cells * 8), 8)
+    return Text((("█" * full) + (EIGHTHS[part] if part else "")).ljust(cells), style=f"{style} on grey19")
+
+
+def outcome_text(outcome: Outcome | None) -> Text:
+    """Return an outcome in its colour."""
+    if outcome is None:
+        return Text("unfinished", style="bright_black")
+    return Text(outcome.replace("_", " "), style=f"bold {OUTCOME_STYLES[outcome]}")
+
+
+def call_header(profile: dict[str, Any], place: str) -> RenderableType:
+    """Return the head of a call: who is called.
+
+    Args:
+        profile: The customer's profile, hidden from the salesperson.
+        place: Which call of how many.
+    """
+    who = Table.grid(padding=(0, 2))
+    who.add_column(style="dim", justify="right")
+    who.add_column()
+    for name in ("listing", "description", "situation", "style"):
+        who.add_row(name, Text(profile[name]))
+    who.add_row("concerns", Text(", ".join(profile["concerns"]), style="yellow"))
+    title = Text.assemble(
+        (f"{place}  ", "dim"), (profile["archetype"], "bold magenta"), ("  " + profile["name"], "bold")
+    )
+    return Stack("", Rule(title, align="left", style="dim"), Padding(who, (0, 0, 1, 0)))
+
+
+def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
+    """Return one exchange: the words and, where it is revealed, what the simulator has in mind beside them.
+
+    Args:
+        exchange: What was said and why.
+        sales: Show the salesperson's words too.
+    """
+    words = Table.grid(padding=(0, 1))
+    words.add_column(style="cyan", width=8, justify="right", no_wrap=True)
+    words.add_column()
+    if sales:
+        words.add_row("sales", Text(exchange.sales))
+    words.add_row(Text("customer", style="bold"), Text(exchange.customer, style="bold"))
+    if exchange.outcome is not None:
+        words.add_row("", Text.assemble("■ ", outcome_text(exchange.outcome), style=OUTCOME_STYLES[exchange.outcome]))
+    if exchange.state is None or exchange.guidance is None:
+        return Padding(words, (0, 0, 1, 0))
+    columns = Table(box=DIVIDER, show_header=False, show_edge=False, padding=(0, 1), expand=True, border_style="grey37")
+    columns.add_column(ratio=1)
+    columns.add_column(width=BEHIND)
+    columns.add_row(words, behind_view(exchange.state, exchange.guidance))
+    return Padding(columns, (0, 0, 1, 0))
+
+
+def behind_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableType:
+    """Return the customer's stage, mood and concern, the levels as bars, and the retrieved reference utterances."""
+    title = Text.assemble((guidance["stage"], "bold magenta"), (f"  {guidance['stance']}", "italic"))
+    if guidance["concern"] is not None:
+        title.append(f"  {guidance['concern']}", style="yellow")
+    levels = Text()
+    for name, style in (("interest", "green"), ("trust", "blue"), ("patience", "red")):
+        levels.append(f"{name} ", style="dim").append_text(bar(state[name], 6, style)).append("  ")
+    references = [
+        Text.assemble(("≈ ", "dim"), (text, "dim italic"), no_wrap=True, overflow="ellipsis")
+        for text in guidance["references"]
+    ]
+    return Stack(title, levels, *references)
+
+
+def figures_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return the table of calls: rows as :meth:`PlayedCall.figures` gives them."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("archetype", style="magenta")
+    table.add_column("outcome")
+    for name in ("turns", "words a turn"):
+        table.add_column(name, justify="right")
+    table.add_column("SOP coverage", justify="right")
+    table.add_column("seconds", justify="right")
+    for row in rows:
+        coverage = Text(f"{row['stages_visited']:>2}/{row['stages']} ").append_text(bar(row["sop_coverage"], 8, "cyan"))
+        table.add_row(
+            row["archetype"],
+            outcome_text(row["outcome"]),
+            str(row["turns"]),
+            f"{row['words_per_turn']:.1f}",
+            coverage,
+            f"{row['seconds']:.2f}",
+        )
+    return table
+
+
+DIVIDER = box.Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
+"""A box of nothing but the line between its columns."""

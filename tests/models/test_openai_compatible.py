@@ -1,0 +1,249 @@
+"""The ``openai`` back end against a real server on the loopback interface: what it sends, retries and gives up on."""
+
+import asyncio
+import itertools
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from gsim_env.errors import SimulatorError
+from gsim_env.groups import load_group
+from gsim_env.models import Complete, Completion, Sampling
+from gsim_env.models.openai_compatible import POOLS, OpenAIConfig, OpenAIModel
+from gsim_env.simulation.llm_manager import LLMManager
+from gsim_env.testing import Fault, MockServer, mock_server
+
+CAUSES: dict[Fault, type[openai.OpenAIError]] = {
+    "timeout": openai.APITimeoutError,
+    "cut": openai.APIConnectionError,
+    "invalid_json": openai.APIError,
+    "not_an_object": openai.APIError,
+    "empty_choices": openai.APIError,
+    408: openai.APIStatusError,
+    409: openai.ConflictError,
+    429: openai.RateLimitError,
+    500: openai.InternalServerError,
+    503: openai.InternalServerError,
+}
+"""What is retried, and the openai error that is the cause when retries do not help."""
+
+MENDLESS: dict[Fault, type[openai.OpenAIError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    422: openai.UnprocessableEntityError,
+}
+
+REQUEST = Complete(
+    "customer",
+    [{"role": "user", "content": "Hello?"}, {"role": "system", "content": "Say yours.\n> Who is this?"}],
+    Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05, max_tokens=32),
+    seed=7,
+)
+
+
+@pytest.fixture
+def server() -> Iterator[MockServer]:
+    with mock_server() as running:
+        yield running
+
+
+def model(server: MockServer, **settings) -> OpenAIModel:
+    quick = {"api_key": "key", "timeout": 0.2, "max_retries": 2, "backoff": 0.001}
+    return OpenAIConfig(model="m", base_url=server.url, **quick | settings).build()
+
+
+def complete(model: OpenAIModel, request: Complete = REQUEST) -> Completion:
+    return asyncio.run(model.acomplete(request))
+
+
+@pytest.mark.parametrize("fault", CAUSES)
+def test_a_passing_fault_is_retried(server, fault):
+    server.plan([fault])
+    assert complete(model(server)).text == "Who is this?"
+    assert len(server.requests) == 2
+    assert server.requests[0].body == server.requests[1].body
+
+
+@pytest.mark.parametrize("fault", CAUSES)
+def test_a_lasting_fault_is_an_error_after_bounded_attempts(server, fault):
+    server.plan(itertools.repeat(fault))
+    with pytest.raises(SimulatorError, match=r"failed 3 time\(s\)") as caught:
+        complete(model(server))
+    assert type(caught.value.__cause__) is CAUSES[fault]
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("fault", MENDLESS)
+def test_what_a_retry_cannot_mend_is_not_retried(server, fault):
+    server.plan(itertools.repeat(fault))
+    with pytest.raises(SimulatorError, match=r"failed 1 time\(s\).*as planned") as caught:
+        complete(model(server))
+    assert type(caught.value.__cause__) is MENDLESS[fault]
+    assert caught.value.__cause__.status_code == fault
+    assert len(server.requests) == 1
+
+
+def test_different_faults_share_one_allowance(server):
+    server.plan([500, "cut", 429])
+    with pytest.raises(SimulatorError) as caught:
+        complete(model(server))
+    assert type(caught.value.__cause__) is openai.RateLimitError
+    assert complete(model(server)).text == "Who is this?"
+
+
+def test_nobody_listens():
+    with socket.socket() as taken:  # bound, but not listening: connections to it are refused
+        taken.bind(("127.0.0.1", 0))
+        config = OpenAIConfig(
+            model="m",
+            base_url=f"http://127.0.0.1:{taken.getsockname()[1]}",
+            api_key="none",
+            max_retries=1,
+            backoff=0.001,
+        )
+        with pytest.raises(SimulatorError) as caught:
+            complete(config.build())
+    assert type(caught.value.__cause__) is openai.APIConnectionError
+
+
+@pytest.mark.parametrize("max_retries", [0, 1])
+def test_a_timeout_bounds_each_attempt(server, max_retries):
+    server.plan(itertools.repeat("timeout"))
+    start = time.monotonic()
+    with pytest.raises(SimulatorError):
+        complete(model(server, max_retries=max_retries))
+    attempts = max_retries + 1
+    assert len(server.requests) == attempts
+    assert 0.2 * attempts <= time.monotonic() - start < 0.2 * attempts + 1.0
+
+
+def test_retry_after_is_honoured():
+    with mock_server([429], retry_after=0.25) as server:
+        start = time.monotonic()
+        complete(model(server))
+        assert time.monotonic() - start >= 0.25
+
+
+def test_backoff_grows(server):
+    server.plan([500, 500])
+    start = time.monotonic()
+    complete(model(server, backoff=0.2))
+    assert time.monotonic() - start >= 0.2 * 0.5 + 0.4 * 0.5  # the jitter takes half of each wait at most
+
+
+def test_address_and_key_come_from_the_environment(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "from-the-environment")
+    complete(OpenAIConfig(model="m").build())
+    assert server.requests[0].authorization == "Bearer from-the-environment"
+
+
+def test_address_and_key_of_the_settings_come_first(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "from-the-environment")
+    complete(OpenAIConfig(model="m", base_url=f"{server.url}/", api_key="own").build())
+    assert server.requests[0].authorization == "Bearer own"
+
+
+def test_no_key_anywhere_is_an_error_that_names_the_variable(server, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(SimulatorError, match="OPENAI_API_KEY"):
+        complete(OpenAIConfig(model="m", base_url=server.url).build())
+
+
+def test_the_key_is_not_shown():
+    assert "secret" not in repr(OpenAIConfig(model="m", api_key="secret"))
+
+
+def test_the_body(server):
+    complete(model(server))
+    assert server.requests[0].body == {
+        "model": "m",
+        "messages": REQUEST.messages,
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "max_tokens": 32,
+        "seed": 7,
+        "repetition_penalty": 1.05,
+    }
+
+
+def test_extra_body_adds_and_removes_fields(server):
+    extra = {"top_k": 5, "repetition_penalty": None, "temperature": 0.0}
+    complete(model(server, extra_body=extra))
+    body = server.requests[0].body
+    assert (body["top_k"], body["temperature"]) == (5, 0.0)
+    assert "repetition_penalty" not in body
+
+
+def test_a_schema_is_sent_as_response_format(server):
+    schema = LLMManager(load_group("food_delivery"))._schema
+    text = complete(model(server), Complete("manager", REQUEST.messages, REQUEST.sampling, 7, schema)).text
+    assert server.requests[0].body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": schema, "strict": True},
+    }
+    assert text.startswith('{"interest":5')
+
+
+def test_usage_is_parsed(server):
+    assert complete(model(server)) == Completion("Who is this?", 20, 16, 5)
+
+
+def test_requests_are_concurrent():
+    async def many(model: OpenAIModel) -> None:
+        await asyncio.gather(*(model.acomplete(REQUEST) for _ in range(20)))
+
+    with mock_server(latency=0.2) as server:
+        start = time.monotonic()
+        asyncio.run(many(model(server, timeout=5.0)))
+        assert time.monotonic() - start < 20 * 0.2 / 4
+
+
+def test_connections_are_bounded():
+    async def many(model: OpenAIModel) -> None:
+        await asyncio.gather(*(model.acomplete(REQUEST) for _ in range(6)))
+
+    with mock_server(latency=0.1) as server:
+        start = time.monotonic()
+        asyncio.run(many(model(server, timeout=5.0, max_connections=2)))
+        assert time.monotonic() - start >= 3 * 0.1
+
+
+def test_a_connection_is_kept_within_an_event_loop_and_no_longer(server):
+    shared = model(server)
+
+    async def twice() -> None:
+        await shared.acomplete(REQUEST)
+        await shared.acomplete(REQUEST)
+
+    asyncio.run(twice())
+    asyncio.run(twice())
+    first, second, third, fourth = (request.port for request in server.requests)
+    assert first == second != third == fourth
+    assert not any(loop.is_closed() for loop, _ in POOLS), "connections outlived their event loop"
+
+
+def test_nothing_is_left_open_as_the_process_ends():
+    program = """
+import asyncio
+from gsim_env.models.openai_compatible import OpenAIConfig
+from gsim_env.simulation.drivers import block_on
+from gsim_env.testing import mock_server
+from tests.models.test_openai_compatible import REQUEST
+with mock_server() as server:
+    model = OpenAIConfig(model="m", base_url=server.url, api_key="key").build()
+    print(block_on(model.acomplete(REQUEST)).text, asyncio.run(model.acomplete(REQUEST)).text)
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("Who is this? Who is this?\n", "", 0)

@@ -1,0 +1,84 @@
+"""Base weights from a package, and the merge of a LoRA into them, against transformers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.groups import Group
+from gsim_env.models import weights
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def base():
+    return weights.pull_base()
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    """A LoRA of random weights on two projections of two layers, as peft would save it."""
+    from safetensors.numpy import save_file
+
+    folder, rng = tmp_path_factory.mktemp("adapter"), np.random.default_rng(0)
+    tensors = {}
+    for layer, module, rows in [(0, "self_attn.q_proj", 576), (3, "self_attn.k_proj", 192), (3, "mlp.up_proj", 1536)]:
+        name = f"base_model.model.model.layers.{layer}.{module}"
+        tensors[f"{name}.lora_A.weight"] = rng.normal(size=(4, 576)).astype(np.float16)
+        tensors[f"{name}.lora_B.weight"] = rng.normal(size=(rows, 4)).astype(np.float16) / 8
+    save_file(tensors, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+    return folder, tensors
+
+
+def load(path):
+    """Weights by transformers' names, as transformers reads a GGUF: an independent reading of llama.cpp's layout."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name).state_dict()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_merge_adds_b_a_where_transformers_expects_it(base, adapter, tmp_path):
+    folder, tensors = adapter
+    weights.merge_adapter(base, folder, tmp_path / "merged.gguf")
+    before, after = load(base), load(tmp_path / "merged.gguf")
+    changed = set()
+    for name in (name for name in tensors if "lora_A" in name):
+        key = name.removeprefix("base_model.model.").replace(".lora_A", "")
+        delta = 2.0 * tensors[name.replace("lora_A", "lora_B")].astype(np.float32) @ tensors[name].astype(np.float32)
+        got = (after[key] - before[key]).float().numpy()
+        assert np.abs(got - delta).max() < 0.02 * np.abs(after[key].float().numpy()).max()
+        changed.add(key)
+    for key, tensor in before.items():
+        if key not in changed:
+            assert tensor.equal(after[key]), key
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_an_adapter_for_another_model_is_refused(base, adapter, tmp_path, monkeypatch):
+    folder, tensors = adapter
+    delta = {"blk.99.attn_q.weight": np.zeros((2, 2), np.float32)}
+    monkeypatch.setattr(weights, "read_deltas", lambda *_: dict(delta))
+    with pytest.raises(ConfigurationError, match="lacks the tensors"):
+        weights.merge_adapter(base, folder, tmp_path / "merged.gguf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_weights_are_removed_and_told(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"not the model")
+    with pytest.raises(ConfigurationError, match="expected b179c952"):
+        weights.check_hash(file)
+    assert not file.exists()
+
+
+def test_the_group_ships_an_adapter_that_merges_once(group: Group):
+    adapter = group.path / "adapter"
+    assert (adapter / "adapter_model.safetensors").stat().st_size < 20e6
+    merged = weights.customer_weights(str(adapter))
+    stamp = merged.stat().st_mtime_ns
+    assert weights.customer_weights(str(adapter)) == merged
+    assert merged.stat().st_mtime_ns == stamp

@@ -1,0 +1,26 @@
+"""Profiles are drawn from the corpus, within the constraints."""
+
+import numpy as np
+import pytest
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.profiles import CorpusProfileGenerator, ProfileConstraints
+
+
+def test_every_field_was_recorded_and_concerns_come_from_the_same_archetype(group):
+    lives = {call.profile.model_copy(update={"concerns": ("x",)}) for call in group.calls}
+    worries = {(call.profile.archetype, call.profile.concerns) for call in group.calls}
+    rng, drawn = np.random.default_rng(0), set()
+    for _ in range(300):
+        profile = group.profile_generator.sample(rng, ProfileConstraints())
+        assert profile.model_copy(update={"concerns": ("x",)}) in lives
+        assert (profile.archetype, profile.concerns) in worries
+        drawn.add(profile)
+    assert len(drawn) > 200
+    assert {profile.archetype for profile in drawn} == set(group.config.archetypes)
+
+
+def test_an_archetype_without_a_profile_is_refused(group):
+    profiles = [call.profile for call in group.calls if call.profile.archetype != "status_quo"]
+    with pytest.raises(ConfigurationError, match="status_quo"):
+        CorpusProfileGenerator(profiles, group.config.archetypes)

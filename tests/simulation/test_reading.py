@@ -1,0 +1,38 @@
+"""How well the ``chain`` Manager reads salespeople it has not seen: calls left out in five folds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gsim_env.models.registry import build_encoder
+from gsim_env.simulation.hearing import hear
+from gsim_env.simulation.reading import SalesReader
+
+pytestmark = pytest.mark.slow
+
+
+def test_answers_to_the_stated_concern_are_found_and_other_turns_mostly_are_not(group, record_property):
+    encoder, found, mistaken, stages = build_encoder("minilm"), [], [], []
+    for fold in range(5):
+        reader = SalesReader(replace(group, calls=tuple(c for i, c in enumerate(group.calls) if i % 5 != fold)), encoder)
+        for call in group.calls[fold::5]:
+            stated = None
+            for turn in call.turns:
+                if turn.role == "customer":
+                    stated = turn.concern or stated
+                    continue
+                heard = hear(turn.text)
+                move = reader.read(heard, encoder.encode(reader.texts(heard)), [])
+                stages.append(move.stage == turn.stage)
+                if stated is not None:
+                    answers = group.taxonomy.sales[turn.stage].kind == "answer" and turn.concern == stated
+                    (found if answers else mistaken).append(stated in move.answers)
+    record_property("stage accuracy", float(np.mean(stages)))
+    record_property("answers found", float(np.mean(found)))
+    record_property("others taken for an answer", float(np.mean(mistaken)))
+    assert np.mean(stages) > 0.5
+    assert np.mean(found) > 0.55
+    assert np.mean(mistaken) < 0.35
+    assert np.mean(found) > 2 * np.mean(mistaken)
+    print(np.mean(stages), np.mean(found), np.mean(mistaken))
