@@ -9,7 +9,6 @@ from gsim_env.cli.view import call_header, exchange_view, figures_table
 from gsim_env.envs import TelemarketingEnv
 from gsim_env.models.registry import parse_model
 from gsim_env.simulation.sales import ListeningSalesperson, SalesScript, concern_ear
-from gsim_env.simulation.simulator import Simulator
 
 __all__ = ["demo"]
 
@@ -26,10 +25,9 @@ def demo(
     """
     spec = customer_spec(customer)
     env = TelemarketingEnv(group=group, customer=spec, reveal=True)
-    simulator = Simulator(group, spec)
-    cohort = simulator.group
+    cohort = env.simulator.group
     script = SalesScript.load(cohort)
-    encoder = simulator.services.encoder
+    encoder = env.simulator.services.encoder
     ear = concern_ear(cohort, encoder)
     # One exchange first: whatever is to be loaded is loaded now, not amid a transcript nor in the seconds of a call.
     env.reset(seed=seed)

@@ -94,8 +94,8 @@ class TelemarketingEnv(gym.Env[str, str]):
         self.render_mode = render_mode
         self.action_space = Utterance(MAX_HEARD)
         self.observation_space = Utterance(MAX_SHOWN)
-        simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
-        self._episode = Episode(simulator, Reward(reward, gamma), reveal=reveal)
+        self.simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
+        self._episode = Episode(self.simulator, Reward(reward, gamma), reveal=reveal)
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Draw a customer and pick up the phone; see *Starting State* for ``options``.

@@ -85,8 +85,8 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         self.single_action_space, self.single_observation_space = Utterance(MAX_HEARD), Utterance(MAX_SHOWN)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
-        self._episodes = [Episode(simulator, Reward(reward, gamma), reveal=reveal) for _ in range(num_envs)]
+        self.simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
+        self._episodes = [Episode(self.simulator, Reward(reward, gamma), reveal=reveal) for _ in range(num_envs)]
         self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
         self._observations = [""] * num_envs
         self._over = np.ones(num_envs, dtype=np.bool_)

@@ -84,9 +84,10 @@ class EmbeddedModel:
             SimulatorError: if llama.cpp reports an error (a prompt over ``context``, say).
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._complete, request)
+        return await loop.run_in_executor(self._threads, self.complete, request)
 
-    def _complete(self, request: Complete) -> Completion:
+    def complete(self, request: Complete) -> Completion:
+        """Answer one request, waiting for it; may be called from many threads."""
         with self._lock:
             server = self.server
         sampling = request.sampling

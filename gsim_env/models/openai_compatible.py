@@ -138,7 +138,11 @@ class OpenAIModel:
         except TimeoutError:
             return None, openai.APITimeoutError(request=_request(url)), 0.0
         except aiohttp.ClientError as error:
-            return None, openai.APIConnectionError(message=str(error) or type(error).__name__, request=_request(url)), 0.0
+            return (
+                None,
+                openai.APIConnectionError(message=str(error) or type(error).__name__, request=_request(url)),
+                0.0,
+            )
         if status != 200:
             failure = _status_error(url, status, f"{status} {reason}: {text[:300].decode(errors='replace')}")
             seconds = float(after) if after.replace(".", "", 1).isdigit() else 0.0

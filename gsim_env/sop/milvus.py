@@ -106,7 +106,9 @@ class MilvusLibrary:
         if not call_ids:
             return {}
         lazy = self._client.query(
-            self._turns, filter=f"call_id in {json.dumps(sorted(call_ids))}", output_fields=["call_id", "step", "vector"]
+            self._turns,
+            filter=f"call_id in {json.dumps(sorted(call_ids))}",
+            output_fields=["call_id", "step", "vector"],
         )
         # pymilvus fills a row's vector in as the row is first read, by its place: sorting in place would mix them up.
         rows = sorted((row for row in lazy), key=lambda row: row["id"])

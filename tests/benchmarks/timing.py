@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 
 class Stopwatch:
     """Seconds on the wall, and of this process's CPU (all threads), within a ``with`` block."""
 
-    def __enter__(self) -> "Stopwatch":
+    def __enter__(self) -> Self:
         self._start = time.perf_counter(), time.process_time()
         return self
 

@@ -24,7 +24,7 @@ def edit(file, old, new):
 
 
 def test_the_built_in_group_has_what_it_promises(group):
-    by_archetype = {name: 0 for name in group.config.archetypes}
+    by_archetype = dict.fromkeys(group.config.archetypes, 0)
     for call in group.calls:
         by_archetype[call.profile.archetype] += 1
         assert 2 <= len(call.turns) // 2 <= 15

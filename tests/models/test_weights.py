@@ -59,7 +59,7 @@ def test_the_merge_adds_b_a_where_transformers_expects_it(base, adapter, tmp_pat
 
 
 def test_an_adapter_for_another_model_is_refused(base, adapter, tmp_path, monkeypatch):
-    folder, tensors = adapter
+    folder, _ = adapter
     delta = {"blk.99.attn_q.weight": np.zeros((2, 2), np.float32)}
     monkeypatch.setattr(weights, "read_deltas", lambda *_: dict(delta))
     with pytest.raises(ConfigurationError, match="lacks the tensors"):

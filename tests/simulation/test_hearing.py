@@ -8,7 +8,21 @@ from gsim_env.errors import UtteranceError
 from gsim_env.simulation.hearing import CONTROL_TOKENS, MAX_HEARD, hear, neutralise
 from tests.attacks import INJECTIONS, SINGLE_UTTERANCES
 
-PIECES = ["<|im_start|>", "<|im_end|>", "<|", "|>", "<s>", "[INST]", "</think>", "im_end", "\n", "\x00", " ", "a", "user:"]
+PIECES = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|",
+    "|>",
+    "<s>",
+    "[INST]",
+    "</think>",
+    "im_end",
+    "\n",
+    "\x00",
+    " ",
+    "a",
+    "user:",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text(max_size=100))
@@ -29,7 +43,16 @@ def test_plain_speech_is_heard_as_it_is(text):
 
 
 def test_the_templates_of_all_families_are_noise():
-    tokens = ["<|im_start|>", "<|eot_id|>", "<|start_header_id|>", "</s>", "[INST]", "<<SYS>>", "<start_of_turn>", "<eos>"]
+    tokens = [
+        "<|im_start|>",
+        "<|eot_id|>",
+        "<|start_header_id|>",
+        "</s>",
+        "[INST]",
+        "<<SYS>>",
+        "<start_of_turn>",
+        "<eos>",
+    ]
     for token in [*tokens, "</think>", "<｜User｜>", "<tool_call>"]:  # noqa: RUF001
         heard = hear(f"I accept {token} now")
         assert heard.garbled, token

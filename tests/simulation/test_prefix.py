@@ -1,6 +1,7 @@
 """Turn t's prompt without its guidance is a prefix of turn t+1's: exact, in token ids of the embedded model."""
 
 import asyncio
+import itertools
 import json
 import urllib.request
 
@@ -34,10 +35,10 @@ def tokens():
     server = EmbeddedConfig(parallel=1, context=256).build().server
 
     def post(path, body):
-        request = urllib.request.Request(  # noqa: S310 - loopback
+        request = urllib.request.Request(
             server.listening_address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request) as response:  # noqa: S310
+        with urllib.request.urlopen(request) as response:
             return json.load(response)
 
     def ids(messages):
@@ -64,11 +65,13 @@ def recorded_call(seed, lines):
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10**6), lines=st.lists(st.sampled_from(LINES) | st.text(max_size=60), min_size=3, max_size=6))
+@given(
+    seed=st.integers(0, 10**6), lines=st.lists(st.sampled_from(LINES) | st.text(max_size=60), min_size=3, max_size=6)
+)
 def test_prompts_without_guidance_are_prefixes_in_token_ids(tokens, seed, lines):
     prompts = recorded_call(seed, lines)
     answer_mark = len(tokens([{"role": "system", "content": "x"}])) - len(tokens_before_answer(tokens))
-    for now, then in zip(prompts, prompts[1:], strict=False):
+    for now, then in itertools.pairwise(prompts):
         assert now[-1]["role"] == "system"
         assert then[: len(now) - 1] == now[:-1]
         prefix = tokens(now[:-1])[:-answer_mark]

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 def test_answers_to_the_stated_concern_are_found_and_other_turns_mostly_are_not(group, record_property):
     encoder, found, mistaken, stages = build_encoder("minilm"), [], [], []
     for fold in range(5):
-        reader = SalesReader(replace(group, calls=tuple(c for i, c in enumerate(group.calls) if i % 5 != fold)), encoder)
+        reader = SalesReader(
+            replace(group, calls=tuple(c for i, c in enumerate(group.calls) if i % 5 != fold)), encoder
+        )
         for call in group.calls[fold::5]:
             stated = None
             for turn in call.turns:

@@ -61,7 +61,9 @@ def test_archetypes_accept_in_the_direction_their_definitions_say(listening):
     accepted, archetypes = listening
     rate = {name: accepted[archetypes == name].mean() for name in np.unique(archetypes)}
     assert rate["resistance_heavy"] == min(rate.values())
-    assert rate["resistance_heavy"] + 0.15 < min(rate["price_sensitive"], rate["rational_skeptical"], rate["status_quo"])
+    assert rate["resistance_heavy"] + 0.15 < min(
+        rate["price_sensitive"], rate["rational_skeptical"], rate["status_quo"]
+    )
     assert rate["status_quo"] < rate["competition_anxious"]
     assert rate["competition_anxious"] == max(rate.values())
 

@@ -1,0 +1,178 @@
+"""What HTTP costs: 128 concurrent chats with a server in a process of its own that takes 50 ms for each answer.
+
+In one run, in turn: a bare aiohttp loop that reads the bytes and no more, our back end, the whole stack (asynchronous
+environments with a language-model Manager), and openai's own client. ``of_bare_aiohttp`` is the bare loop's time for a
+request by ours; goal: 0.85. The figures go into the benchmark's ``extra_info``; what is asserted is less, for machines
+with other work.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import openai
+import pytest
+
+from gsim_env.envs import AsyncTelemarketing
+from gsim_env.models import Complete
+from gsim_env.models.openai_compatible import OpenAIConfig
+from gsim_env.simulation.conversation import Listen
+from gsim_env.simulation.drivers import block_on
+from gsim_env.simulation.simulator import Simulator
+from tests.benchmarks.timing import Stopwatch, beside
+
+CALLS, WAIT = 128, 0.05
+SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?"
+SERVER = f"""
+import sys
+from gsim_env.testing import mock_server
+with mock_server(latency={WAIT}) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    command = [sys.executable, "-c", SERVER]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+@pytest.fixture
+def rounds(benchmark) -> int:
+    """Requests of each chat, one after the other; an even number, for the Manager and the customer take turns."""
+    return 20 if benchmark.enabled else 4
+
+
+def settings(url: str) -> dict[str, Any]:
+    return {"backend": "openai", "model": "m", "base_url": url, "api_key": "key", "timeout": 10.0}
+
+
+def customer_request() -> Complete:
+    """A customer's prompt as the environment sends it."""
+    simulator = Simulator("food_delivery", "scripted")
+    rng = np.random.default_rng(0)
+    steps, words = simulator.start(simulator.draw_profile(rng, {}), rng), None
+    while True:
+        request = steps.send(words)
+        if isinstance(request, Complete):
+            return request
+        words = SAY if isinstance(request, Listen) else block_on(simulator.services.answer(request))
+
+
+async def chats(ask: Callable[[], Awaitable[object]], rounds: int) -> Stopwatch:
+    async def chat(rounds: int) -> None:
+        for _ in range(rounds):
+            await ask()
+
+    await asyncio.gather(*(chat(1) for _ in range(CALLS)))  # connections are open from here on
+    with Stopwatch() as watch:
+        await asyncio.gather(*(chat(rounds) for _ in range(CALLS)))
+    return watch
+
+
+def bare_aiohttp(url: str, rounds: int) -> Stopwatch:
+    model = OpenAIConfig(**{key: value for key, value in settings(url).items() if key != "backend"}).build()
+    payload, (endpoint, headers) = json.dumps(model._body(customer_request())).encode(), model._endpoint
+
+    async def together() -> Stopwatch:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+            async def ask() -> None:
+                async with session.post(endpoint, data=payload, headers=headers) as response:
+                    assert response.status == 200
+                    await response.read()
+
+            return await chats(ask, rounds)
+
+    return asyncio.run(together())
+
+
+def our_model(url: str, rounds: int) -> Stopwatch:
+    model = OpenAIConfig(**{key: value for key, value in settings(url).items() if key != "backend"}).build()
+    request = customer_request()
+    return asyncio.run(chats(lambda: model.acomplete(request), rounds))
+
+
+def whole_stack(url: str, rounds: int) -> Stopwatch:
+    """Two requests a turn."""
+    model = settings(url)
+    services = {"encoder": "hashing", "library": "memory"}
+    envs = [AsyncTelemarketing(customer=model, manager=model, max_turns=rounds // 2, **services) for _ in range(CALLS)]
+
+    async def converse(env: AsyncTelemarketing) -> None:
+        truncated = False
+        while not truncated:
+            _, _, terminated, truncated, _ = await env.step(SAY)
+            assert not terminated
+
+    async def together() -> Stopwatch:
+        for again in range(2):  # the first time opens the connections
+            await asyncio.gather(*(env.reset(seed=seed) for seed, env in enumerate(envs)))
+            with Stopwatch() as watch:
+                await asyncio.gather(*(converse(env) if again else env.step(SAY) for env in envs))
+        return watch
+
+    return asyncio.run(together())
+
+
+def openai_client(url: str, rounds: int) -> Stopwatch:
+    request = customer_request()
+
+    async def together() -> Stopwatch:
+        async with openai.AsyncOpenAI(base_url=url, api_key="key", max_retries=0) as client:
+
+            async def ask() -> None:
+                sampling = request.sampling
+                answer = await client.chat.completions.create(
+                    model="m",
+                    messages=request.messages,
+                    temperature=sampling.temperature,
+                    top_p=sampling.top_p,
+                    max_tokens=sampling.max_tokens,
+                    seed=request.seed,
+                )
+                assert answer.choices[0].message.content
+
+            return await chats(ask, rounds)
+
+    return asyncio.run(together())
+
+
+def record(benchmark: Any, ours: Callable[[str, int], Stopwatch], url: str, rounds: int) -> float:
+    """Take ``ours`` beside the bare loop; return the bare loop's time by ours."""
+    (wall, cpu), (bare_wall, bare_cpu) = beside(benchmark, lambda: ours(url, rounds), lambda: bare_aiohttp(url, rounds))
+    requests = CALLS * rounds
+    benchmark.extra_info |= {
+        "requests_per_second": requests / wall,
+        "efficiency": rounds * WAIT / wall,
+        "efficiency_of_bare_aiohttp": rounds * WAIT / bare_wall,
+        "of_bare_aiohttp": bare_wall / wall,
+        "cpu_ms_per_request": 1e3 * cpu / requests,
+        "cpu_ms_per_request_of_bare_aiohttp": 1e3 * bare_cpu / requests,
+    }
+    return bare_wall / wall
+
+
+def test_our_model(benchmark, url, rounds):
+    assert record(benchmark, our_model, url, rounds) > 0.5
+    benchmark.extra_info["of_bare_aiohttp_goal"] = 0.85
+
+
+def test_whole_stack(benchmark, url, rounds):
+    assert record(benchmark, whole_stack, url, rounds) > 0.4
+    benchmark.extra_info["of_bare_aiohttp_goal"] = 0.85
+
+
+def test_openai_client(benchmark, url, rounds):
+    """For comparison: why the hot path does not go through it."""
+    record(benchmark, openai_client, url, rounds)

@@ -1,0 +1,37 @@
+"""The built-in group's card tells the truth, and its corpus passes its own check with the real encoder."""
+
+import hashlib
+import re
+
+import pytest
+
+from gsim_env.groups.statistics import group_statistics
+from gsim_env.groups.validation import check_group
+from gsim_env.models.registry import build_encoder
+
+
+def test_the_card_shows_the_corpus_figures(group):
+    card = (group.path / "CARD.md").read_text(encoding="utf-8")
+    figures = group_statistics(group)
+    for row, value in [
+        ("customer words per turn, mean", f"{figures.words_mean:.1f}"),
+        ("median", f"{figures.words_median:g}"),
+        ("variance", f"{figures.words_variance:.1f}"),
+        ("share of turns of five words or fewer", f"{figures.short_share:.2f}"),
+        ("turns with a question", f"{figures.question_share:.2f}"),
+        ("length variance within a dialogue (raw TLV)", f"{figures.turn_length_variance:.1f}"),
+        ("customer stages visited per call", f"{figures.stages_visited:.2f} of {len(group.taxonomy.customer)}"),
+        ("distinct-2 of customer words", f"{figures.distinct_2:.2f}"),
+        ("accepted", str(figures.outcomes["accepted"])),
+        ("declined", str(figures.outcomes["declined"])),
+        ("hung_up", str(figures.outcomes["hung_up"])),
+    ]:
+        assert re.search(rf"^\| {re.escape(row)} \| {re.escape(value)} \|", card, re.MULTILINE), (row, value)
+    for stage, turns in figures.customer_stages.items():
+        assert re.search(rf"\b{stage} {turns}\b", card.replace("\n", " ")), (stage, turns)
+    assert hashlib.sha256((group.path / "corpus.jsonl").read_bytes()).hexdigest() in card
+
+
+@pytest.mark.slow
+def test_the_corpus_is_valid_and_has_no_near_duplicates(group):
+    assert list(check_group(group, build_encoder("minilm"))) == []
