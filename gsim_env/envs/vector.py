@@ -89,6 +89,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         self._episodes = [Episode(self.simulator, Reward(reward, gamma), reveal=reveal) for _ in range(num_envs)]
         self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
         self._observations = [""] * num_envs
+        self._unbegun: dict[int, SimulatorError] = {}  # calls whose reset failed: the next step masks and resets them
         self._over = np.ones(num_envs, dtype=np.bool_)
 
     def reset(
@@ -131,13 +132,15 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         for action in actions:
             check_utterance(action)
         active = [i for i in range(self.num_envs) if not self._over[i]]
-        if not active:
+        unbegun = dict(self._unbegun) if self._autoreset is AutoresetMode.SAME_STEP else {}
+        if not active and not unbegun:
             raise ConfigurationError("No call is in progress. Call reset() first.")
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros(self.num_envs, np.bool_), np.zeros(self.num_envs, np.bool_)
         infos: Info = {}
         ended: list[int] = []
-        for i, result in zip(active, self._gather([self._episodes[i].step(actions[i]) for i in active]), strict=True):
+        results = [*self._gather([self._episodes[i].step(actions[i]) for i in active]), *unbegun.values()]
+        for i, result in zip([*active, *unbegun], results, strict=True):
             words, rewards[i], terminated[i], truncated[i], info = self._masked(result)
             self._observations[i] = words
             if (terminated[i] or truncated[i]) and self._autoreset is AutoresetMode.SAME_STEP:
@@ -152,7 +155,9 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
     def _begin(self, indices: NDArray[np.intp], options: Mapping[str, Any], infos: Info) -> None:
         resets = [self._episodes[i].reset(self._rngs[i], options) for i in indices]
         for i, result in zip(indices, self._gather(resets), strict=True):
+            self._unbegun.pop(int(i), None)
             if isinstance(result, SimulatorError):
+                self._unbegun[int(i)] = result
                 self._observations[i], info = "", {"turn": 0, "outcome": None, "error": str(result)}
             else:
                 self._observations[i], info = result

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models.extras import require
@@ -93,7 +94,7 @@ class OpenAIModel:
             SimulatorError: when the retries are used up, or at once for an error that a retry cannot mend; its cause is
                 the ``openai`` error of the same meaning.
         """
-        payload = json.dumps(self._body(request)).encode()
+        payload = to_json(self._body(request))  # several times as fast as json.dumps, which shows: prompts are long
         attempts = self.config.max_retries + 1
         for attempt in range(attempts):
             answer, error, retry_after = await self._post(payload)
@@ -138,11 +139,8 @@ class OpenAIModel:
         except TimeoutError:
             return None, openai.APITimeoutError(request=_request(url)), 0.0
         except aiohttp.ClientError as error:
-            return (
-                None,
-                openai.APIConnectionError(message=str(error) or type(error).__name__, request=_request(url)),
-                0.0,
-            )
+            message = str(error) or type(error).__name__
+            return None, openai.APIConnectionError(message=message, request=_request(url)), 0.0
         if status != 200:
             failure = _status_error(url, status, f"{status} {reason}: {text[:300].decode(errors='replace')}")
             seconds = float(after) if after.replace(".", "", 1).isdigit() else 0.0

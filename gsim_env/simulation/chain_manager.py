@@ -96,12 +96,17 @@ class ChainManager:
         return (drawn.stage, concern) if concern is not None else (call.pick_stage("warm"), None)
 
     def _may_follow(self, step: ChainStep, state: CustomerState) -> bool:
-        """Endings come from the state alone; first answers are given to first utterances; nobody warms to nothing."""
+        """Endings come from the state alone; first answers are given to first utterances; nobody warms to nothing.
+
+        Nor does anybody mishear, put off or warm twice in a row.
+        """
         kind = self._taxonomy.customer[step.stage].kind
         if kind in ("accept", "decline", "hang_up"):
             return False
         if (step.previous is None) != (state.stage is None):
             return False
         if state.stage is None and step.concern is not None and step.concern not in state.unsettled:
+            return False
+        if kind in ("confused", "defer", "warm") and step.stage == state.stage:
             return False
         return kind != "warm" or bool(state.settled)

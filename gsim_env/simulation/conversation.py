@@ -22,7 +22,10 @@ from gsim_env.sop import Hit, Search
 __all__ = ["CustomerTurn", "Listen", "Request", "conversation"]
 
 SPEAKING_TRIES = 3
-"""How often the customer model is asked again, with another seed, when it says nothing at all."""
+"""How often the customer model is asked, with another seed each time, when it says nothing or what it said before."""
+
+REPEATABLE_WORDS = 3
+"""Answers of up to so many words ("Mm.", "Not today, thanks.") may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,19 @@ def _pick_up(group: Group, profile: CustomerProfile, rng: np.random.Generator, k
 
 
 def _speak(call: Call, guidance: Guidance) -> Generator[Request, Any, str]:
-    """Line 12 of Algorithm 1: the customer model puts the guidance into words."""
+    """Line 12 of Algorithm 1: the customer model puts the guidance into words.
+
+    Small models fall into repeating themselves to the letter, which people do with a word or two only: the model is
+    asked again then, and what it insists on is taken.
+    """
     messages = [*call.history, guidance_message(call.group, guidance)]
+    text = ""
     for _ in range(SPEAKING_TRIES):
         seed = int(call.rng.integers(2**31))
         completion = yield Complete("customer", messages, call.group.config.sampling, seed)
-        if text := spoken(completion.text):
+        text = spoken(completion.text) or text
+        if text and (text.count(" ") < REPEATABLE_WORDS or not any(text == said["content"] for said in call.history)):
             return text
+    if text:
+        return text
     raise SimulatorError(f"The customer model said nothing in {SPEAKING_TRIES} tries.")

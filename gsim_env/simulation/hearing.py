@@ -27,7 +27,7 @@ ROLE_LABELS = re.compile(
     r"\s*(?:message|prompt)?\s*[\])*]{0,2}\s*:",
     re.IGNORECASE,
 )
-UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
+UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ud800-\udfff\ufeff]+")
 
 
 @dataclass(frozen=True, slots=True)

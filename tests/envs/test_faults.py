@@ -16,6 +16,7 @@ import pytest
 
 from gsim_env.envs import AsyncTelemarketing, TelemarketingVectorEnv
 from gsim_env.errors import ConfigurationError, SimulatorError
+from gsim_env.sop import MemoryLibrary
 from gsim_env.testing import Fault, Faults, MockServer, mock_server
 
 BREAK = "Break now."
@@ -62,6 +63,10 @@ def failing_first(fault: Fault) -> Callable[[Mapping[str, Any]], Fault]:
         return fault
 
     return choose
+
+
+def fail(*_: object) -> None:
+    raise SimulatorError("as planned")
 
 
 def vector_env(server: MockServer, **settings: Any) -> TelemarketingVectorEnv:
@@ -233,6 +238,26 @@ class TestVector:
             assert "error" not in infos
             ended += int((terminated | truncated).sum())
         assert ended >= 2 * len(SAY)
+
+    def test_a_failed_autoreset_is_tried_again(self, server, monkeypatch):
+        """The library is down as calls end: what is said meanwhile has no reward, and the calls begin once it is back."""
+        env = vector_env(server, on_error="mask", max_turns=1)
+        env.reset(seed=3)
+        with monkeypatch.context() as down:
+            down.setattr(MemoryLibrary, "_search", fail)
+            words, rewards, _, truncated, infos = env.step(SAY)
+        assert np.isfinite(rewards).all()
+        assert truncated.all()
+        assert words == ("",) * len(SAY)
+        assert infos["_error"].all()
+
+        words, rewards, _, truncated, infos = env.step(SAY)
+        assert np.isnan(rewards).all()
+        assert truncated.all()
+        assert infos["final_info"]["_error"].all()
+        assert all("You are calling:" in brief for brief in words)
+        _, rewards, *_ = env.step(SAY)
+        assert np.isfinite(rewards).all()
 
 
 class TestManager:
