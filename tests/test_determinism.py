@@ -1,15 +1,13 @@
-"""Same seed, same configuration, another process: byte-identical transcripts. And what batching does to them."""
+"""Same seed, same configuration, another process: byte-identical transcripts."""
 
 import json
 import os
 import subprocess
 import sys
 
-import gymnasium as gym
 import pytest
 
-import gsim_env  # noqa: F401 - registers
-from tests.envs.test_telemarketing import ID, LINES
+from tests.envs.test_telemarketing import LINES
 
 CODE = """
 import json, logging, sys
@@ -46,19 +44,3 @@ def test_two_processes_scripted(encoder):
 def test_two_processes_embedded_at_the_same_batch_size():
     settings = {"customer": "embedded", "max_turns": 9}
     assert transcript(settings, 8) == transcript(settings, 8)
-
-
-@pytest.mark.slow
-def test_batching_does_not_change_what_the_embedded_model_says():
-    """Call i of a batch of eight says what call i says alone: llama.cpp's products on this CPU do not see the batch."""
-    env = gym.make_vec(ID, num_envs=8, autoreset_mode="Disabled")
-    env.reset(seed=11)
-    together = [env.step([line] * 8)[0] for line in LINES[:3]]
-    for i in (0, 3, 7):
-        alone = gym.make(ID)
-        alone.reset(seed=11 + i)
-        for turn, line in enumerate(LINES[:3]):
-            words, _, terminated, _, _ = alone.step(line)
-            assert words == together[turn][i]
-            if terminated:
-                break

@@ -49,7 +49,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
             ``info["final_obs"]``, their info in ``info["final_info"]``. ``"Disabled"``: reset ended calls with
             ``options={"reset_mask": mask}``. (Next-step autoreset would throw an utterance of the policy away each episode.)
         on_error: ``"raise"`` (default): a SimulatorError of any call is raised. ``"mask"``: that call is truncated with
-            reward NaN and the message in ``info["error"]``; the others go on. Mask such samples in training.
+            reward NaN and the message in ``info["error"]`` (``info["final_info"]["error"]`` under ``"SameStep"``); the others go on. Mask such samples in training.
 
     Raises:
         ConfigurationError: if an argument is not legal.
@@ -120,7 +120,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
     def step(self, actions: Sequence[str]) -> tuple[Observations, Floats, Bools, Bools, Info]:
         """Say something in every call and hear every answer.
 
-        Under ``Disabled``, what is said in a call that is over is not heard: its reward is 0 and its flags are as they were.
+        Under ``Disabled``, what is said in a call that is over is not heard: its reward is 0 and its flags are False.
 
         Raises:
             ConfigurationError: if the number of actions is wrong, or no call is in progress.

@@ -1,9 +1,10 @@
-"""The ``embedded`` back end: a small GGUF model in this process, through xllamacpp (llama.cpp), with continuous batching."""
+"""The ``embedded`` back end: a small GGUF model in this process, through xllamacpp (llama.cpp), in batches."""
 
-import asyncio
+import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import SimulatorError
+from gsim_env.models.batching import Batcher
 from gsim_env.models.extras import loading, require
 from gsim_env.models.protocol import Complete, Completion
 from gsim_env.models.weights import customer_weights
@@ -48,34 +50,50 @@ def usable_cpus() -> int:
 
 
 class EmbeddedModel:
-    """llama.cpp in process. A text depends on its prompt, seed and settings, and not on what else is in the batch.
+    """llama.cpp in process. What is pending at the same time is decoded as one batch.
 
-    That independence is measured, not promised: on the CPUs tested, each row of llama.cpp's matrix products is computed
-    alike at any batch size. ``tests/test_determinism.py`` checks it.
+    A batch is handed over in one piece and in order, so the same batches give the same texts. Another composition of the
+    batch may not: llama.cpp's products of one row and of many differ in the last bits, and now and then that turns a word.
+    A batch draws from one seed, its first request's.
     """
 
     def __init__(self, config: EmbeddedConfig) -> None:
         """Remember the settings."""
         self.config = config
         self._lock = Lock()
-        self._threads = ThreadPoolExecutor(max_workers=config.parallel, thread_name_prefix="gsim-embedded")
+        self._batch = Batcher(self.complete)
+
+    @cached_property
+    def _path(self) -> Path:
+        path = Path(self.config.model) if self.config.model else customer_weights(self.config.adapter)
+        if not path.is_file():
+            raise SimulatorError(f"There is no model at {path}. Give a GGUF file, or run: gsim models pull")
+        return path
 
     @cached_property
     def server(self) -> Any:
         """The xllamacpp server; its ``listening_address`` is an OpenAI-compatible endpoint on loopback."""
         engine = require("xllamacpp", "embedded")
-        path = Path(self.config.model) if self.config.model else customer_weights(self.config.adapter)
-        if not path.is_file():
-            raise SimulatorError(f"There is no model at {path}. Give a GGUF file, or run: gsim models pull")
         params = engine.CommonParams()
-        params.model.path = str(path)
+        params.model.path = str(self._path)
         params.n_parallel = self.config.parallel
         params.n_ctx = self.config.parallel * self.config.context
         params.cpuparams.n_threads = self.config.threads or usable_cpus()
         params.verbosity = -1
         params.kv_unified = False
-        with loading(f"{path.name} ({path.stat().st_size / 1e6:.0f} MB) into llama.cpp"):
+        params.endpoint_metrics = True  # counts of tokens processed and predicted, for whoever asks
+        with loading(f"{self._path.name} ({self._path.stat().st_size / 1e6:.0f} MB) into llama.cpp"):
             return engine.Server(params)
+
+    @cached_property
+    def _template(self) -> Any:
+        """The chat template that the GGUF carries, rendered as transformers does."""
+        sandbox = require("jinja2.sandbox", "embedded")
+        fields = require("gguf", "embedded").GGUFReader(str(self._path)).fields
+        if "tokenizer.chat_template" not in fields:
+            raise SimulatorError(f"{self._path} has no chat template. Use an instruction-tuned model.")
+        environment = sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        return environment.from_string(fields["tokenizer.chat_template"].contents())
 
     async def acomplete(self, request: Complete) -> Completion:
         """Answer one request; concurrent ones are decoded together.
@@ -83,34 +101,42 @@ class EmbeddedModel:
         Raises:
             SimulatorError: if llama.cpp reports an error (a prompt over ``context``, say).
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self.complete, request)
+        return await self._batch(request)
 
-    def complete(self, request: Complete) -> Completion:
-        """Answer one request, waiting for it; may be called from many threads."""
+    def prompt(self, request: Complete) -> str:
+        """Return the text that the model continues."""
+        return str(self._template.render(messages=request.messages, add_generation_prompt=True))
+
+    def complete(self, requests: Sequence[Complete]) -> list[Completion]:
+        """Answer requests in order; those of the same sampling settings and schema, one after the other, as one batch."""
         with self._lock:
-            server = self.server
-        sampling = request.sampling
+            return [
+                answer
+                for _, alike in groupby(requests, key=lambda request: (request.sampling, json.dumps(request.schema)))
+                for answer in self._decode(list(alike))
+            ]
+
+    def _decode(self, requests: Sequence[Complete]) -> list[Completion]:
+        sampling, schema = requests[0].sampling, requests[0].schema
         body: dict[str, Any] = {
-            "messages": request.messages,
+            "prompt": [self.prompt(request) for request in requests],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "top_k": 0,
             "min_p": 0.0,
             "repeat_penalty": sampling.repetition_penalty,
             "max_tokens": sampling.max_tokens,
-            "seed": request.seed,
+            "seed": requests[0].seed,
             "cache_prompt": True,
         }
-        if request.schema is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": {"schema": request.schema}}
-        answer = server.handle_chat_completions(body)
-        if "choices" not in answer:
+        if schema is not None:
+            body["json_schema"] = schema
+        answer = self.server.handle_completions(body)
+        if "choices" not in answer or len(answer["choices"]) != len(requests):
             raise SimulatorError(f"llama.cpp answered with an error: {answer.get('error', answer)}")
-        usage = answer.get("usage", {})
-        return Completion(
-            answer["choices"][0]["message"]["content"] or "",
-            usage.get("prompt_tokens", 0),
-            usage.get("prompt_tokens_details", {}).get("cached_tokens", 0),
-            usage.get("completion_tokens", 0),
-        )
+        texts = [choice["text"] for choice in sorted(answer["choices"], key=lambda choice: choice["index"])]
+        if len(texts) > 1:  # the usage that comes with a batch is its first request's
+            return [Completion(text) for text in texts]
+        usage = answer["usage"]
+        cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
+        return [Completion(texts[0], usage["prompt_tokens"], cached, usage["completion_tokens"])]

@@ -91,8 +91,8 @@ class ListeningSalesperson:
         """Return the next utterance; no line is said twice while there is another."""
         if customer is None:
             return self._line(self._script.opening)
-        vector = self._encoder.encode([customer])[0]
-        heard = [name for name in self._ear.near(vector, 1, HEARD) if self._unsaid(self._script.answers.get(name, ()))]
+        (near,) = self._ear.near(self._encoder.encode([customer]), 1, HEARD)
+        heard = [name for name in near if self._unsaid(self._script.answers.get(name, ()))]
         if heard:
             self._answered += 1
             answer = self._line(self._script.answers[heard[0]])

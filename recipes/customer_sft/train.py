@@ -60,6 +60,7 @@ def main() -> None:
         model = get_peft_model(
             model, LoraConfig(r=args.rank, lora_alpha=2 * args.rank, lora_dropout=0.05, target_modules=TARGETS)
         )
+    model.peft_config["default"].base_model_name_or_path = args.base.name
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=args.learning_rate)
     indexed = index_calls(group.calls, SentenceEncoder())
     held_ids = held_out_ids(group, args.held_out, args.seed)
@@ -89,7 +90,7 @@ def main() -> None:
         checkpoint.write_text(json.dumps({"epochs_done": epoch + 1, "log": log}))
     save_half(args.out)
     record = {
-        "arguments": {key: str(value) for key, value in vars(args).items() if key != "base"},
+        "arguments": {key: str(value) for key, value in vars(args).items() if key not in ("base", "out")},
         "base_sha256": hashlib.sha256(args.base.read_bytes()).hexdigest() if args.base.is_file() else str(args.base),
         "group_sha256": group.digest,
         "calls": {"train": len(group.calls) - len(held_ids), "held_out": sorted(held_ids)},

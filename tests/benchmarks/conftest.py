@@ -1,0 +1,20 @@
+"""What a benchmark's results record besides times: the command, the data's hash, and no single samples."""
+
+from typing import Any
+
+from gsim_env import __version__
+from gsim_env.groups import load_group
+
+
+def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
+    """Leave the machine's name out: it says nothing about speed."""
+    machine_info.pop("node", None)
+
+
+def pytest_benchmark_update_json(config: Any, benchmarks: Any, output_json: dict[str, Any]) -> None:
+    """Add what reproduces the run."""
+    output_json["command"] = "make bench"
+    output_json["gsim_env"] = __version__
+    output_json["group_sha256"] = load_group("food_delivery").digest
+    for benchmark in output_json["benchmarks"]:
+        benchmark["stats"].pop("data", None)
