@@ -49,7 +49,8 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
             ``info["final_obs"]``, their info in ``info["final_info"]``. ``"Disabled"``: reset ended calls with
             ``options={"reset_mask": mask}``. (Next-step autoreset would throw an utterance of the policy away each episode.)
         on_error: ``"raise"`` (default): a SimulatorError of any call is raised. ``"mask"``: that call is truncated with
-            reward NaN and the message in ``info["error"]`` (``info["final_info"]["error"]`` under ``"SameStep"``); the others go on. Mask such samples in training.
+            reward NaN and the message in ``info["error"]`` (``info["final_info"]["error"]`` under ``"SameStep"``); the
+            others go on. Mask such samples in training.
 
     Raises:
         ConfigurationError: if an argument is not legal.
