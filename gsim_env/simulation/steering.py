@@ -24,24 +24,44 @@ TYPICAL_EXCHANGES = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """All steps of the chains in K_p as columns, laid out once a call so that each turn is a few vector operations."""
+    """All steps of the chains in K_p as columns, laid out once a call so that each turn is a few vector operations.
+
+    Attributes:
+        steps: The steps.
+        vectors: phi of what the salesperson said at each, shape (steps, d).
+        before: The customer's stage before each, as a number of ``codes``, shape (steps,); so ``sales_stages``.
+        sales_stages: The salesperson's stage at each.
+        progress: The place of each in its call, 0 to 1.
+        codes: A number for each stage name; the empty name stands for none.
+        at: Which steps are at a customer stage about a concern (or none).
+    """
 
     steps: tuple[ChainStep, ...]
     vectors: NDArray[np.float32]
-    before: NDArray[np.str_]
-    sales_stages: NDArray[np.str_]
+    before: NDArray[np.int64]
+    sales_stages: NDArray[np.int64]
     progress: NDArray[np.float64]
+    codes: dict[str, int]
+    at: dict[tuple[str, str | None], list[int]]
 
     @classmethod
     def of(cls, chains: Sequence[BehaviourChain]) -> "Candidates":
         """Lay out the steps of ``chains``."""
         steps = tuple(step for chain in chains for step in chain.steps)
+        codes: dict[str, int] = {"": 0}
+        at: dict[tuple[str, str | None], list[int]] = {}
+        for index, step in enumerate(steps):
+            for name in (step.previous or "", step.sales_stage):
+                codes.setdefault(name, len(codes))
+            at.setdefault((step.stage, step.concern), []).append(index)
         return cls(
             steps,
             np.concatenate([chain.vectors for chain in chains]),
-            np.array([step.previous or "" for step in steps]),
-            np.array([step.sales_stage for step in steps]),
+            np.array([codes[step.previous or ""] for step in steps]),
+            np.array([codes[step.sales_stage] for step in steps]),
             np.array([step.progress for step in steps]),
+            codes,
+            at,
         )
 
     def nearness(self, state: CustomerState, sales_stage: str, said: NDArray[np.float32] | None) -> NDArray[np.float64]:
@@ -49,13 +69,22 @@ class Candidates:
 
         ``said`` is phi of what the salesperson just said, or ``None`` where the Manager has no encoder.
         """
-        score = SAME_BEFORE * (self.before == (state.stage or "")) + SAME_SALES_STAGE * (
-            self.sales_stages == sales_stage
-        )
-        score = score - SAME_PLACE * np.abs(self.progress - min(1.0, state.turn / TYPICAL_EXCHANGES))
+        score = SAME_BEFORE * (self.before == self.codes.get(state.stage or "", -1))
+        score += SAME_SALES_STAGE * (self.sales_stages == self.codes.get(sales_stage, -1))
+        score -= SAME_PLACE * np.abs(self.progress - min(1.0, state.turn / TYPICAL_EXCHANGES))
         if said is not None:
-            score = score + SAID_ALIKE * (self.vectors @ said)
+            score += SAID_ALIKE * (self.vectors @ said)
         return np.asarray(score)
+
+    def nearest(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> list[str]:
+        """Return what customers said at ``stage`` about ``concern``, nearest first.
+
+        Where no concern is asked for and none of the steps is without one, all steps of the stage serve.
+        """
+        found = self.at.get((stage, concern), [])
+        if not found and concern is None:
+            found = [index for index, step in enumerate(self.steps) if step.stage == stage]
+        return [self.steps[index].customer for index in sorted(found, key=lambda index: -nearness[index])]
 
 
 def references(
@@ -68,16 +97,13 @@ def references(
 ) -> tuple[str, ...]:
     """Return one to three utterances for the guidance: what like customers said at this stage, nearest first.
 
-    Steps about the same concern come before others of the stage; where the chains have none, the taxonomy's own
-    examples serve. What this customer has ``said`` already is left out while there is anything else.
+    A concern asks for steps about that concern; where the chains have none, the taxonomy's own examples serve. What this
+    customer has ``said`` already is left out while there is anything else.
     """
-    order = np.argsort(-nearness, kind="stable")
-    same = [candidates.steps[i] for i in order if candidates.steps[i].stage == stage]
-    exact = [step.customer for step in same if step.concern == concern]
-    examples = taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
-    others = [] if concern is not None else [step.customer for step in same]
     before = {message["content"] for message in said}
-    lines = dict.fromkeys((*exact, *others, *examples))
-    fresh = [line for line in lines if line not in before]
-    most = max(1, min(REFERENCES, len([line for line in exact if line not in before])))
-    return tuple((fresh or list(lines))[:most])
+    recorded = candidates.nearest(nearness, stage, concern)
+    fresh = [line for line in recorded if line not in before]
+    if not fresh:
+        examples = taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
+        fresh = [line for line in examples if line not in before][:1] or recorded or list(examples)
+    return tuple(dict.fromkeys(fresh))[:REFERENCES]
