@@ -22,6 +22,9 @@ from gsim_env.sop.library import Hit, Indexed, Search
 __all__ = ["MilvusLibrary", "build_lite", "fill"]
 
 INSERT_ROWS = 1000
+QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
+"""Lite answers pymilvus's keep-alive pings, one in ten seconds, by closing the connection, and gRPC prints that."""
+
 TEXT = 4096
 
 
@@ -61,7 +64,7 @@ class MilvusLibrary:
                 private = Path(tempfile.mkdtemp(prefix="gsim-sop-")) / template.name
                 shutil.copytree(template, private)
                 atexit.register(release, private)
-                return cls(pymilvus.MilvusClient(str(private)), prefix)
+                return cls(pymilvus.MilvusClient(str(private), grpc_options=QUIET), prefix)
             client = pymilvus.MilvusClient(uri)
             if not client.has_collection(f"{prefix}_turns"):
                 fill(client, indexed, prefix)
@@ -131,7 +134,7 @@ def build_lite(indexed: Indexed, key: str) -> Path:
         folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
         with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
             partial = folder / template.name
-            client = pymilvus.MilvusClient(str(partial))
+            client = pymilvus.MilvusClient(str(partial), grpc_options=QUIET)
             fill(client, indexed, f"gsim_{key}")
             client.close()
             release(partial, remove=False)
