@@ -97,11 +97,14 @@ class LatencyModel:
 async def answer(request: Complete) -> Completion:
     """Return the verdict that changes nothing if the request has a schema, else a line that its last message quotes.
 
+    The line ends with the request's seed: a customer who repeats himself is asked again, and calls are to be countable.
+
     Raises:
         SimulatorError: if there is neither a schema nor a quoted line.
     """
     if request.schema is None:
-        return await ScriptedModel().acomplete(request)
+        line = await ScriptedModel().acomplete(request)
+        return Completion(f"{line.text} {request.seed}")
     verdict = Verdict(
         interest=5,
         trust=5,

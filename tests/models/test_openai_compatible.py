@@ -67,7 +67,7 @@ def complete(model: OpenAIModel, request: Complete = REQUEST) -> Completion:
 @pytest.mark.parametrize("fault", CAUSES)
 def test_a_passing_fault_is_retried(server, fault):
     server.plan([fault])
-    assert complete(model(server)).text == "Who is this?"
+    assert complete(model(server)).text == "Who is this? 7"
     assert len(server.requests) == 2
     assert server.requests[0].body == server.requests[1].body
 
@@ -96,7 +96,7 @@ def test_different_faults_share_one_allowance(server):
     with pytest.raises(SimulatorError) as caught:
         complete(model(server))
     assert type(caught.value.__cause__) is openai.RateLimitError
-    assert complete(model(server)).text == "Who is this?"
+    assert complete(model(server)).text == "Who is this? 7"
 
 
 def test_nobody_listens():
@@ -195,7 +195,7 @@ def test_a_schema_is_sent_as_response_format(server):
 
 
 def test_usage_is_parsed(server):
-    assert complete(model(server)) == Completion("Who is this?", 20, 16, 5)
+    assert complete(model(server)) == Completion("Who is this? 7", 20, 16, 5)
 
 
 def test_requests_are_concurrent():
@@ -246,4 +246,4 @@ with mock_server() as server:
     command = [sys.executable, "-W", "error", "-c", program]
     root = Path(__file__).parents[2]
     ended = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.stdout, ended.stderr, ended.returncode) == ("Who is this? Who is this?\n", "", 0)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("Who is this? 7 Who is this? 7\n", "", 0)
