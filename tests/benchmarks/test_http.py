@@ -164,12 +164,14 @@ def record(benchmark: Any, ours: Callable[[str, int], Stopwatch], url: str, roun
 
 
 def test_our_model(benchmark, url, rounds):
-    assert record(benchmark, our_model, url, rounds) > 0.5
+    share = record(benchmark, our_model, url, rounds)
+    assert share > 0.5 or not benchmark.enabled
     benchmark.extra_info["of_bare_aiohttp_goal"] = 0.85
 
 
 def test_whole_stack(benchmark, url, rounds):
-    assert record(benchmark, whole_stack, url, rounds) > 0.4
+    share = record(benchmark, whole_stack, url, rounds)
+    assert share > 0.4 or not benchmark.enabled
     benchmark.extra_info["of_bare_aiohttp_goal"] = 0.85
 
 

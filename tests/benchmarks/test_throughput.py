@@ -112,7 +112,8 @@ def test_even_latency(benchmark, model, ours, bare, calls, turns):
         "cpu_us_per_turn": 1e6 * cpu / (calls * turns),
         "cpu_us_per_turn_of_bare_loop": 1e6 * bare_cpu / (calls * turns),
     }
-    assert ideal / wall > 0.5
+    if benchmark.enabled:  # times mean something when repeated, and only then
+        assert ideal / wall > 0.5
 
 
 def test_uneven_latency(benchmark, model, turns):
@@ -122,7 +123,8 @@ def test_uneven_latency(benchmark, model, turns):
         benchmark, lambda: tasks(uneven, 256, turns), lambda: lock_step(uneven, 256, turns)
     )
     benchmark.extra_info |= {"turns_per_second": 256 * turns / wall, "times_lock_step": lock_step_wall / wall}
-    assert lock_step_wall / wall > 1.2
+    if benchmark.enabled:  # times mean something when repeated, and only then
+        assert lock_step_wall / wall > 1.2
 
 
 class Ready:
@@ -179,4 +181,5 @@ def test_own_time(benchmark, model, manager):
     assert len(set(turns)) == 1
     own = least(watches)[1] / turns[0]
     benchmark.extra_info |= {"turns": turns[0], "own_cpu_us_per_turn": 1e6 * own, "own_cpu_us_per_turn_goal": 200}
-    assert own < 2e-3
+    if benchmark.enabled:  # times mean something when repeated, and only then
+        assert own < 2e-3
