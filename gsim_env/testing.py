@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,6 +106,11 @@ async def answer(request: Complete) -> Completion:
     if request.schema is None:
         line = await ScriptedModel().acomplete(request)
         return Completion(f"{line.text} {request.seed}")
+    return Completion(_verdict(request.schema["properties"]["stage"]["enum"][0]))
+
+
+@lru_cache
+def _verdict(stage: str) -> str:
     verdict = Verdict(
         interest=5,
         trust=5,
@@ -112,10 +118,10 @@ async def answer(request: Complete) -> Completion:
         answered=False,
         asked=False,
         farewell=False,
-        stage=request.schema["properties"]["stage"]["enum"][0],
+        stage=stage,
         concern=NO_CONCERN,
     )
-    return Completion(verdict.model_dump_json())
+    return verdict.model_dump_json()
 
 
 @dataclass(frozen=True, slots=True)

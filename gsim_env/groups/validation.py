@@ -12,15 +12,13 @@ from gsim_env.groups.bundle import Group, find_group
 from gsim_env.models import Encoder
 from gsim_env.profiles import RecordedCall
 from gsim_env.sop.index import embed_cached
-from gsim_env.sop.taxonomy import ENDINGS, CustomerKind, Taxonomy
+from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind, Taxonomy
 
 __all__ = ["Finding", "check_group", "validate"]
 
-ENDING_KINDS: dict[Outcome, CustomerKind] = {
-    Outcome.ACCEPTED: "accept",
-    Outcome.DECLINED: "decline",
-    Outcome.HUNG_UP: "hang_up",
-}
+FINAL: frozenset[CustomerKind] = frozenset({"accept", "hang_up"})
+"""Stages after which nothing is said; a refusal can still be answered."""
+
 FEWEST, FEWEST_HUNG_UP, MOST = 3, 2, 15
 """Exchanges of a call; only one that is hung up may be over after two."""
 
@@ -90,7 +88,7 @@ def check_call(call: RecordedCall, taxonomy: Taxonomy) -> Iterator[Finding]:
         if index == last and kind != expected:
             message = f"{call.outcome!r}, but the last stage {turn.stage!r} is of kind {kind!r}, expected {expected!r}"
             yield Finding("ending", message, call.id)
-        if index != last and kind in ENDINGS:
+        if index != last and kind in FINAL:
             message = f"turn {index} of {last} is {turn.stage!r}, of kind {kind!r}: such a turn must be the last"
             yield Finding("ending", message, call.id)
         if turn.concern is not None and turn.concern not in call.profile.concerns:

@@ -10,6 +10,7 @@ from gsim_env.models.protocol import Complete, Completion
 __all__ = ["ScriptedConfig", "ScriptedModel"]
 
 QUOTED = "> "
+"""Stands before each reference utterance of a guidance, one a line."""
 
 
 class ScriptedConfig(BaseModel):

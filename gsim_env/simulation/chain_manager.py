@@ -12,9 +12,8 @@ from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
 from gsim_env.simulation.prompts import Guidance
 from gsim_env.simulation.reading import SalesReader
-from gsim_env.simulation.state import CustomerState, SalesMove, update
+from gsim_env.simulation.state import SalesMove, update
 from gsim_env.simulation.steering import references
-from gsim_env.sop import ChainStep
 
 __all__ = ["ChainManager"]
 
@@ -53,7 +52,7 @@ class ChainManager:
         call.state.stage = stage
         if concern is not None:
             call.state.stated = concern
-        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.history)
+        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.said)
         stance = call.state.stance(call.group.config.stances)
         return Decision(Guidance(stage, stance, concern, shown), outcome)
 
@@ -80,33 +79,17 @@ class ChainManager:
 
     def _follow(self, call: Call, nearness: NDArray[np.float64]) -> tuple[str, str | None]:
         """Draw the next step from K_p; a step about a concern that this customer lacks becomes one about his own."""
-        steps, state = call.candidates.steps, call.state
-        weights = np.exp(SHARPNESS * (nearness - nearness.max()))
-        weights *= [self._may_follow(step, state) for step in steps]
-        if not weights.any():
+        state = call.state
+        weights = np.exp(SHARPNESS * (nearness - nearness.max())) * call.candidates.may_follow(state)
+        shares = weights.cumsum()
+        if not shares[-1]:
             return call.pick_stage("neutral"), None
-        index = int(call.rng.choice(len(steps), p=weights / weights.sum()))
+        index = int(np.searchsorted(shares, call.rng.random() * shares[-1], side="right"))
         nearness[index] = np.inf  # its own words come first among the references
-        drawn = steps[index]
+        drawn = call.candidates.steps[index]
         concern = drawn.concern
         if concern is None and self._taxonomy.customer[drawn.stage].kind != "concern":
             return drawn.stage, None
         if concern not in state.unsettled:
             concern = state.unsettled[0] if state.unsettled else None
         return (drawn.stage, concern) if concern is not None else (call.pick_stage("warm"), None)
-
-    def _may_follow(self, step: ChainStep, state: CustomerState) -> bool:
-        """Endings come from the state alone; first answers are given to first utterances; nobody warms to nothing.
-
-        Nor does anybody mishear, put off or warm twice in a row.
-        """
-        kind = self._taxonomy.customer[step.stage].kind
-        if kind in ("accept", "decline", "hang_up"):
-            return False
-        if (step.previous is None) != (state.stage is None):
-            return False
-        if state.stage is None and step.concern is not None and step.concern not in state.unsettled:
-            return False
-        if kind in ("confused", "defer", "warm") and step.stage == state.stage:
-            return False
-        return kind != "warm" or bool(state.settled)

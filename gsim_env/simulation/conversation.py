@@ -94,10 +94,10 @@ def conversation(
     turn = CustomerTurn("", None, None, call.state.copy())
     while turn.outcome is None:
         heard = hear((yield Listen(turn)))
-        call.history.append({"role": "user", "content": heard.text or SILENCE})
+        call.add("user", heard.text or SILENCE)
         decision = yield from manager.decide(call, heard)
         text = yield from _speak(call, decision.guidance)
-        call.history.append({"role": "assistant", "content": text})
+        call.add("assistant", text)
         outcome = decision.outcome
         if outcome is None and call.state.turn >= max_turns:
             outcome = Outcome.TURN_LIMIT
@@ -113,9 +113,8 @@ def _pick_up(group: Group, profile: CustomerProfile, rng: np.random.Generator, k
         raise SimulatorError(f"The library holds no chain of archetype {profile.archetype!r}; rebuild it.")
     dynamics = group.config.archetypes[profile.archetype].dynamics
     state = init_state(profile, dynamics, rng)
-    return Call(
-        group, profile, Candidates.of([hit.chain for hit in hits]), state, rng, [customer_system(group, profile)]
-    )
+    candidates = Candidates.of([hit.chain for hit in hits], group.taxonomy)
+    return Call(group, profile, candidates, state, rng, [customer_system(group, profile)])
 
 
 def _speak(call: Call, guidance: Guidance) -> Generator[Request, Any, str]:
@@ -130,7 +129,7 @@ def _speak(call: Call, guidance: Guidance) -> Generator[Request, Any, str]:
         seed = int(call.rng.integers(2**31))
         completion = yield Complete("customer", messages, call.group.config.sampling, seed)
         text = spoken(completion.text) or text
-        if text and (text.count(" ") < REPEATABLE_WORDS or not any(text == said["content"] for said in call.history)):
+        if text and (text not in call.said or text.count(" ") < REPEATABLE_WORDS):
             return text
     if text:
         return text

@@ -72,6 +72,9 @@ class LLMManager:
         """
         if not call.memory:
             call.memory.append(manager_system(call.group, call.profile))
+        nearness = call.candidates.nearness(
+            call.state, "", None
+        )  # of the state before: what comes next is chosen by it
         verdict = yield from self._ask(call)
         kind: SalesKind = "end" if verdict.farewell else "ask" if verdict.asked else "neutral"
         move = SalesMove(kind, "", asks=verdict.asked, wasted=heard.garbled or not heard.text, words=heard.words)
@@ -83,8 +86,7 @@ class LLMManager:
         call.state.stage = stage
         if concern is not None:
             call.state.stated = concern
-        nearness = call.candidates.nearness(call.state, "", None)
-        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.history)
+        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.said)
         return Decision(Guidance(stage, call.state.stance(call.group.config.stances), concern, shown), outcome)
 
     def _ask(self, call: Call) -> Generator[Complete, Completion, Verdict]:

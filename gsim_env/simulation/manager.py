@@ -14,16 +14,9 @@ from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.prompts import Guidance
 from gsim_env.simulation.state import CustomerState, SalesMove
 from gsim_env.simulation.steering import Candidates
-from gsim_env.sop.taxonomy import CustomerKind
+from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind
 
 __all__ = ["Call", "Decision", "Manager", "ending", "ending_stage"]
-
-ENDING_KINDS: dict[Outcome, CustomerKind] = {
-    Outcome.ACCEPTED: "accept",
-    Outcome.DECLINED: "decline",
-    Outcome.HUNG_UP: "hang_up",
-    Outcome.SALES_ENDED: "hang_up",
-}
 
 
 @dataclass(slots=True)
@@ -36,7 +29,8 @@ class Call:
         candidates: The steps of K_p.
         state: S_t.
         rng: The source of every random draw.
-        history: System message and all that was said, as the customer model sees it; append-only.
+        history: System message and all that was said, as the customer model sees it; append-only by :meth:`add`.
+        said: The words of ``history``, of both sides.
         memory: A Manager's own notes on this call (the vectors of what was said before, say).
     """
 
@@ -46,7 +40,13 @@ class Call:
     state: CustomerState
     rng: np.random.Generator
     history: list[Message]
+    said: set[str] = field(default_factory=set)
     memory: list[Any] = field(default_factory=list)
+
+    def add(self, role: str, content: str) -> None:
+        """Append what was said to the history."""
+        self.history.append({"role": role, "content": content})
+        self.said.add(content)
 
     @property
     def dynamics(self) -> Dynamics:
@@ -94,4 +94,4 @@ def ending(call: Call, move: SalesMove) -> Outcome | None:
 
 def ending_stage(call: Call, outcome: Outcome) -> str:
     """Return the customer's stage in the turn that ends the call with ``outcome``."""
-    return call.pick_stage(ENDING_KINDS[outcome])
+    return call.pick_stage(ENDING_KINDS.get(outcome, "hang_up"))

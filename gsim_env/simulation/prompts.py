@@ -4,13 +4,11 @@ from dataclasses import dataclass
 
 from gsim_env.groups import Group
 from gsim_env.models import Message
+from gsim_env.models.scripted import QUOTED
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.hearing import neutralise
 
 __all__ = ["Guidance", "customer_system", "guidance_message", "manager_system", "spoken"]
-
-REFERENCE_MARK = "> "
-"""Stands before each reference utterance of a guidance, one a line; the ``scripted`` back end looks for it."""
 
 SILENCE = "..."
 """How a customer hears a salesperson who says nothing."""
@@ -56,7 +54,7 @@ def guidance_message(group: Group, guidance: Guidance) -> Message:
         definition=group.taxonomy.customer[guidance.stage].definition,
         stance=guidance.stance,
         concern="none" if concern is None else f"{concern}, {group.taxonomy.concerns[concern].definition}",
-        references="\n".join(REFERENCE_MARK + neutralise(text) for text in guidance.references),
+        references="\n".join(QUOTED + neutralise(text) for text in guidance.references),
     )
     return {"role": "system", "content": content}
 
@@ -77,7 +75,7 @@ def manager_system(group: Group, profile: CustomerProfile) -> Message:
 def spoken(text: str) -> str:
     """Return the model's words as one line of speech: the first line, without control tokens or wrapping quotes."""
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
-    line = neutralise(first).removeprefix(REFERENCE_MARK.strip()).strip()
+    line = neutralise(first).removeprefix(QUOTED.strip()).strip()
     if len(line) > 1 and line[0] == line[-1] == '"':
         line = line[1:-1].strip()
     return line

@@ -1,4 +1,4 @@
-"""Reading the salesperson without a language model: nearest labelled examples in the space of the sentence encoder."""
+"""Reading the salesperson without a language model: linear probes on the sentence encoder, fitted to labelled examples."""
 
 import re
 from typing import Any
@@ -11,15 +11,15 @@ from gsim_env.models import Encoder
 from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.state import SalesMove
 from gsim_env.sop.index import embed_cached
-from gsim_env.sop.nearest import LabelledVectors
+from gsim_env.sop.probe import LinearProbe
 
 __all__ = ["SalesReader"]
 
 SAID_BEFORE = 0.9
 """Cosine similarity from which an utterance counts as one that was said before in the call."""
 
-ANSWERS, ANSWER_NEARNESS = 2, 0.4
-"""An utterance may answer the nearest concerns, this many, each if at least so near. How often
+ANSWERS, ANSWER_SCORE = 2, 0.15
+"""An utterance may answer the best concerns, this many, each if it scores at least so much. How often
 that finds an answer, and mistakes another turn for one, is measured on calls left out: tests/simulation/test_reading.py."""
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -28,7 +28,8 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 class SalesReader:
     """Says what an utterance does (its SOP stage) and which concern it answers.
 
-    Examples are the taxonomy's own and every labelled sales turn of the corpus. Of several sentences the last is also read
+    Examples are the taxonomy's own and every labelled sales turn of the corpus; a turn that answers no concern is one of
+    what answers look unlike. Of several sentences the last is also read
     by itself, and so is the rest, for "... so you can leave any time. Shall we try it?" answers and asks.
 
     Args:
@@ -37,20 +38,19 @@ class SalesReader:
     """
 
     def __init__(self, group: Group, encoder: Encoder) -> None:
-        """Embed the examples (cached on disk) and lay them out by class."""
+        """Embed the examples (cached on disk) and fit the probes."""
         taxonomy = group.taxonomy
-        stages = [(text, name) for name, stage in taxonomy.sales.items() for text in stage.examples]
-        answers = [(text, name) for name, concern in taxonomy.concerns.items() for text in concern.answers]
-        for call in group.calls:
-            for turn in call.turns:
-                if turn.role == "sales" and turn.stage is not None:
-                    stages.append((turn.text, turn.stage))
-                    if turn.concern is not None and taxonomy.sales[turn.stage].kind == "answer":
-                        answers.append((turn.text, turn.concern))
-        vectors = embed_cached([text for text, _ in stages + answers], encoder)
         self._kinds = {name: stage.kind for name, stage in taxonomy.sales.items()}
-        self._stages = LabelledVectors([name for _, name in stages], vectors[: len(stages)])
-        self._answers = LabelledVectors([name for _, name in answers], vectors[len(stages) :])
+        examples: list[tuple[str, str | None, str | None]] = []
+        for name, stage in taxonomy.sales.items():
+            examples += [(text, name, None) for text in stage.examples]
+        for call in group.calls:
+            examples += [(turn.text, turn.stage, turn.concern) for turn in call.turns if turn.role == "sales"]
+        for name, concern in taxonomy.concerns.items():
+            examples += [(text, None, name) for text in concern.answers]
+        texts, stages, concerns = zip(*examples, strict=True)
+        vectors = embed_cached(texts, encoder)
+        self._stages, self._answers = LinearProbe(stages, vectors), LinearProbe(concerns, vectors)
 
     def texts(self, heard: Heard) -> tuple[str, ...]:
         """Return the texts that :meth:`read` needs embedded: the whole and, of several sentences, the last and the rest."""
@@ -64,8 +64,8 @@ class SalesReader:
         whole = vectors[0]
         repeated = bool(memory) and float(np.max(np.stack(memory) @ whole)) > SAID_BEFORE
         memory.append(whole)
-        stages = self._stages.nearest(vectors[:2])
-        answered = self._answers.near(vectors[::2], ANSWERS, ANSWER_NEARNESS)
+        stages = self._stages.best(vectors[:2])
+        answered = self._answers.above(vectors[::2], ANSWER_SCORE, ANSWERS)
         return SalesMove(
             kind=self._kinds[stages[0]],
             stage=stages[0],

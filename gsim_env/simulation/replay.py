@@ -50,7 +50,7 @@ def replay(
     library = MemoryLibrary(indexed)
     for call, vector, chain in zip(indexed.calls, indexed.profiles, indexed.chains(), strict=True):
         hits = library.search([Search(vector, k + 1, call.profile.archetype)])[0]
-        candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k])
+        candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k], group.taxonomy)
         yield _replay(group, call.profile, chain, candidates, rng, echo)
 
 
@@ -72,7 +72,9 @@ def _replay(
         update(state, SalesMove(kind, step.sales_stage, answers, kind == "ask"), dynamics)
         nearness = candidates.nearness(state, step.sales_stage, vector)
         stance = state.stance(group.config.stances)
-        shown = references(candidates, nearness, step.stage, step.concern, group.taxonomy, history)
+        shown = references(
+            candidates, nearness, step.stage, step.concern, group.taxonomy, {message["content"] for message in history}
+        )
         if rng.random() < echo:
             others = [text for text in shown if text != step.customer][:2]
             others.insert(int(rng.integers(len(others) + 1)), step.customer)

@@ -4,19 +4,18 @@ import tomllib
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gsim_env.errors import CorpusError
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
 from gsim_env.sop.index import embed_cached
-from gsim_env.sop.nearest import LabelledVectors
+from gsim_env.sop.probe import LinearProbe
 
 __all__ = ["ListeningSalesperson", "PitchingSalesperson", "SalesScript", "Salesperson"]
 
-HEARD = 0.35
-"""Nearness from which a customer's words are taken to state a concern."""
+HEARD = 0.2
+"""Score from which a customer's words are taken to state a concern."""
 
 
 class SalesScript(BaseModel):
@@ -72,7 +71,7 @@ class PitchingSalesperson:
 class ListeningSalesperson:
     """Answers the concern it heard, asks for the deal when there was an answer, else finds out or pitches.
 
-    It sees the customer's words only, and tells concerns apart by the nearest labelled customer turns.
+    It sees the customer's words only, and tells concerns apart by a probe on labelled customer turns.
 
     Args:
         script: Its lines.
@@ -80,7 +79,7 @@ class ListeningSalesperson:
         encoder: phi.
     """
 
-    def __init__(self, script: SalesScript, ear: LabelledVectors, encoder: Encoder) -> None:
+    def __init__(self, script: SalesScript, ear: LinearProbe, encoder: Encoder) -> None:
         """Begin a call."""
         self._script, self._ear, self._encoder = script, ear, encoder
         self._said: set[str] = set()
@@ -91,7 +90,7 @@ class ListeningSalesperson:
         """Return the next utterance; no line is said twice while there is another."""
         if customer is None:
             return self._line(self._script.opening)
-        (near,) = self._ear.near(self._encoder.encode([customer]), 1, HEARD)
+        (near,) = self._ear.above(self._encoder.encode([customer]), HEARD, 1)
         heard = [name for name in near if self._unsaid(self._script.answers.get(name, ()))]
         if heard:
             self._answered += 1
@@ -113,11 +112,10 @@ class ListeningSalesperson:
         return line
 
 
-def concern_ear(group: Group, encoder: Encoder) -> LabelledVectors:
+def concern_ear(group: Group, encoder: Encoder) -> LinearProbe:
     """Return what tells concerns apart in customers' words: the taxonomy's phrases and the corpus's labelled turns."""
-    heard = [(text, name) for name, concern in group.taxonomy.concerns.items() for text in concern.raised]
-    heard += [
-        (turn.text, turn.concern) for call in group.calls for turn in call.customer_turns() if turn.concern is not None
-    ]
-    vectors = embed_cached([text for text, _ in heard], encoder)
-    return LabelledVectors([name for _, name in heard], np.asarray(vectors))
+    heard: list[tuple[str, str | None]] = []
+    heard += [(text, name) for name, concern in group.taxonomy.concerns.items() for text in concern.raised]
+    heard += [(turn.text, turn.concern) for call in group.calls for turn in call.customer_turns()]
+    texts, concerns = zip(*heard, strict=True)
+    return LinearProbe(concerns, embed_cached(texts, encoder))

@@ -1,6 +1,6 @@
 """The latent state S_t of a customer, and the rules by which a salesperson's move changes it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -61,7 +61,16 @@ class CustomerState:
 
     def copy(self) -> "CustomerState":
         """Return a copy that shares nothing."""
-        return replace(self, unsettled=list(self.unsettled), settled=list(self.settled))
+        return CustomerState(
+            self.interest,
+            self.trust,
+            self.patience,
+            list(self.unsettled),
+            list(self.settled),
+            self.stated,
+            self.stage,
+            self.turn,
+        )
 
     def settle(self) -> None:
         """The stated concern has been answered."""

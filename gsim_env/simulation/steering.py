@@ -1,14 +1,15 @@
 """Choosing what the customer does next from the retrieved chains K_p: the step whose state is nearest to S_t."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.models import Message
 from gsim_env.simulation.state import CustomerState
 from gsim_env.sop import BehaviourChain, ChainStep, Taxonomy
+from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind
 
 __all__ = ["Candidates", "references"]
 
@@ -22,6 +23,10 @@ TYPICAL_EXCHANGES = 8
 """Over how many exchanges ``progress`` runs from 0 to 1 in a live call, whose length nobody knows yet."""
 
 
+ONCE: frozenset[CustomerKind] = frozenset({"confused", "defer", "warm"})
+"""Kinds of stages that nobody is at twice in a row."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
     """All steps of the chains in K_p as columns, laid out once a call so that each turn is a few vector operations.
@@ -29,39 +34,52 @@ class Candidates:
     Attributes:
         steps: The steps.
         vectors: phi of what the salesperson said at each, shape (steps, d).
-        before: The customer's stage before each, as a number of ``codes``, shape (steps,); so ``sales_stages``.
+        before: The customer's stage before each, as a number of ``codes``, shape (steps,); so the next two.
         sales_stages: The salesperson's stage at each.
+        stages: The customer's stage at each.
         progress: The place of each in its call, 0 to 1.
         codes: A number for each stage name; the empty name stands for none.
         at: Which steps are at a customer stage about a concern (or none).
+        going_on: Which steps are at a stage that does not end the call.
+        once: Which are at a stage that nobody is at twice in a row.
+        warm: Which are at a stage of kind ``warm``.
     """
 
     steps: tuple[ChainStep, ...]
     vectors: NDArray[np.float32]
     before: NDArray[np.int64]
     sales_stages: NDArray[np.int64]
+    stages: NDArray[np.int64]
     progress: NDArray[np.float64]
     codes: dict[str, int]
     at: dict[tuple[str, str | None], list[int]]
+    going_on: NDArray[np.bool_]
+    once: NDArray[np.bool_]
+    warm: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, chains: Sequence[BehaviourChain]) -> "Candidates":
+    def of(cls, chains: Sequence[BehaviourChain], taxonomy: Taxonomy) -> "Candidates":
         """Lay out the steps of ``chains``."""
-        steps = tuple(step for chain in chains for step in chain.steps)
-        codes: dict[str, int] = {"": 0}
+        steps = tuple(step for behaviour in chains for step in behaviour.steps)
+        names = [(step.previous or "", step.sales_stage, step.stage) for step in steps]
+        codes = {name: code for code, name in enumerate(dict.fromkeys(("", *chain.from_iterable(names))))}
+        before, sales_stages, stages = np.array([[codes[name] for name in three] for three in names]).T
         at: dict[tuple[str, str | None], list[int]] = {}
         for index, step in enumerate(steps):
-            for name in (step.previous or "", step.sales_stage):
-                codes.setdefault(name, len(codes))
             at.setdefault((step.stage, step.concern), []).append(index)
+        kinds = [taxonomy.customer[step.stage].kind for step in steps]
         return cls(
             steps,
-            np.concatenate([chain.vectors for chain in chains]),
-            np.array([codes[step.previous or ""] for step in steps]),
-            np.array([codes[step.sales_stage] for step in steps]),
+            np.concatenate([behaviour.vectors for behaviour in chains]),
+            before,
+            sales_stages,
+            stages,
             np.array([step.progress for step in steps]),
             codes,
             at,
+            np.array([kind not in ENDING_KINDS.values() for kind in kinds]),
+            np.array([kind in ONCE for kind in kinds]),
+            np.array([kind == "warm" for kind in kinds]),
         )
 
     def nearness(self, state: CustomerState, sales_stage: str, said: NDArray[np.float32] | None) -> NDArray[np.float64]:
@@ -75,6 +93,21 @@ class Candidates:
         if said is not None:
             score += SAID_ALIKE * (self.vectors @ said)
         return np.asarray(score)
+
+    def may_follow(self, state: CustomerState) -> NDArray[np.bool_]:
+        """Return which steps S_t allows next, shape (steps,).
+
+        Endings come from the state alone; first answers are given to first utterances, and are not about a concern that
+        this customer lacks; nobody mishears, puts off or warms twice in a row, nor warms to nothing.
+        """
+        opening = self.before == 0
+        if state.stage is None:
+            about = [step.concern is None or step.concern in state.unsettled for step in self.steps]
+            allowed = self.going_on & opening & about
+        else:
+            again = self.once & (self.stages == self.codes.get(state.stage, -1))
+            allowed = self.going_on & ~opening & ~again
+        return np.asarray(allowed if state.settled else allowed & ~self.warm)
 
     def nearest(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> list[str]:
         """Return what customers said at ``stage`` about ``concern``, nearest first.
@@ -93,17 +126,16 @@ def references(
     stage: str,
     concern: str | None,
     taxonomy: Taxonomy,
-    said: Sequence[Message],
+    said: Collection[str],
 ) -> tuple[str, ...]:
     """Return one to three utterances for the guidance: what like customers said at this stage, nearest first.
 
-    A concern asks for steps about that concern; where the chains have none, the taxonomy's own examples serve. What this
-    customer has ``said`` already is left out while there is anything else.
+    A concern asks for steps about that concern; where the chains have none, the taxonomy's own examples serve. What was
+    ``said`` already in this call is left out while there is anything else.
     """
-    before = {message["content"] for message in said}
     recorded = candidates.nearest(nearness, stage, concern)
-    fresh = [line for line in recorded if line not in before]
+    fresh = [line for line in recorded if line not in said]
     if not fresh:
         examples = taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
-        fresh = [line for line in examples if line not in before][:1] or recorded or list(examples)
+        fresh = [line for line in examples if line not in said][:1] or recorded or list(examples)
     return tuple(dict.fromkeys(fresh))[:REFERENCES]

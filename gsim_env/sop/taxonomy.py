@@ -6,14 +6,19 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gsim_env.dialogue import Role
+from gsim_env.dialogue import Outcome, Role
 from gsim_env.errors import CorpusError, unknown
 
-__all__ = ["Concern", "CustomerKind", "CustomerStage", "SalesKind", "SalesStage", "Taxonomy"]
+__all__ = ["ENDING_KINDS", "Concern", "CustomerKind", "CustomerStage", "SalesKind", "SalesStage", "Taxonomy"]
 
 SalesKind = Literal["open", "neutral", "inform", "answer", "ask", "end"]
 CustomerKind = Literal["open", "neutral", "concern", "confused", "defer", "warm", "accept", "decline", "hang_up"]
-ENDINGS: frozenset[CustomerKind] = frozenset({"accept", "hang_up"})
+ENDING_KINDS: dict[Outcome, CustomerKind] = {
+    Outcome.ACCEPTED: "accept",
+    Outcome.DECLINED: "decline",
+    Outcome.HUNG_UP: "hang_up",
+}
+"""At which kind of stage a customer ends a call; nobody says what they are at when the salesperson ends it."""
 
 
 class _Entry(BaseModel):

@@ -28,13 +28,10 @@ def test_answers_to_the_stated_concern_are_found_and_other_turns_mostly_are_not(
                 move = reader.read(heard, encoder.encode(reader.texts(heard)), [])
                 stages.append(move.stage == turn.stage)
                 if stated is not None:
-                    answers = group.taxonomy.sales[turn.stage].kind == "answer" and turn.concern == stated
-                    (found if answers else mistaken).append(stated in move.answers)
+                    (found if turn.concern == stated else mistaken).append(stated in move.answers)
     record_property("stage accuracy", float(np.mean(stages)))
     record_property("answers found", float(np.mean(found)))
     record_property("others taken for an answer", float(np.mean(mistaken)))
-    assert np.mean(stages) > 0.5
-    assert np.mean(found) > 0.55
-    assert np.mean(mistaken) < 0.35
-    assert np.mean(found) > 2 * np.mean(mistaken)
-    print(np.mean(stages), np.mean(found), np.mean(mistaken))
+    assert np.mean(stages) > 0.55
+    assert np.mean(found) > 0.6
+    assert np.mean(mistaken) < 0.25

@@ -1,0 +1,48 @@
+"""A linear probe: ridge regression from sentence embeddings to labels, the smallest classifier that sees what is *not* one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LinearProbe"]
+
+RIDGE = 1.0
+"""The ridge parameter; with unit vectors, a class of few examples is held near zero and one of many is fitted."""
+
+
+class LinearProbe:
+    """One ridge regression a class, of 1 for its own examples and 0 for all others, fitted in closed form.
+
+    On calls left out it reads salespeople better than the nearest examples do (``tests/simulation/test_reading.py``), and
+    a reading costs one small product instead of a comparison with every example.
+
+    Args:
+        labels: One for each vector; ``None`` for an example of no class.
+        vectors: Unit rows, shape (labels, d).
+    """
+
+    def __init__(self, labels: Sequence[str | None], vectors: NDArray[np.float32]) -> None:
+        """Fit."""
+        self.names = sorted({label for label in labels if label is not None})
+        wanted = np.array([[label == name for name in self.names] for label in labels], dtype=np.float64)
+        rows = vectors.astype(np.float64)
+        mean, base = rows.mean(axis=0), wanted.mean(axis=0)
+        rows -= mean  # so that the constant is not held down as the weights are
+        penalty = RIDGE * np.eye(rows.shape[1])
+        self._weights = np.linalg.solve(rows.T @ rows + penalty, rows.T @ (wanted - base))
+        self._constant = base - mean @ self._weights
+
+    def scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how much each of ``vectors`` is of each class, about 0 to 1, shape (vectors, classes), in ``names``' order."""
+        return np.asarray(vectors @ self._weights + self._constant)
+
+    def best(self, vectors: NDArray[np.float32]) -> list[str]:
+        """Return the class of each of ``vectors``."""
+        return [self.names[index] for index in self.scores(vectors).argmax(axis=1)]
+
+    def above(self, vectors: NDArray[np.float32], least: float, limit: int) -> list[list[str]]:
+        """Return for each of ``vectors`` up to ``limit`` classes that score at least ``least``, best first."""
+        scores = self.scores(vectors)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
+        return [[self.names[i] for i in row if own[i] >= least] for row, own in zip(best, scores, strict=True)]
