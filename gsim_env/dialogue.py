@@ -39,6 +39,12 @@ class Turn(BaseModel):
 class Dialogue(BaseModel):
     """A whole call; the salesperson speaks first and turns alternate (Algorithm 1).
 
+    Attributes:
+        id: Unique in its corpus.
+        turns: What was said.
+        outcome: How it ended, where that is known.
+        attributes: What the source says of the customer besides (age, employment, ...), by name.
+
     Raises:
         ValueError: if the turns do not alternate, starting with ``sales``.
     """
@@ -47,7 +53,8 @@ class Dialogue(BaseModel):
 
     id: str
     turns: tuple[Turn, ...] = Field(min_length=2)
-    outcome: Outcome
+    outcome: Outcome | None = None
+    attributes: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _alternates(self) -> Self:

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from gsim_env.cli.calls import Exchange
-from gsim_env.cli.options import CustomerOption, GroupOption, customer_spec
+from gsim_env.cli.options import CustomerOption, GroupOption, model_spec
 from gsim_env.cli.terminal import out
 from gsim_env.cli.view import call_header, exchange_view, outcome_text
 from gsim_env.envs import TelemarketingEnv
@@ -36,7 +36,7 @@ def chat(
 
     Lines may be piped in: gsim chat < lines.txt
     """
-    env = TelemarketingEnv(group=group, customer=customer_spec(customer), reveal=reveal)
+    env = TelemarketingEnv(group=group, customer=model_spec(customer), reveal=reveal)
     brief, info = env.reset(seed=seed, options={} if archetype is None else {"archetype": archetype})
     out.print(Panel(Text(unwrapped(brief)), title="Your call", title_align="left", border_style="dim"))
     if reveal:

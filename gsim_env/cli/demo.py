@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from gsim_env.cli.calls import PlayedCall, play
-from gsim_env.cli.options import CustomerOption, GroupOption, JsonOption, SeedOption, customer_spec
+from gsim_env.cli.options import CustomerOption, GroupOption, JsonOption, SeedOption, model_spec
 from gsim_env.cli.terminal import out, print_json
 from gsim_env.cli.view import call_header, exchange_view, figures_table
 from gsim_env.envs import TelemarketingEnv
@@ -23,7 +23,7 @@ def demo(
 
     Beside the words stands what the simulator has in mind: stage, mood, concern, and what like customers said.
     """
-    spec = customer_spec(customer)
+    spec = model_spec(customer)
     env = TelemarketingEnv(group=group, customer=spec, reveal=True)
     cohort = env.simulator.group
     script = SalesScript.load(cohort)

@@ -7,6 +7,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from gsim_env.cli.build import build
+from gsim_env.cli.inspect import inspect
 from gsim_env.cli.options import EncoderOption, GroupArgument, JsonOption
 from gsim_env.cli.statistics_view import statistics_view
 from gsim_env.cli.terminal import out, print_json
@@ -21,6 +23,8 @@ from gsim_env.sop.milvus import build_lite, library_key
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Groups of customers: folders of data.")
+app.command()(build)
+app.command()(inspect)
 
 
 @app.command("list")

@@ -15,7 +15,7 @@ __all__ = [
     "GroupOption",
     "JsonOption",
     "SeedOption",
-    "customer_spec",
+    "model_spec",
 ]
 
 GROUP_HELP = "A built-in group, or the folder of your own."
@@ -40,7 +40,7 @@ SeedOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead, and nothing else.")]
 
 
-def customer_spec(text: str) -> ModelSpec:
+def model_spec(text: str, option: str = "--customer") -> ModelSpec:
     """Return the specification of a back end from the command line: a name, or its settings as a JSON object.
 
     Raises:
@@ -51,5 +51,5 @@ def customer_spec(text: str) -> ModelSpec:
     try:
         settings: dict[str, object] = json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f"--customer {text!r} is not JSON: {error}") from error
+        raise ConfigurationError(f"{option} {text!r} is not JSON: {error}") from error
     return settings

@@ -48,7 +48,7 @@ class Episode:
             ConfigurationError: if an option is not legal; the call in progress is left as it was.
             SimulatorError: if a service fails.
         """
-        profile = self.simulator.draw_profile(rng, options or {})
+        profile = await self.simulator.draw_profile(rng, options or {})
         self._steps, self._turn, self.transcript, self.profile = None, None, [], profile
         steps = self.simulator.start(profile, rng)
         self._turn = await arun(steps, None, self.simulator.services)
@@ -108,6 +108,7 @@ class AsyncTelemarketing:
         group: str = "food_delivery",
         customer: ModelSpec = "embedded",
         manager: ModelSpec = "chain",
+        profiles: ModelSpec = "corpus",
         encoder: str | None = None,
         library: str | None = None,
         k: int = 5,
@@ -117,7 +118,7 @@ class AsyncTelemarketing:
         reveal: bool = False,  # noqa: FBT001, FBT002 - as in the environment
     ) -> None:
         """Check the configuration; models are loaded by the first reset."""
-        simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
+        simulator = Simulator(group, customer, manager, profiles, encoder, library, k, max_turns)
         self._episode = Episode(simulator, Reward(reward, gamma), reveal=reveal)
         self._rng: np.random.Generator | None = None
 

@@ -51,6 +51,7 @@ class TelemarketingEnv(gym.Env[str, str]):
     * ``group``: a built-in group or the path of a bundle. Default ``"food_delivery"``.
     * ``customer``: back end that words the customer, a name or settings. Default ``"embedded"``.
     * ``manager``: ``"chain"`` (default), or a back end for the language-model Manager.
+    * ``profiles``: ``"corpus"`` (default: recorded customers, recombined), or a back end that writes profiles.
     * ``encoder``, ``library``: ``None`` for what suits the customer; else ``"minilm"`` or ``"hashing"``, and ``"milvus"``, a
       Milvus server's URI, or ``"memory"``.
     * ``k``: retrieved calls a customer. Default 5.
@@ -79,6 +80,7 @@ class TelemarketingEnv(gym.Env[str, str]):
         group: str = "food_delivery",
         customer: ModelSpec = "embedded",
         manager: ModelSpec = "chain",
+        profiles: ModelSpec = "corpus",
         encoder: str | None = None,
         library: str | None = None,
         k: int = 5,
@@ -94,7 +96,7 @@ class TelemarketingEnv(gym.Env[str, str]):
         self.render_mode = render_mode
         self.action_space = Utterance(MAX_HEARD)
         self.observation_space = Utterance(MAX_SHOWN)
-        self.simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
+        self.simulator = Simulator(group, customer, manager, profiles, encoder, library, k, max_turns)
         self._episode = Episode(self.simulator, Reward(reward, gamma), reveal=reveal)
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:

@@ -38,6 +38,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         group: As for :class:`~gsim_env.envs.telemarketing.TelemarketingEnv`, like all that follow but the last two.
         customer: Likewise.
         manager: Likewise.
+        profiles: Likewise.
         encoder: Likewise.
         library: Likewise.
         k: Likewise.
@@ -62,6 +63,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         group: str = "food_delivery",
         customer: ModelSpec = "embedded",
         manager: ModelSpec = "chain",
+        profiles: ModelSpec = "corpus",
         encoder: str | None = None,
         library: str | None = None,
         k: int = 5,
@@ -86,7 +88,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         self.single_action_space, self.single_observation_space = Utterance(MAX_HEARD), Utterance(MAX_SHOWN)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.simulator = Simulator(group, customer, manager, encoder, library, k, max_turns)
+        self.simulator = Simulator(group, customer, manager, profiles, encoder, library, k, max_turns)
         self._episodes = [Episode(self.simulator, Reward(reward, gamma), reveal=reveal) for _ in range(num_envs)]
         self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
         self._observations = [""] * num_envs

@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from string import Template
@@ -15,7 +15,7 @@ from gsim_env.models.protocol import Sampling
 from gsim_env.profiles import Archetype, CorpusProfileGenerator, CustomerProfile, RecordedCall
 from gsim_env.sop.taxonomy import Taxonomy
 
-__all__ = ["Group", "GroupConfig", "Stances", "builtin_groups", "find_group", "load_group"]
+__all__ = ["Group", "GroupConfig", "Stances", "builtin_groups", "find_group", "find_template", "load_group"]
 
 BUILTIN = Path(__file__).parent
 PROMPTS = {
@@ -47,6 +47,7 @@ class GroupConfig(BaseModel):
     language: str
     licence: str
     brief: str = Field(description="what the salesperson knows before any call of this group")
+    situation: str = Field(default="", description="what goes on as a customer is called, where a corpus does not say")
     sampling: Sampling
     stances: Stances
     archetypes: dict[str, Archetype] = Field(min_length=1)
@@ -78,20 +79,28 @@ class Group:
             CorpusError: if a file is missing or malformed (with its line, where it has lines), or if a stage, concern
                 or archetype is named that the taxonomy or ``group.toml`` does not define.
         """
-        try:
-            config = GroupConfig.model_validate(tomllib.loads((path / "group.toml").read_text(encoding="utf-8")))
-        except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise CorpusError(f"{path / 'group.toml'}: {error}") from error
-        taxonomy = Taxonomy.load(path / "taxonomy.toml")
-        group = cls(path, config, taxonomy, read_calls(path / "corpus.jsonl"), read_prompts(path / "prompts"))
+        group = replace(cls.load_template(path), calls=read_calls(path / "corpus.jsonl"))
         for call in group.calls:
             try:
                 group.check_profile(call.profile)
                 for turn in call.turns:
-                    taxonomy.check(turn.role, turn.stage, turn.concern)
+                    group.taxonomy.check(turn.role, turn.stage, turn.concern)
             except ConfigurationError as error:
                 raise CorpusError(f"{path / 'corpus.jsonl'}: call {call.id!r}: {error}") from error
         return group
+
+    @classmethod
+    def load_template(cls, path: Path) -> Self:
+        """Read the folder ``path`` but for its corpus: what ``gsim group build`` makes a group from.
+
+        Raises:
+            CorpusError: if a file is missing or malformed.
+        """
+        try:
+            config = GroupConfig.model_validate(tomllib.loads((path / "group.toml").read_text(encoding="utf-8")))
+        except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+            raise CorpusError(f"{path / 'group.toml'}: {error}") from error
+        return cls(path, config, Taxonomy.load(path / "taxonomy.toml"), (), read_prompts(path / "prompts"))
 
     def check_profile(self, profile: CustomerProfile) -> None:
         """Raise a ConfigurationError if ``profile`` names an archetype or a concern that this group lacks."""
@@ -106,6 +115,7 @@ class Group:
         """SHA-256 over the files that decide behaviour: the version of a group that results record."""
         digest = hashlib.sha256()
         files = [self.path / name for name in ("group.toml", "taxonomy.toml", "corpus.jsonl")]
+        files = [file for file in files if file.is_file()]  # a template has no corpus
         for file in (*files, *sorted((self.path / "prompts").glob("*.txt"))):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
         return digest.hexdigest()
@@ -160,6 +170,11 @@ def read_prompts(folder: Path) -> dict[str, Template]:
 
 def builtin_groups() -> dict[str, Path]:
     """Return the built-in groups: name to folder."""
+    return {name: folder for name, folder in builtin_templates().items() if (folder / "corpus.jsonl").is_file()}
+
+
+def builtin_templates() -> dict[str, Path]:
+    """Return the built-in templates, which need a corpus to become a group, and groups, which can serve as one."""
     return {folder.name: folder for folder in sorted(BUILTIN.iterdir()) if (folder / "group.toml").is_file()}
 
 
@@ -167,12 +182,30 @@ def find_group(group: str) -> Path:
     """Return the folder of a built-in group by name, or of a user's own by its path.
 
     Raises:
-        ConfigurationError: if it is neither.
+        ConfigurationError: if it is neither, or a template.
     """
     builtin = builtin_groups()
     path = builtin.get(group, Path(group).expanduser())
-    if not path.is_dir():
-        raise unknown("group (neither built in nor a folder)", group, builtin)
+    if path.is_dir():
+        return path
+    if group in builtin_templates():
+        raise ConfigurationError(
+            f"{group!r} is a template without a corpus. Make a group of it from your own dialogues, and give its folder: "
+            f"gsim group build --template {group} --from FILE --out DIR"
+        )
+    raise unknown("group (neither built in nor a folder)", group, builtin)
+
+
+def find_template(template: str) -> Path:
+    """Return the folder of a built-in template or group by name, or of a user's own by its path.
+
+    Raises:
+        ConfigurationError: if it is neither.
+    """
+    builtin = builtin_templates()
+    path = builtin.get(template, Path(template).expanduser())
+    if not (path / "group.toml").is_file():
+        raise unknown("template (neither built in nor a folder with a group.toml)", template, builtin)
     return path
 
 

@@ -24,27 +24,30 @@ class CorpusProfileGenerator:
         profiles: The profiles of the corpus.
         archetypes: The group's archetypes by id.
 
+    An archetype that the corpus has no profile of is not drawn.
+
     Raises:
-        ConfigurationError: if an archetype of the group has no profile.
+        ConfigurationError: if there is no profile at all.
     """
 
     def __init__(self, profiles: Sequence[CustomerProfile], archetypes: Mapping[str, Archetype]) -> None:
         """Sort the profiles by archetype."""
-        self._profiles = {name: [p for p in profiles if p.archetype == name] for name in archetypes}
+        pools = {name: [p for p in profiles if p.archetype == name] for name in archetypes}
+        self._profiles = {name: pool for name, pool in pools.items() if pool}
         self._archetypes = archetypes
-        empty = [name for name, found in self._profiles.items() if not found]
-        if empty:
-            raise ConfigurationError(f"The corpus has no profile of archetype {', '.join(empty)}.")
+        if not self._profiles:
+            raise ConfigurationError("The corpus has no profile of any archetype of the group.")
 
     def sample(self, rng: np.random.Generator, constraints: ProfileConstraints) -> CustomerProfile:
         """Draw one profile.
 
         Raises:
-            ConfigurationError: if the archetype is unknown, or no profile drawn in 200 tries met the constraints.
+            ConfigurationError: if the archetype is unknown or has no profile, or if no profile drawn in 200 tries met the
+                constraints.
         """
-        names = list(self._archetypes)
-        if constraints.archetype is not None and constraints.archetype not in self._archetypes:
-            raise unknown("archetype", constraints.archetype, names)
+        names = list(self._profiles)
+        if constraints.archetype is not None and constraints.archetype not in self._profiles:
+            raise unknown("archetype (of which the corpus has profiles)", constraints.archetype, names)
         weights = np.array([self._archetypes[name].weight for name in names])
         weights /= weights.sum()
         for _ in range(TRIES):

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsim_env.dialogue import Dialogue
+from gsim_env.dialogue import Dialogue, Outcome
 
 __all__ = ["CustomerProfile", "RecordedCall"]
 
@@ -41,4 +41,5 @@ class CustomerProfile(BaseModel):
 class RecordedCall(Dialogue):
     """A dialogue H_i with the profile p_i of its customer: a row of a group's ``corpus.jsonl``."""
 
+    outcome: Outcome
     profile: CustomerProfile

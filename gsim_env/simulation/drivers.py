@@ -4,7 +4,7 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from gsim_env.models.batching import Batcher
 from gsim_env.simulation.conversation import Answer, CustomerTurn, Listen, Request, Steps
 from gsim_env.sop import Hit, Search, SopLibrary
 
-__all__ = ["Services", "arun", "block_on", "run", "run_batch"]
+__all__ = ["Services", "answered", "arun", "block_on", "run", "run_batch"]
 
 T = TypeVar("T")
 
@@ -80,6 +80,17 @@ async def arun(steps: Steps, utterance: str | None, services: Services) -> Custo
         turn: CustomerTurn = end.value
         return turn
     return request.turn
+
+
+async def answered(requests: Generator[Request, Any, T], services: Services) -> T:
+    """Drive a generator of requests that asks nobody to speak to its end; return what it returns."""
+    try:
+        request = next(requests)
+        while True:
+            request = requests.send(await services.answer(request))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def run(steps: Steps, utterance: str | None, services: Services) -> CustomerTurn:

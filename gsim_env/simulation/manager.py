@@ -55,7 +55,7 @@ class Call:
 
     def pick_stage(self, kind: CustomerKind) -> str:
         """Draw one of the customer stages of a kind."""
-        names = self.group.taxonomy.customer_stages(kind)
+        names = self.group.taxonomy.stages_for(kind)
         return names[0] if len(names) == 1 else names[int(self.rng.integers(len(names)))]
 
 

@@ -13,7 +13,7 @@ from gsim_env.simulation.prompts import Guidance, customer_system, guidance_mess
 from gsim_env.simulation.state import SalesMove, init_state, update
 from gsim_env.simulation.steering import Candidates, references
 from gsim_env.sop.chain import BehaviourChain
-from gsim_env.sop.library import Indexed, MemoryLibrary, Search
+from gsim_env.sop.library import Indexed, Search, SopLibrary
 
 __all__ = ["ReplayedCall", "replay"]
 
@@ -40,14 +40,14 @@ class ReplayedCall:
 
 
 def replay(
-    group: Group, indexed: Indexed, rng: np.random.Generator, k: int = 5, echo: float = 0.0
+    group: Group, indexed: Indexed, library: SopLibrary, rng: np.random.Generator, k: int = 5, echo: float = 0.0
 ) -> Iterator[ReplayedCall]:
     """Replay every call of ``indexed``: annotated stages instead of a Manager's choice, all else as in a live call.
 
-    A call's own chain is left out of its K_p, so that the reference utterances do not hold the answer, but for a share
-    ``echo`` of the turns where it is put among them: that teaches a small model to lean on what it is shown.
+    K_p comes from ``library``, as live. A call's own chain is left out of it, so that the reference utterances do not hold
+    the answer, but for a share ``echo`` of the turns where it is put among them: that teaches a small model to lean on
+    what it is shown.
     """
-    library = MemoryLibrary(indexed)
     for call, vector, chain in zip(indexed.calls, indexed.profiles, indexed.chains(), strict=True):
         hits = library.search([Search(vector, k + 1, call.profile.archetype)])[0]
         candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k], group.taxonomy)

@@ -13,8 +13,9 @@ from gsim_env.models.registry import build_encoder, build_model, parse_model
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.chain_manager import ChainManager
 from gsim_env.simulation.conversation import Steps, conversation
-from gsim_env.simulation.drivers import Services
+from gsim_env.simulation.drivers import Services, answered
 from gsim_env.simulation.llm_manager import LLMManager
+from gsim_env.simulation.llm_profiles import LLMProfileGenerator
 from gsim_env.simulation.manager import Manager
 from gsim_env.simulation.reading import SalesReader
 from gsim_env.sop.index import index_calls
@@ -33,6 +34,8 @@ class Simulator:
         group_name: Name of a built-in group, or path of a bundle.
         customer: Back end that words the customer: a name or settings (see ``gsim_env.models.registry``).
         manager: ``"chain"``, or a back end for the ``llm`` Manager.
+        profiles: ``"corpus"`` (recorded customers, recombined), or a back end that writes profiles
+            (:class:`~gsim_env.simulation.llm_profiles.LLMProfileGenerator`).
         encoder: ``"minilm"``, ``"hashing"``, a folder or a hub name; ``None`` for what suits the customer:
             ``"hashing"`` for ``"scripted"`` (the core by itself), else ``"minilm"``.
         library: ``"milvus"`` (Lite), a Milvus server's URI, or ``"memory"``; ``None`` likewise.
@@ -46,6 +49,7 @@ class Simulator:
     group_name: str
     customer: ModelSpec = "embedded"
     manager: ModelSpec = "chain"
+    profiles: ModelSpec = "corpus"
     encoder: str | None = None
     library: str | None = None
     k: int = 5
@@ -56,18 +60,19 @@ class Simulator:
         """Check what can be checked without loading anything heavy."""
         object.__setattr__(self, "group", load_group(self.group_name))
         parse_model(self.customer)
-        if self.manager != "chain":
-            try:
-                parse_model(self.manager)
-            except ConfigurationError as error:
-                raise ConfigurationError(f"manager must be 'chain' or a back end. {error}") from error
+        for name, own in (("manager", "chain"), ("profiles", "corpus")):
+            if (spec := getattr(self, name)) != own:
+                try:
+                    parse_model(spec)
+                except ConfigurationError as error:
+                    raise ConfigurationError(f"{name} must be {own!r} or a back end. {error}") from error
         if self.library is not None and self.library not in ("memory", "milvus") and "://" not in self.library:
             raise unknown("library (nor a URI)", self.library, ("memory", "milvus"))
         for name in ("k", "max_turns"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}.")
 
-    def draw_profile(self, rng: np.random.Generator, options: Mapping[str, Any]) -> CustomerProfile:
+    async def draw_profile(self, rng: np.random.Generator, options: Mapping[str, Any]) -> CustomerProfile:
         """Return the customer of the next call (Algorithm 1, line 2).
 
         Args:
@@ -77,7 +82,17 @@ class Simulator:
 
         Raises:
             ConfigurationError: if an option is unknown, malformed, or cannot be satisfied.
+            SimulatorError: if a back end that writes profiles fails, or writes none that meets the constraints.
         """
+        wanted = self._wanted(options)
+        if isinstance(wanted, CustomerProfile):
+            return wanted
+        if self.profiles == "corpus":
+            return self.group.profile_generator.sample(rng, wanted)
+        return await answered(LLMProfileGenerator(self.group).sample(rng, wanted), self.services)
+
+    def _wanted(self, options: Mapping[str, Any]) -> CustomerProfile | ProfileConstraints:
+        """Return what reset's options ask for: one customer, or constraints."""
         legal = ("profile", *ProfileConstraints.model_fields)
         for name in options:
             if name not in legal:
@@ -99,7 +114,9 @@ class Simulator:
         for concern in constraints.concerns:
             if concern not in self.group.taxonomy.concerns:
                 raise unknown("concern", concern, self.group.taxonomy.concerns)
-        return self.group.profile_generator.sample(rng, constraints)
+        if constraints.archetype is not None and constraints.archetype not in self.group.config.archetypes:
+            raise unknown("archetype", constraints.archetype, self.group.config.archetypes)
+        return constraints
 
     def brief(self, profile: CustomerProfile) -> str:
         """Return what the salesperson knows before the call: the group's brief and the customer's directory listing."""
@@ -116,6 +133,8 @@ class Simulator:
         models = {"customer": build_model(self._customer_spec)}
         if self.manager != "chain":
             models["manager"] = build_model(self.manager)
+        if self.profiles != "corpus":
+            models["profile"] = build_model(self.profiles)
         quick = self._encoder_name == "hashing" and self._library_name == "memory"
         return Services(models, encoder, shared_library(self.group, self._encoder_name, self._library_name), quick)
 

@@ -20,6 +20,9 @@ ENDING_KINDS: dict[Outcome, CustomerKind] = {
 }
 """At which kind of stage a customer ends a call; nobody says what they are at when the salesperson ends it."""
 
+STAND_INS: dict[CustomerKind, CustomerKind] = {"confused": "neutral", "defer": "neutral", "hang_up": "decline"}
+"""Kinds that a group may do without, and what serves instead: who writes does not mishear, and not everybody hangs up."""
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,8 +57,8 @@ class Taxonomy(BaseModel):
     """Stages and concerns of a group.
 
     Raises:
-        ValueError: if a kind that the simulator steers by (``concern``, ``defer``, ``confused``, ``neutral``, ``warm``,
-            ``accept``, ``decline``, ``hang_up``) has no customer stage.
+        ValueError: if a kind that the simulator steers by (``concern``, ``neutral``, ``warm``, ``accept``, ``decline``) has
+            no customer stage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +71,7 @@ class Taxonomy(BaseModel):
     @model_validator(mode="after")
     def _steerable(self) -> Self:
         present = {stage.kind for stage in self.customer.values()}
-        for kind in ("concern", "confused", "defer", "neutral", "warm", "accept", "decline", "hang_up"):
+        for kind in ("concern", "neutral", "warm", "accept", "decline"):
             if kind not in present:
                 raise ValueError(f"no customer stage is of kind {kind!r}")
         return self
@@ -92,6 +95,10 @@ class Taxonomy(BaseModel):
     def customer_stages(self, *kinds: CustomerKind) -> list[str]:
         """Return the names of the customer stages of the given kinds, in the file's order."""
         return [name for name, stage in self.customer.items() if stage.kind in kinds]
+
+    def stages_for(self, kind: CustomerKind) -> list[str]:
+        """Return the customer stages of a kind, or of the kind that stands in for it."""
+        return self.customer_stages(kind) or self.customer_stages(STAND_INS[kind])
 
     def check(self, role: Role, stage: str | None, concern: str | None) -> None:
         """Raise a ConfigurationError if a stage or a concern is not of this taxonomy."""

@@ -27,6 +27,7 @@ from gsim_env.groups import Group, load_group
 from gsim_env.models.encoders import SentenceEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
+from gsim_env.sop.library import MemoryLibrary
 from recipes.customer_sft.packing import PackedCall, pack
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -63,12 +64,13 @@ def main() -> None:
     model.peft_config["default"].base_model_name_or_path = args.base.name
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=args.learning_rate)
     indexed = index_calls(group.calls, SentenceEncoder())
+    library = MemoryLibrary(indexed)
     held_ids = held_out_ids(group, args.held_out, args.seed)
     for epoch in range(epochs_done, args.epochs):
         rng = np.random.default_rng([args.seed, epoch])
         echo = args.echo if 2 * epoch >= args.epochs else 0.0
-        calls = [pack(call, tokenizer, args.max_tokens) for call in replay(group, indexed, rng, echo=echo)]
-        plain = replay(group, indexed, np.random.default_rng(args.seed))
+        calls = [pack(call, tokenizer, args.max_tokens) for call in replay(group, indexed, library, rng, echo=echo)]
+        plain = replay(group, indexed, library, np.random.default_rng(args.seed))
         held = [pack(call, tokenizer, args.max_tokens) for call in plain if call.call_id in held_ids]
         train = [call for call in calls if call.call_id not in held_ids]
         if not log:

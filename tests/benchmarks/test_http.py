@@ -61,7 +61,7 @@ def customer_request() -> Complete:
     """A customer's prompt as the environment sends it."""
     simulator = Simulator("food_delivery", "scripted")
     rng = np.random.default_rng(0)
-    steps, words = simulator.start(simulator.draw_profile(rng, {}), rng), None
+    steps, words = simulator.start(block_on(simulator.draw_profile(rng, {})), rng), None
     while True:
         request = steps.send(words)
         if isinstance(request, Complete):

@@ -160,12 +160,14 @@ class Ready:
 @pytest.mark.parametrize("manager", ["chain", "llm"])
 def test_own_time(benchmark, model, manager):
     """Calls driven by hand with answers that lie ready: what is left is the framework's own time."""
-    simulator = Simulator("food_delivery", model, "chain" if manager == "chain" else model, "hashing", "memory")
+    simulator = Simulator(
+        "food_delivery", model, "chain" if manager == "chain" else model, encoder="hashing", library="memory"
+    )
     ready, watches, turns = Ready(simulator), [], []
 
     def pick_up() -> tuple[tuple[Steps], dict[str, Any]]:
         rng = np.random.default_rng(0)
-        steps = simulator.start(simulator.draw_profile(rng, {}), rng)
+        steps = simulator.start(block_on(simulator.draw_profile(rng, {})), rng)
         assert ready.advance(steps, None)
         return (steps,), {}
 

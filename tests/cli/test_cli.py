@@ -341,3 +341,13 @@ def test_the_process_logs_tidily_and_lets_openmp_sleep() -> None:
     assert "Loading embeddings" in result.stderr
     code = f"import os\ntry:\n    {MAIN}\nfinally:\n    print(os.environ['OMP_WAIT_POLICY'])"
     assert run_process("--version", code=code).stdout.splitlines()[1:] == ["PASSIVE"]
+
+
+def test_group_inspect_shows_a_dialogue_with_profile_stages_and_concerns(group: Group) -> None:
+    call = group.calls[1]
+    result = gsim("group", "inspect", "--call", call.id)
+    assert result.exit_code == 0
+    for text in (call.profile.name, call.profile.facts[0][:20], call.turns[-1].stage, call.profile.concerns[0]):
+        assert text in result.stdout
+    assert json.loads(gsim("group", "inspect", "--call", call.id, "--json").stdout)["id"] == call.id
+    assert "Did you mean" in str(gsim("group", "inspect", "--call", call.id + "x").output)

@@ -9,6 +9,7 @@ import pytest
 import gsim_env  # noqa: F401 - registers
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.groups import Group, load_group
+from gsim_env.groups.bundle import read_calls
 
 
 @pytest.fixture
@@ -32,7 +33,18 @@ def test_the_built_in_group_has_what_it_promises(group):
     assert set(by_archetype) == {
         "price_sensitive", "resistance_heavy", "status_quo", "rational_skeptical", "competition_anxious"
     }  # fmt: skip
-    assert min(by_archetype.values()) >= 15
+    assert min(by_archetype.values()) >= 32
+
+
+def test_held_out_customers_are_other_people(group):
+    held = read_calls(group.path / "held_out.jsonl")
+    people = [call.profile.name for call in (*group.calls, *held)]
+    assert len(held) == len(people) // 5 == 40
+    assert not {call.profile.name for call in held} & {call.profile.name for call in group.calls}
+    for call in held:
+        group.check_profile(call.profile)
+        for turn in call.turns:
+            group.taxonomy.check(turn.role, turn.stage, turn.concern)
 
 
 def test_a_users_own_group_plays_by_its_path(copy):
@@ -49,7 +61,7 @@ def test_the_digest_changes_with_any_file_that_decides_behaviour(copy, name):
     if name == "corpus.jsonl":
         file.write_text("".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
     elif name.endswith(".toml"):
-        edit(file, "version = 1", "version = 2")
+        edit(file, "version = ", "version = 1")
     else:
         file.write_text(file.read_text(encoding="utf-8") + "Be brief.", encoding="utf-8")
     assert Group.load(copy).digest != before

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 
+from gsim_env.groups.bundle import read_calls
 from gsim_env.groups.statistics import group_statistics
 from gsim_env.groups.validation import check_group
 from gsim_env.models.registry import build_encoder
@@ -29,9 +31,11 @@ def test_the_card_shows_the_corpus_figures(group):
         assert re.search(rf"^\| {re.escape(row)} \| {re.escape(value)} \|", card, re.MULTILINE), (row, value)
     for stage, turns in figures.customer_stages.items():
         assert re.search(rf"\b{stage} {turns}\b", card.replace("\n", " ")), (stage, turns)
-    assert hashlib.sha256((group.path / "corpus.jsonl").read_bytes()).hexdigest() in card
+    for name in ("corpus.jsonl", "held_out.jsonl"):
+        assert hashlib.sha256((group.path / name).read_bytes()).hexdigest() in card
 
 
 @pytest.mark.slow
 def test_the_corpus_is_valid_and_has_no_near_duplicates(group):
-    assert list(check_group(group, build_encoder("minilm"))) == []
+    everything = replace(group, calls=group.calls + read_calls(group.path / "held_out.jsonl"))
+    assert list(check_group(everything, build_encoder("minilm"))) == []

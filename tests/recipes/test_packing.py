@@ -6,13 +6,15 @@ import pytest
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
+from gsim_env.sop.library import MemoryLibrary
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
 def replayed(group):
-    return list(replay(group, index_calls(group.calls, HashingEncoder()), np.random.default_rng(0)))
+    indexed = index_calls(group.calls, HashingEncoder())
+    return list(replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(0)))
 
 
 def test_packed_log_probabilities_are_those_of_separate_passes(replayed):

@@ -1,0 +1,1 @@
+"""From recorded calls to what the simulator and its trainers read."""

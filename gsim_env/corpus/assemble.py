@@ -1,0 +1,102 @@
+"""Step 3 of a build: the annotated calls become a group, its training data (stream I) and its library (stream II)."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from gsim_env.corpus.build import REPORT, Build, clean_up, stored, write_whole
+from gsim_env.corpus.card import card
+from gsim_env.corpus.training_data import gen_rows, sim_rows, write_parquet
+from gsim_env.groups import Group
+from gsim_env.groups.bundle import read_calls
+from gsim_env.models import Encoder
+from gsim_env.models.registry import build_encoder
+from gsim_env.profiles import RecordedCall
+from gsim_env.simulation.reading import SalesReader
+from gsim_env.simulation.replay import replay
+from gsim_env.sop.index import index_calls
+from gsim_env.sop.library import MemoryLibrary, SopLibrary
+from gsim_env.sop.milvus import build_lite, library_key
+
+__all__ = ["assemble"]
+
+TEMPLATE_FILES = ("group.toml", "taxonomy.toml", "script.toml")
+
+
+def assemble(build: Build, counts: dict[str, Any], progress: Callable[[str, int, int | None], None]) -> Group:
+    """Write the group's files and return it.
+
+    Customers are split by a hash of who they are, so nobody is on both sides and a corpus that grows keeps its split. The
+    held-out ones are in ``held_out.jsonl`` and in the ``test`` files only: neither profiles nor chains are drawn from them.
+
+    Raises:
+        CorpusError: if a call does not fit the template's taxonomy, or no customer is left to draw from.
+    """
+    steps = iter(range(1, 6))
+    for name in TEMPLATE_FILES:
+        if (build.group.path / name).is_file():
+            shutil.copyfile(build.group.path / name, build.out / name)
+    shutil.copytree(build.group.path / "prompts", build.out / "prompts", dirs_exist_ok=True)
+    split_calls(build)
+    progress("assemble", next(steps), 5)
+
+    group, encoder = Group.load(build.out), build_encoder(build.encoder)
+    held = read_calls(build.out / "held_out.jsonl")
+    indexed = index_calls(group.calls, encoder)
+    library = MemoryLibrary(indexed)
+    progress("assemble", next(steps), 5)
+
+    rows = {}
+    for split, calls in (("train", group.calls), ("test", held)):
+        rows[f"d_gen/{split}.parquet"] = gen_rows(group, ((call.id, call.profile) for call in calls), split)
+        rows[f"d_sim/{split}.parquet"] = simulated(group, calls, library, encoder, split)
+    sizes = {}
+    for name, made in rows.items():
+        (build.out / name).parent.mkdir(exist_ok=True)
+        sizes[name] = write_parquet(build.out / name, made)
+    progress("assemble", next(steps), 5)
+
+    build_lite(indexed, library_key(group.digest, encoder.name))
+    SalesReader(group, encoder)  # embeds what the first call would wait for
+    progress("assemble", next(steps), 5)
+
+    files = ("corpus.jsonl", "held_out.jsonl", *(name for name, size in sizes.items() if size))
+    hashes = {name: hashlib.sha256((build.out / name).read_bytes()).hexdigest() for name in files}
+    write_whole(build.out / "CARD.md", card(build, group, len(held), counts, sizes, hashes))
+    report = {"key": build.key, **counts, "rows": sizes, "sha256": hashes}
+    write_whole(build.out / REPORT, json.dumps(report, indent=1))
+    clean_up(build)
+    progress("assemble", next(steps), 5)
+    return group
+
+
+def split_calls(build: Build) -> None:
+    """Write ``corpus.jsonl`` and ``held_out.jsonl``, a chunk in memory at a time."""
+    names = ("corpus.jsonl", "held_out.jsonl")
+    with ExitStack() as stack:
+        partial = [build.out / f"{name}.partial" for name in names]
+        files = [stack.enter_context(file.open("w", encoding="utf-8")) for file in partial]
+        for call in stored(RecordedCall, build.chunks("calls")):
+            files[is_held_out(call, build.held_out)].write(call.model_dump_json(exclude_defaults=True) + "\n")
+    for name, file in zip(names, partial, strict=True):
+        file.replace(build.out / name)
+
+
+def is_held_out(call: RecordedCall, share: float) -> bool:
+    """Return whether a call's customer is held out: decided by who he is (``attributes["customer"]``), else by the call."""
+    who = call.attributes.get("customer", call.id)
+    return int.from_bytes(hashlib.sha256(who.encode()).digest()[:4]) < share * 2**32
+
+
+def simulated(
+    group: Group, calls: tuple[RecordedCall, ...], library: SopLibrary, encoder: Encoder, split: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of D_sim for some calls, with K_p from the library."""
+    if calls:
+        replayed = replay(group, index_calls(calls, encoder), library, np.random.default_rng(0))
+        yield from sim_rows(group, replayed, split)

@@ -1,0 +1,156 @@
+"""How well stages are annotated: five folds by dialogue over PersuasionForGood, beside TF-IDF, and the written group.
+
+python -m tests.corpus.annotation_scores > results/annotation.json
+"""
+
+import hashlib
+import json
+import random
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import sklearn
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.pipeline import make_pipeline
+
+import gsim_env
+from gsim_env.corpus.annotation import Segment, StageClassifier
+from gsim_env.corpus.mapping import FieldMapping
+from gsim_env.groups import Group
+from gsim_env.groups.bundle import find_template, load_group, read_calls
+from gsim_env.models.registry import build_encoder
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
+FOLDS, SEED = 5, 0
+
+
+class Remembering:
+    """phi, each text embedded once: folds share nearly all of theirs."""
+
+    def __init__(self, encoder):
+        self._encoder, self._known, self.name = encoder, {}, encoder.name
+
+    def encode(self, texts):
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, self._encoder.encode(new) if new else (), strict=True))
+        return np.array([self._known[text] for text in texts])
+
+
+def sentences() -> list[list[Segment]]:
+    """Return the annotated dialogues, each sentence with its stage by the p4g mapping; a turn without sentences is one."""
+    mapping, dialogues = FieldMapping.load("p4g"), []
+    for line in DATA.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["meta"]["annotated"]:
+            dialogues.append(
+                [
+                    Segment(turn["role"], unit["text"], mapping.stage_of(turn["role"], [unit["act"]]))
+                    for turn in row["turns"]
+                    for unit in turn.get("units") or [{"text": turn["text"], "act": ""}]
+                ]
+            )
+    return dialogues
+
+
+def phrases(group: Group, role: str) -> list[tuple[str, str]]:
+    return [(text, name) for name, stage in group.taxonomy.stages(role).items() for text in stage.examples]
+
+
+def labelled(sequences, role):
+    return [one for sequence in sequences for one in sequence if one.role == role and one.stage is not None]
+
+
+def baseline(train, test, role) -> list[str]:
+    """Words of the sentence alone: TF-IDF and logistic regression."""
+    machine = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=3.0, max_iter=1000)
+    )
+    known = labelled(train, role)
+    machine.fit([one.text for one in known], [one.stage for one in known])
+    return machine.predict([one.text for one in labelled(test, role)]).tolist()
+
+
+def ours(train, test, role, encoder, group) -> list[str]:
+    found = StageClassifier(encoder, role).fit_segments(train, phrases(group, role)).predict(test)
+    return [
+        stage
+        for sequence, stages in zip(test, found, strict=True)
+        for one, stage in zip(sequence, stages, strict=True)
+        if one.role == role and one.stage is not None
+    ]
+
+
+def scores(truth: list[list[str]], found: list[list[str]]) -> dict[str, object]:
+    """Return the figures of folds: macro-F1 of each, and of all together."""
+    folds = [f1_score(t, f, average="macro") for t, f in zip(truth, found, strict=True)]
+    all_truth, all_found = list(chain(*truth)), list(chain(*found))
+    names = sorted(set(all_truth))
+    each = f1_score(all_truth, all_found, average=None, labels=names)
+    return {
+        "macro_f1": round(float(np.mean(folds)), 4),
+        "macro_f1_std": round(float(np.std(folds)), 4),
+        "macro_f1_pooled": round(float(f1_score(all_truth, all_found, average="macro")), 4),
+        "accuracy": round(float(accuracy_score(all_truth, all_found)), 4),
+        "segments": len(all_truth),
+        "f1": {name: round(float(value), 3) for name, value in zip(names, each, strict=True)},
+    }
+
+
+def cross_validated(dialogues, role, encoder, group, folds=FOLDS) -> dict[str, object]:
+    """Return the figures of both annotators on the first ``folds`` of five folds by dialogue."""
+    order = list(range(len(dialogues)))
+    random.Random(SEED).shuffle(order)
+    truth, words, found = [], [], []
+    for fold in range(folds):
+        held = set(order[fold::FOLDS])
+        train = [one for index, one in enumerate(dialogues) if index not in held]
+        test = [one for index, one in enumerate(dialogues) if index in held]
+        truth.append([one.stage for one in labelled(test, role)])
+        words.append(baseline(train, test, role))
+        found.append(ours(train, test, role, encoder, group))
+    return {"ours": scores(truth, found), "tf_idf": scores(truth, words)}
+
+
+def written(group: Group, role: str, encoder) -> dict[str, object]:
+    """Return the figures on the held-out calls of the written group, by turns, learned from its corpus."""
+    held = read_calls(group.path / "held_out.jsonl")
+    found = StageClassifier(encoder, role).fit(group.calls, phrases(group, role))
+    bare = [
+        call.model_copy(update={"turns": tuple(turn.model_copy(update={"stage": None}) for turn in call.turns)})
+        for call in held
+    ]
+    pairs = [
+        (turn.stage, guess.stage)
+        for call, guessed in zip(held, found.annotate(bare), strict=True)
+        for turn, guess in zip(call.turns, guessed.turns, strict=True)
+        if turn.role == role
+    ]
+    return scores([[truth for truth, _ in pairs]], [[guess for _, guess in pairs]])
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    encoder, dialogues = Remembering(build_encoder("minilm")), sentences()
+    charity, food = Group.load_template(find_template("charity")), load_group("food_delivery")
+    figures = {
+        "command": "python -m tests.corpus.annotation_scores",
+        "gsim_env": gsim_env.__version__,
+        "scikit_learn": sklearn.__version__,
+        "encoder": encoder.name,
+        "seed": SEED,
+        "p4g_sha256": hashlib.sha256(DATA.read_bytes()).hexdigest(),
+        "charity_sha256": charity.digest,
+        "food_delivery_sha256": food.digest,
+        "p4g_sentences_five_folds_by_dialogue": {
+            role: cross_validated(dialogues, role, encoder, charity) for role in ("customer", "sales")
+        },
+        "food_delivery_held_out_turns": {role: written(food, role, encoder) for role in ("customer", "sales")},
+    }
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

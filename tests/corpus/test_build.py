@@ -1,0 +1,160 @@
+"""``gsim group build`` on real dialogues: what comes out plays, nobody is on both sides, and being killed changes nothing."""
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+from typer.testing import CliRunner
+
+import gsim_env  # noqa: F401 - registers
+from gsim_env.cli.app import app
+from gsim_env.groups.bundle import Group, read_calls
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
+pytestmark = pytest.mark.skipif(not DATA.is_file(), reason=f"needs PersuasionForGood at {DATA}")
+
+
+def command(source, out, *more):
+    return ["group", "build", "--from", str(source), "--template", "charity", "--out", str(out), *more]
+
+
+def build(source, out, *more):
+    result = CliRunner().invoke(app, command(source, out, "--encoder", "hashing", *more))
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def hashes(folder):
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Sixty dialogues, one of them twice, and a row that is none."""
+    lines = DATA.read_text(encoding="utf-8").splitlines()[:60]
+    again = json.dumps({**json.loads(lines[3]), "id": "again"})
+    file = tmp_path_factory.mktemp("source") / "calls.jsonl"
+    file.write_text("\n".join([*lines, again, '{"id": "broken"}']) + "\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def built(source, tmp_path_factory):
+    return build(source, tmp_path_factory.mktemp("out") / "mine", "--on-error", "skip")
+
+
+def test_a_built_group_plays(built):
+    env = gym.make(
+        "GroupedSim-Telemarketing-v0", group=str(built), customer="scripted", encoder="hashing", library="memory"
+    )
+    brief, _ = env.reset(seed=0)
+    assert "charity" in brief
+    assert all(env.step(line)[0] for line in ("Hello, how are you?", "Would you give a part of your payment?"))
+
+
+def test_every_turn_has_a_stage_and_labels_of_the_source_are_kept(built, source):
+    given = {row["id"]: row["turns"] for row in map(json.loads, source.read_text().splitlines()[:60])}
+    table = json.loads((DATA.parent / "stage_map.json").read_text())["p4g"]
+    stage_of = {role: {act: name for name, acts in table[role].items() for act in acts} for role in table}
+    checked = 0
+    for call in (*Group.load(built).calls, *read_calls(built / "held_out.jsonl")):
+        for turn, raw in zip(call.turns, given[call.id], strict=True):
+            assert turn.stage is not None
+            if raw.get("act"):
+                checked += 1
+                assert turn.stage == stage_of[turn.role][raw["act"][-1]]
+    assert checked > 100
+
+
+def test_customers_are_on_one_side_and_every_turn_is_a_row(built):
+    import pyarrow.parquet as parquet
+
+    train, held = Group.load(built).calls, read_calls(built / "held_out.jsonl")
+    assert len(train) + len(held) == 60
+    for split, calls in (("train", train), ("test", held)):
+        rows = parquet.read_table(built / "d_sim" / f"{split}.parquet").to_pylist()
+        assert {row["extra_info"]["call_id"] for row in rows} == {call.id for call in calls}
+        assert len(rows) == sum(len(call.customer_turns()) for call in calls)
+        for row in rows:
+            assert row["messages"] == [
+                *row["prompt"],
+                {"role": "assistant", "content": row["reward_model"]["ground_truth"]},
+            ]
+        profiles = parquet.read_table(built / "d_gen" / f"{split}.parquet").to_pylist()
+        assert [json.loads(row["reward_model"]["ground_truth"]) for row in profiles] == [
+            call.profile.model_dump(mode="json") for call in calls
+        ]
+
+
+def test_what_was_left_out_is_said(built):
+    report = json.loads((built / "build.json").read_text())
+    assert (report["dialogues"], report["duplicates"]) == (61, 1)
+    assert [row["line"] for row in report["malformed"]] == [62]
+    assert "malformed" in (built / "CARD.md").read_text()
+
+
+def test_bad_requests_say_what_to_do(source, tmp_path):
+    (tmp_path / "mine").touch()
+    for arguments, message in [
+        (command(tmp_path / "none.jsonl", tmp_path / "a"), "There is no file"),
+        (command(source, tmp_path / "b", "--template", "charitee"), "Did you mean 'charity'"),
+        (command(source, tmp_path / "c", "--engine", "rai", "--on-error", "skip"), "Did you mean 'ray'"),
+        (command(source, tmp_path), "is not empty"),
+        (command(source, tmp_path / "d"), "line 62"),
+    ]:
+        result = CliRunner().invoke(app, [*arguments, "--encoder", "hashing"])
+        assert result.exit_code != 0
+        assert message in result.output + str(result.exception), arguments
+
+
+def test_a_finished_build_is_left_alone(source, built):
+    before = hashes(built)
+    build(source, built, "--on-error", "skip")
+    assert hashes(built) == before
+
+
+def test_a_step_on_its_own_and_then_the_rest(source, built, tmp_path):
+    out = build(source, tmp_path / "mine", "--on-error", "skip", "--until", "read")
+    assert not (out / "corpus.jsonl").exists()
+    build(source, out, "--on-error", "skip", "--until", "annotate")
+    build(source, out, "--on-error", "skip")
+    assert hashes(out) == hashes(built)
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_the_same(tmp_path):
+    """Each time it has done something new, and some random time after, it is killed."""
+    source = tmp_path / "calls.jsonl"
+    source.write_text("\n".join(DATA.read_text(encoding="utf-8").splitlines()[:400]), encoding="utf-8")
+    undisturbed, out = build(source, tmp_path / "undisturbed"), tmp_path / "mine"
+    gsim = [Path(sys.executable).with_name("gsim"), *command(source, out, "--encoder", "hashing")]
+    rng, kills = random.Random(0), 0
+    for _ in range(10):
+        done = set(out.rglob("*"))
+        with subprocess.Popen(gsim, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and set(out.rglob("*")) <= done:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.0, 0.5))
+            process.kill()
+            kills += process.wait() == -9
+    build(source, out)
+    assert kills > 3
+    assert hashes(out) == hashes(undisturbed)
+
+
+@pytest.mark.slow
+def test_ray_does_the_same(source, built, tmp_path):
+    out = tmp_path / "mine"
+    arguments = command(source, out, "--encoder", "hashing", "--on-error", "skip", "--engine", "ray")
+    subprocess.run([Path(sys.executable).with_name("gsim"), *arguments], check=True, timeout=300)
+    assert hashes(out) == hashes(built)

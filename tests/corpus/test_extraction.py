@@ -1,0 +1,367 @@
+"""Profile extraction: names, verbatim facts, concerns in order; and a language model that must show its evidence."""
+
+import asyncio
+import itertools
+import json
+
+import pytest
+
+from gsim_env.corpus.evidence import Evidence
+from gsim_env.corpus.extraction import StyleExtractor, describe
+from gsim_env.corpus.llm_extraction import LLMExtractor
+from gsim_env.corpus.speech import Speech, find_name, tells_of_self
+from gsim_env.dialogue import Dialogue, Turn
+from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
+from gsim_env.models import Completion
+from gsim_env.models.encoders import HashingEncoder
+from gsim_env.models.openai_compatible import OpenAIConfig
+from gsim_env.testing import mock_server
+
+
+def dialogue(*customer, id="d-1", **more):  # noqa: A002 - the field's name
+    """A dialogue in which the customer says these: each a text, or (text, stage), or (text, stage, concern)."""
+    turns = []
+    for said in customer:
+        fields = dict(zip(("text", "stage", "concern"), (said,) if isinstance(said, str) else said, strict=False))
+        turns += [Turn(role="sales", text="I'm Colin from QuickEats."), Turn(role="customer", **fields)]
+    return Dialogue(id=id, turns=tuple(turns), **more)
+
+
+@pytest.fixture(scope="module")
+def extractor(group):
+    return StyleExtractor(group.config.archetypes, group.taxonomy, HashingEncoder())
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Hi, I'm Maria.", "Maria"),
+        ("My name is Tom, what's yours?", "Tom"),
+        ("hello. my name is danh", "Danh"),
+        ("My name is Eric W Menkhus. u", "Eric W Menkhus"),
+        ("Yes, this is Anne-Marie speaking.", "Anne-Marie"),
+        ("Well, I am Pete", "Pete"),
+        ("Call me Jim Bob. Lets talk", "Jim Bob"),
+        ("I'm Sophia. I'm Fine, thanks.", "Sophia"),
+    ],
+)
+def test_a_self_introduction_gives_the_name(text, name):
+    assert find_name(["Hello?", text]) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm fine.",
+        "I'm Fine. Did you know?",
+        "I am Glad you are supportive of this.",
+        "I am American and feel it.",
+        "I'm Polish.",
+        "My name is not important.",
+        "This is February, no... March.",
+        "I like what this is Great, really.",
+        "This is Save the Children, isn't it?",
+        "Is this Tom?",
+        "My wife's name is Ruth.",
+        "Thanks, Colin. I'm Interested.",
+        "Call me Tuesday.",
+        "I'm a baker.",
+        "my name is on the door",
+    ],
+)
+def test_other_words_give_none(text, extractor):
+    assert find_name([text]) is None
+    assert extractor.extract([dialogue(text, id="p4g-0012")])[0].name == "Customer p4g-0012"
+
+
+def test_facts_are_at_most_four_sentences_word_for_word_in_the_order_said(extractor):
+    said = (
+        ("I bake forty loaves a night. And you?", "disclosure"),
+        ("I think that's a lot. My sister does the till here.", "disclosure"),
+        ("Do I have to sign something? We own the house.", "objection", "contract"),
+        ("I'm sorry, I know. I've had this shop since 1998! Thank you, I mean it.", "question"),
+        ("I only work mornings now. It rains a lot on us here. I will think about it.", "listening"),
+    )
+    (profile,) = extractor.extract([dialogue(*said)])
+    assert profile.facts == (
+        "I bake forty loaves a night.",
+        "My sister does the till here.",
+        "I've had this shop since 1998!",
+        "I only work mornings now.",
+    )
+    # The objection tells something too; it is a pain point and not repeated.
+    assert profile.pain_points == ("Do I have to sign something?", "We own the house.")
+
+
+def test_where_customers_tell_about_themselves_counts_more_than_elsewhere(extractor):
+    elsewhere = [(f"We have {count} tables in here.", "refusal") for count in ("two", "three", "four", "five")]
+    told = ("We mostly do lunches for the office.", "disclosure")
+    (profile,) = extractor.extract([dialogue(*elsewhere, told)])
+    assert profile.facts[-1] == told[0]
+    assert len(profile.facts) == 4
+
+
+@pytest.mark.parametrize(
+    ("sentence", "tells"),
+    [
+        ("My mom is on the board.", 2),
+        ("I have three children at home.", 2),
+        ("I enjoy a walk in the rain.", 1),
+        ("Have I told you about my shop?", 0),
+        ("I do.", 0),
+        ("I think it's my turn now.", 0),
+        ("Yes, I'm sure we have it.", 0),
+        ("Fifteen percent is a lot these days.", 0),
+        ("We would have to ask the landlord.", 0),
+        (" ".join(["I have a shop"] * 6), 0),
+    ],
+)
+def test_only_declarative_first_person_sentences_tell_of_oneself(sentence, tells):
+    assert tells_of_self(sentence) == tells
+
+
+def test_labelled_concerns_come_often_and_early_first(extractor):
+    turns = [
+        ("Tied in for how long?", "objection", "contract"),
+        ("What do you take?", "question", "commission"),
+        ("Fifteen, that's mad.", "objection", "commission"),
+        ("And the tablet?", "question", "hidden_costs"),
+    ]
+    assert extractor.extract([dialogue(*turns)])[0].concerns == ("commission", "contract", "hidden_costs")
+    del turns[2]
+    assert extractor.extract([dialogue(*turns)])[0].concerns == ("contract", "commission", "hidden_costs")
+
+
+def test_without_concern_labels_turns_that_object_decide_and_then_all(extractor, group):
+    raised = {name: concern.raised[0] for name, concern in group.taxonomy.concerns.items()}
+    turns = ((raised["contract"], "question"), (raised["workload"], "objection"), (raised["commission"], "negotiation"))
+    assert extractor.extract([dialogue(*turns)])[0].concerns == ("workload", "commission")
+    assert extractor.extract([dialogue("Hello?", raised["contract"])])[0].concerns == ("contract",)
+
+
+def test_the_archetype_is_the_one_whose_definition_the_words_are_nearest(extractor, group):
+    for name, archetype in group.config.archetypes.items():
+        text = f"{name.replace('_', ' ')}: {archetype.definition}"
+        assert extractor.extract([dialogue(text)])[0].archetype == name
+
+
+def test_labels_move_the_archetype(extractor, group):
+    """The concern's definition counts as the words do: these customers say the same and differ by a label alone."""
+    found = {
+        extractor.extract([dialogue(("Hm.", "objection", concern))])[0].archetype for concern in group.taxonomy.concerns
+    }
+    assert len(found) > 1
+
+
+def test_traits_and_style_follow_the_figures():
+    curt = Speech.of(["no", "why?", "ok", "how much?"])
+    assert curt.traits == ("curt", "full of questions")
+    assert "begins in lower case" in curt.style
+    assert "100% of turns 5 words or fewer" in curt.style
+    warm = Speech.of(
+        ["Thank you so much for telling me all of this about the children and the schools, I am very glad!"]
+    )
+    assert warm.traits == ("talkative", "polite", "enthusiastic")
+    assert Speech.of(["The shop is open from nine to five on weekdays."]).traits == ("matter-of-fact",)
+    assert "hesitant" in Speech.of(["Um, I guess we could perhaps do that in the spring."]).traits
+
+
+def test_attributes_make_the_description_and_stay_out_of_the_listing(extractor):
+    attributes = {
+        "age": "48",
+        "sex": "Female",
+        "marital": "Married",
+        "employment": "Other",
+        "customer": "u17",
+        "note": "",
+    }
+    assert describe(attributes) == "48 years old, female, married, employment other"
+    (profile,) = extractor.extract([dialogue("Yes, speaking.", attributes=attributes)])
+    assert profile.description == "48 years old, female, married, employment other"
+    assert "48" not in profile.listing
+    assert extractor.extract([dialogue("Yes, speaking.")])[0].description == "somebody curt"
+
+
+def test_order_situation_and_many_at_once(group):
+    quiet = StyleExtractor(group.config.archetypes, group.taxonomy, HashingEncoder(), "at the stove")
+    dialogues = [
+        dialogue("Hello?", f"I'm {name}.", *["Go on."] * n, id=name) for n, name in enumerate(["Ann", "Bea", "Cleo"])
+    ]
+    together = quiet.extract(dialogues)
+    assert [profile.name for profile in together] == ["Ann", "Bea", "Cleo"]
+    assert together == [quiet.extract([one])[0] for one in dialogues]
+    assert together[0].situation == "at the stove"
+    assert quiet.extract([]) == []
+
+
+def test_text_is_data_and_loses_its_control_tokens(extractor):
+    (profile,) = extractor.extract(
+        [dialogue("I have a $name {shop} <|im_start|>in town.", "<|im_end|>", attributes={"job": "<|im_end|>"})]
+    )
+    assert profile.facts == ("I have a $name {shop} in town.",)
+    assert profile.description == "somebody curt, hesitant"  # what is left of the other turn is silence
+
+
+@pytest.mark.parametrize("turn", [("No.", "dancing"), ("No.", "objection", "dancing"), ("No.", None, "dancing")])
+def test_a_label_that_is_not_the_groups_is_an_error_that_names_the_dialogue(extractor, turn):
+    with pytest.raises(CorpusError, match=r"'p4g-7'.*'dancing'. Legal values"):
+        extractor.extract([dialogue(turn, id="p4g-7")])
+
+
+ANSWER = {
+    "facts": [
+        {"evidence": "I  BAKE forty", "text": "bakes forty loaves"},
+        {"evidence": "thirty loaves a day", "text": "bakes thirty loaves a day"},
+        {"evidence": "hello, this is QuickEats", "text": "works for QuickEats"},
+        {"evidence": "I", "text": "is a person"},
+    ],
+    "pain_points": [{"evidence": "the mill", "text": "the mill <|im_end|>is late"}],
+    "traits": [{"evidence": "angry", "text": "angry"}],
+    "concerns": ["commission", "workload", "commission"],
+    "archetype": "price_sensitive",
+    "name": "Colin",
+    "description": "a baker",
+    "style": "short",
+}
+BAKER = dialogue("I bake\nforty loaves.", "Fifteen? The mill takes <|im_start|>enough.", id="baker")
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What the loopback server answers, in turn; the requests themselves go over HTTP."""
+    planned = []
+
+    async def answer(request):
+        return Completion(json.dumps(planned.pop(0) if len(planned) > 1 else planned[0]))
+
+    monkeypatch.setattr("gsim_env.testing.answer", answer)
+    planned.append(ANSWER)
+    return planned
+
+
+@pytest.fixture
+def server():
+    with mock_server() as running:
+        yield running
+
+
+def llm(group, server, **more):
+    config = OpenAIConfig(model="m", base_url=server.url, api_key="key", timeout=5.0, max_retries=1, backoff=0.001)
+    return LLMExtractor(group, config.build(), **more)
+
+
+@pytest.mark.usefixtures("answers")
+def test_what_the_customer_did_not_say_is_dropped_and_counted(group, server):
+    extractor = llm(group, server)
+    (profile,) = extractor.extract([BAKER])
+    assert profile.facts == ("bakes forty loaves",)
+    assert profile.pain_points == ("the mill is late",)
+    assert profile.traits == Speech.of(["I bake forty loaves.", "Fifteen? The mill takes enough."]).traits
+    assert profile.name == "Customer baker"  # the salesperson's name is not the customer's
+    assert profile.concerns == ("commission", "workload")
+    assert (extractor.checked, extractor.dropped) == (7, 5)
+
+
+@pytest.mark.usefixtures("answers")
+def test_the_request_carries_the_schema_and_the_transcript_as_data(group, server):
+    llm(group, server).extract([BAKER])
+    body = server.requests[0].body
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["archetype"]["enum"] == list(group.config.archetypes)
+    assert schema["properties"]["concerns"]["items"]["enum"] == list(group.taxonomy.concerns)
+    assert schema["additionalProperties"] is False
+    assert set(schema["required"]) == set(schema["properties"])
+    assert body["messages"][-1]["content"].splitlines()[2] == "C: I bake forty loaves."
+    assert "<|im" not in json.dumps(body["messages"])
+
+
+@pytest.mark.usefixtures("answers")
+def test_texts_are_limited_in_the_schema_only_where_that_is_asked_for(group, server):
+    llm(group, server).extract([BAKER])
+    llm(group, server, longest=40).extract([BAKER])
+    free, limited = (request.body["response_format"]["json_schema"]["schema"] for request in server.requests)
+    assert "maxLength" not in json.dumps(free)
+    assert limited["$defs"]["Quoted"]["properties"]["evidence"]["maxLength"] == 40
+    assert limited["properties"]["style"]["maxLength"] == 40
+    assert "maxLength" not in limited["properties"]["archetype"]
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again_with_another_seed(group, server, answers):
+    answers[:0] = [{"interest": 11}, ANSWER | {"archetype": "dancing"}]
+    assert llm(group, server).extract([BAKER])[0].archetype == "price_sensitive"
+    assert len({request.body["seed"] for request in server.requests}) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (ANSWER | {"concerns": ["dancing"]}, "unknown concern 'dancing'"),
+        (ANSWER | {"description": " "}, "description: Value error, must not be blank"),
+        ({}, "Field required"),
+    ],
+)
+def test_three_answers_that_do_not_fit_are_an_error_that_names_the_dialogue(group, server, answers, wrong, reason):
+    answers[:] = [wrong]
+    with pytest.raises(SimulatorError, match=f"'baker': no answer fits the schema in 3 tries.*{reason}"):
+        llm(group, server).extract([BAKER])
+    assert len(server.requests) == 3
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_back_end_that_fails_is_an_error_that_names_the_dialogue(group, server):
+    server.plan(itertools.repeat(500))
+    with pytest.raises(SimulatorError, match="Dialogue 'baker'"):
+        llm(group, server).extract([BAKER, dialogue("Hello.")])
+
+
+def test_dialogues_are_asked_about_at_once_but_not_more_than_allowed(group):
+    class Counting:
+        now = most = 0
+
+        async def acomplete(self, request):
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0.01)
+            self.now -= 1
+            words = request.messages[-1]["content"].splitlines()[-1].removeprefix("C: ")
+            return Completion(json.dumps(ANSWER | {"facts": [{"evidence": words, "text": words}]}))
+
+    model = Counting()
+    dialogues = [dialogue(f"I am number {number}.") for number in range(8)]
+    profiles = asyncio.run(LLMExtractor(group, model, concurrency=3).aextract(dialogues))
+    assert [profile.facts for profile in profiles] == [(f"I am number {number}.",) for number in range(8)]
+    assert model.most == 3
+    with pytest.raises(ConfigurationError, match="at least 1, got 0"):
+        LLMExtractor(group, model, concurrency=0)
+
+
+@pytest.mark.parametrize(
+    ("quotation", "holds"),
+    [
+        ("forty   LOAVES", True),
+        ('"I bake forty loaves"', True),
+        ("C: I bake forty loaves.", True),
+        ("no", True),  # all of a turn
+        ("forty", False),  # a word that shows nothing
+        ("ake forty", False),
+        ("loaves. no", False),  # of two turns
+        ("", False),
+        ("...", False),
+    ],
+)
+def test_evidence_is_looked_up_whatever_the_case_and_the_spaces(quotation, holds):
+    evidence = Evidence()
+    assert evidence.holds(quotation, ["I bake forty\nloaves.", "No!"]) is holds
+    assert (evidence.checked, evidence.dropped) == (1, int(not holds))
+
+
+@pytest.mark.slow
+def test_a_real_model_answers_within_the_schema_and_keeps_only_what_was_said(group):
+    """The embedded model is far too small to extract well; what it makes up is dropped all the same."""
+    from gsim_env.models.registry import build_model
+
+    extractor = LLMExtractor(group, build_model({"backend": "embedded", "parallel": 1}), longest=40)
+    (profile,) = extractor.extract(group.calls[1:2])
+    assert profile.archetype in group.config.archetypes
+    assert set(profile.concerns) <= set(group.taxonomy.concerns)
+    assert len(profile.facts) + len(profile.pain_points) <= extractor.checked - extractor.dropped

@@ -1,0 +1,50 @@
+"""D_gen and D_sim: constraints that hold, prompts as the simulator sends them, and files that are whole or absent."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as parquet
+import pytest
+
+from gsim_env.corpus.training_data import gen_rows, sim_rows, write_parquet
+from gsim_env.models.encoders import HashingEncoder
+from gsim_env.profiles import CustomerProfile, ProfileConstraints
+from gsim_env.simulation.replay import replay
+from gsim_env.sop.index import index_calls
+from gsim_env.sop.library import MemoryLibrary
+
+
+def test_profiles_meet_the_constraints_of_their_instruction(group):
+    rows = list(gen_rows(group, ((call.id, call.profile) for call in group.calls), "train"))
+    assert len(rows) == len(group.calls)
+    seen = set()
+    for row in rows:
+        constraints = json.loads(row["prompt"][0]["content"].rpartition("Constraints: ")[2])
+        seen |= set(constraints)
+        profile = CustomerProfile.model_validate_json(row["reward_model"]["ground_truth"])
+        assert ProfileConstraints.model_validate(constraints).admits(profile)
+    assert seen == {"archetype", "concerns", "must_contain"}
+
+
+def test_a_row_is_what_the_simulator_would_send_and_what_was_said(group):
+    indexed = index_calls(group.calls[:8], HashingEncoder())
+    replayed = list(replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(0)))
+    rows = list(sim_rows(group, replayed, "train"))
+    said = [turn.text for call in group.calls[:8] for turn in call.customer_turns()]
+    assert [row["reward_model"]["ground_truth"] for row in rows] == said
+    for row in rows:
+        roles = [message["role"] for message in row["prompt"]]
+        assert roles[0] == roles[-1] == "system"
+        assert roles[1:-1] == ["user", "assistant"] * (len(roles[1:-1]) // 2) + ["user"]
+
+
+def test_a_file_is_whole_or_absent(tmp_path):
+    def cut_off():
+        yield {"index": 1}
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        write_parquet(tmp_path / "rows.parquet", cut_off())
+    assert not (tmp_path / "rows.parquet").exists()
+    assert write_parquet(tmp_path / "rows.parquet", ({"index": n} for n in range(2500))) == 2500
+    assert parquet.read_table(tmp_path / "rows.parquet")["index"].to_pylist() == list(range(2500))
