@@ -1,6 +1,5 @@
 """M_SOP in Milvus: a collection of profiles, one of turns. Milvus Lite in a folder, or a server by its URI."""
 
-import atexit
 import hashlib
 import itertools
 import json
@@ -8,6 +7,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,14 @@ from gsim_env.sop.library import Hit, Indexed, Search
 
 __all__ = ["MilvusLibrary", "build_lite", "fill"]
 
+LAYOUT = 2
+"""Part of the key: raise it with any change of the collections' columns, and what was built before is not opened."""
+
 INSERT_ROWS = 1000
+QUERY_ROWS = 4096
+"""A Milvus server bounds a query's rows (16,384) and bytes (64 MB, its filter included): a quarter leaves room for long
+texts and wide vectors, and still takes what 64 resets at once need in one query."""
+
 QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
 """Lite answers pymilvus's keep-alive pings, one in ten seconds, by closing the connection, and gRPC prints that."""
 
@@ -29,7 +36,7 @@ TEXT = 4096
 
 
 class MilvusLibrary:
-    """M_SOP behind a Milvus client. A batch of requests costs one vector search and one query.
+    """M_SOP behind a Milvus client. A batch of requests costs one vector search an archetype, and one query or a few.
 
     Args:
         client: A ``pymilvus.MilvusClient``.
@@ -63,7 +70,8 @@ class MilvusLibrary:
                 template = build_lite(indexed, key)
                 private = Path(tempfile.mkdtemp(prefix="gsim-sop-")) / template.name
                 shutil.copytree(template, private)
-                atexit.register(release, private)
+                # Not atexit: a forked worker ends without it, and would leave its copy behind.
+                Finalize(None, release, args=(private,), exitpriority=10)
                 return cls(pymilvus.MilvusClient(str(private), grpc_options=QUIET), prefix)
             client = pymilvus.MilvusClient(uri)
             if not client.has_collection(f"{prefix}_turns"):
@@ -81,14 +89,18 @@ class MilvusLibrary:
         pymilvus = require("pymilvus", "embedded")
         try:
             found = self._nearest(requests)
-            chains = self._chains({call_id for hits in found for call_id, _ in hits})
+            chains = self._chains({call_id: steps for hits in found for call_id, steps, _ in hits})
         except pymilvus.MilvusException as error:
             raise SimulatorError(f"Milvus could not answer {len(requests)} searches: {error}") from error
-        return [[Hit(chains[call_id], similarity) for call_id, similarity in hits] for hits in found]
+        return [[Hit(chains[call_id], similarity) for call_id, _, similarity in hits] for hits in found]
 
-    def _nearest(self, requests: Sequence[Search]) -> list[list[tuple[str, float]]]:
-        """Search by groups that share k and archetype, each one call; keep the order of ``requests``."""
-        found: list[list[tuple[str, float]]] = [[] for _ in requests]
+    def _nearest(self, requests: Sequence[Search]) -> list[list[tuple[str, int, float]]]:
+        """Search by groups that share k and archetype, each one call; keep the order of ``requests``.
+
+        Returns:
+            For each request, the nearest calls: their ids, how many steps their chains have, their similarities.
+        """
+        found: list[list[tuple[str, int, float]]] = [[] for _ in requests]
 
         def shared(row: int) -> tuple[int, str]:
             return requests[row].k, requests[row].archetype or ""
@@ -100,29 +112,36 @@ class MilvusLibrary:
                 [requests[row].vector.tolist() for row in at],
                 limit=k,
                 filter=f"archetype == {json.dumps(archetype)}" if archetype else "",
+                output_fields=["steps"],
             )
             for row, hits in zip(at, answers, strict=True):
-                found[row] = [(hit["call_id"], float(hit["distance"])) for hit in hits]
+                found[row] = [(hit["call_id"], hit["entity"]["steps"], float(hit["distance"])) for hit in hits]
         return found
 
-    def _chains(self, call_ids: set[str]) -> dict[str, BehaviourChain]:
-        if not call_ids:
-            return {}
-        lazy = self._client.query(
-            self._turns,
-            filter=f"call_id in {json.dumps(sorted(call_ids))}",
-            output_fields=["call_id", "step", "vector"],
-        )
-        # pymilvus fills a row's vector in as the row is first read, by its place: sorting in place would mix them up.
-        rows = sorted((row for row in lazy), key=lambda row: row["id"])
-        chains = {}
-        for call_id, group in itertools.groupby(rows, key=lambda row: row["call_id"]):
-            steps = list(group)
-            vectors = np.array([row["vector"] for row in steps], dtype=np.float32)
-            chains[call_id] = BehaviourChain(
-                call_id, tuple(ChainStep(**json.loads(row["step"])) for row in steps), vectors
-            )
-        return chains
+    def _chains(self, lengths: dict[str, int]) -> dict[str, BehaviourChain]:
+        """Fetch the chains of calls, given their lengths: by primary key, as any other filter reads all turns there are."""
+        ids = {call_id: [turn_id(call_id, step) for step in range(steps)] for call_id, steps in lengths.items()}
+        rows: dict[str, dict[str, Any]] = {}
+        every = list(itertools.chain.from_iterable(ids.values()))
+        for start in range(0, len(every), QUERY_ROWS):
+            wanted = json.dumps(every[start : start + QUERY_ROWS])
+            # pymilvus fills a row's vector in as the row is first read, by its place: sorting first would mix them up.
+            for row in self._client.query(self._turns, filter=f"id in {wanted}", output_fields=["step", "vector"]):
+                rows[row["id"]] = row
+        if missing := [turn for turn in every if turn not in rows]:
+            raise SimulatorError(f"{self._turns} lacks {missing[0]!r}: remove what was built and open it again")
+        return {call_id: chain_of(call_id, [rows[turn] for turn in turns]) for call_id, turns in ids.items()}
+
+
+def chain_of(call_id: str, rows: Sequence[dict[str, Any]]) -> BehaviourChain:
+    """Make a chain of its rows, in order."""
+    vectors = np.array([row["vector"] for row in rows], dtype=np.float32)
+    return BehaviourChain(call_id, tuple(ChainStep(**json.loads(row["step"])) for row in rows), vectors)
+
+
+def turn_id(call_id: str, step: int) -> str:
+    """Return the primary key of a turn."""
+    return f"{call_id}/{step:04d}"
 
 
 def build_lite(indexed: Indexed, key: str) -> Path:
@@ -155,34 +174,50 @@ def release(path: Path, *, remove: bool = True) -> None:
 def fill(client: Any, indexed: Indexed, prefix: str) -> None:
     """Create both collections and insert the corpus, the turns last: ``{prefix}_turns`` exists only once all is there."""
     dimensions = int(indexed.profiles.shape[1])
+    chains = indexed.chains()
     profiles = (
-        {"call_id": call.id, "archetype": call.profile.archetype, "vector": vector.tolist()}
-        for call, vector in zip(indexed.calls, indexed.profiles, strict=True)
+        {
+            "call_id": call.id,
+            "archetype": call.profile.archetype,
+            "steps": len(chain.steps),
+            "vector": vector.tolist(),
+        }
+        for call, chain, vector in zip(indexed.calls, chains, indexed.profiles, strict=True)
     )
-    create(client, f"{prefix}_profiles", dimensions, {"call_id": 256, "archetype": 256}, profiles)
+    create(client, f"{prefix}_profiles", dimensions, {"call_id": 256, "archetype": 256, "steps": None}, profiles)
     turns = (
         {
-            "id": f"{chain.call_id}/{position:04d}",
-            "call_id": chain.call_id,
+            "id": turn_id(chain.call_id, position),
             "step": json.dumps({name: getattr(step, name) for name in ChainStep.__slots__}),
             "vector": vector.tolist(),
         }
-        for chain in indexed.chains()
+        for chain in chains
         for position, (step, vector) in enumerate(zip(chain.steps, chain.vectors, strict=True))
     )
     partial = f"{prefix}_turns_partial"
-    create(client, partial, dimensions, {"id": 300, "call_id": 256, "step": 4 * TEXT}, turns)
+    create(client, partial, dimensions, {"id": 300, "step": 4 * TEXT}, turns)
     client.rename_collection(partial, f"{prefix}_turns")
 
 
-def create(client: Any, name: str, dimensions: int, columns: dict[str, int], rows: Iterator[dict[str, Any]]) -> None:
-    """Create a collection of text ``columns`` (first: primary key; values: greatest length) and a vector, and fill it."""
+def create(
+    client: Any, name: str, dimensions: int, columns: dict[str, int | None], rows: Iterator[dict[str, Any]]
+) -> None:
+    """Create a collection and fill it.
+
+    Args:
+        client: A ``pymilvus.MilvusClient``.
+        name: What the collection is called; one of that name is dropped.
+        dimensions: How many its column ``vector`` has.
+        columns: Its other columns, the primary key first: the greatest length of a text, ``None`` for a whole number.
+        rows: What it is filled with.
+    """
     data_type = require("pymilvus", "embedded").DataType
     if client.has_collection(name):  # left by a build that was cut off
         client.drop_collection(name)
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     for position, (column, length) in enumerate(columns.items()):
-        schema.add_field(column, data_type.VARCHAR, is_primary=position == 0, max_length=length)
+        text = {"datatype": data_type.VARCHAR, "max_length": length}
+        schema.add_field(column, is_primary=position == 0, **(text if length else {"datatype": data_type.INT64}))
     schema.add_field("vector", data_type.FLOAT_VECTOR, dim=dimensions)
     index = client.prepare_index_params()
     index.add_index("vector", index_type="FLAT", metric_type="COSINE")
@@ -192,5 +227,5 @@ def create(client: Any, name: str, dimensions: int, columns: dict[str, int], row
 
 
 def library_key(digest: str, encoder: str) -> str:
-    """Return the key of a group's library: its corpus and encoder, hashed."""
-    return hashlib.sha256(f"{digest}:{encoder}".encode()).hexdigest()[:16]
+    """Return the key of a group's library: its corpus and encoder, and how it is laid out, hashed."""
+    return hashlib.sha256(f"{LAYOUT}:{digest}:{encoder}".encode()).hexdigest()[:16]

@@ -1,5 +1,6 @@
 """M_SOP on real Milvus: Lite in two processes at once, and a server by its URI."""
 
+import json
 import multiprocessing
 import shutil
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models.encoders import HashingEncoder
-from gsim_env.sop import MemoryLibrary, Search
+from gsim_env.sop import MemoryLibrary, Search, milvus
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.milvus import MilvusLibrary
 
@@ -60,6 +61,28 @@ def test_lite_finds_what_exact_search_finds(indexed):
     same(library.search(requests(indexed)), MemoryLibrary(indexed).search(requests(indexed)))
     assert library.search([Search(indexed.profiles[0], 3, 'no "such" archetype')]) == [[]]
     assert library.search([]) == []
+
+
+def test_more_turns_than_a_query_may_ask_for_come_in_several(indexed, monkeypatch):
+    library = MilvusLibrary.open(indexed, "slices")
+    monkeypatch.setattr(milvus, "QUERY_ROWS", 50)
+    asked = []
+    query = library._client.query
+    monkeypatch.setattr(
+        library._client, "query", lambda *args, **rest: asked.append(rest["filter"]) or query(*args, **rest)
+    )
+    every = [Search(indexed.profiles[0], len(indexed.calls), None)]
+    same(library.search(every), MemoryLibrary(indexed).search(every))
+    turns = [len(json.loads(wanted.removeprefix("id in "))) for wanted in asked]
+    assert sum(turns) == sum(map(len, indexed.sales))
+    assert turns[:-1] == [50] * (len(turns) - 1)
+
+
+def test_a_library_that_lacks_turns_is_a_simulator_error(indexed):
+    library = MilvusLibrary.open(indexed, "incomplete")
+    library._client.delete(library._turns, filter=f'id == "{indexed.calls[3].id}/0001"')
+    with pytest.raises(SimulatorError, match=f"lacks '{indexed.calls[3].id}/0001'"):
+        library.search([Search(indexed.profiles[3], 1, None)])
 
 
 def open_and_search(indexed, out):
