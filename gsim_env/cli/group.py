@@ -9,6 +9,7 @@ from rich.text import Text
 
 from gsim_env.cli.build import build
 from gsim_env.cli.inspect import inspect
+from gsim_env.cli.mine import mine
 from gsim_env.cli.options import EncoderOption, GroupArgument, JsonOption
 from gsim_env.cli.statistics_view import statistics_view
 from gsim_env.cli.terminal import out, print_json
@@ -25,6 +26,7 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Groups of customers: folders of data.")
 app.command()(build)
 app.command()(inspect)
+app.command()(mine)
 
 
 @app.command("list")

@@ -66,7 +66,8 @@ def labelled(sequences, role):
 def baseline(train, test, role) -> list[str]:
     """Words of the sentence alone: TF-IDF and logistic regression."""
     machine = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=3.0, max_iter=1000)
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        LogisticRegression(C=3.0, class_weight="balanced", max_iter=1000),
     )
     known = labelled(train, role)
     machine.fit([one.text for one in known], [one.stage for one in known])
