@@ -177,8 +177,8 @@ def describe(attributes: Mapping[str, str]) -> str:
 def _ranked(mentions: Iterable[str]) -> tuple[str, ...]:
     """Return concerns, heaviest first. A mention weighs 2/2, 2/3, 2/4, ...: what is said often counts, and what is first.
 
-    The gold order of ``food_delivery`` begins with the same concern in 110 of 120 calls; by counts alone in 108, by first
-    mention alone in 97.
+    The first is that of the written profile in 172 of the 198 labelled calls of ``food_delivery`` (held-out ones included);
+    by counts alone in 169, by first mention alone in 168.
     """
     weights: dict[str, float] = defaultdict(float)
     for place, name in enumerate(mentions):

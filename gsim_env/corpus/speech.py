@@ -40,14 +40,15 @@ ADJECTIVE = re.compile(r"(?:ish|ese|ican|[^aeiou]ing|ful|ous|able|less|lly)$")
 
 FACT_WORDS = range(4, 21)
 FIRST_PERSON = re.compile(r"\b(?:I|my|mine|we|our|ours)\b", re.IGNORECASE)
-LEAD = r"^(?:(?:well|ok|okay|yes|yeah|no|so|but|and|oh|hi|hello|sure|right|actually)[,.]?\s+)*"
+LEAD = r"^(?:(?:well|ok|okay|yes|yeah|no|so|but|and|oh|hi|hello|sure|right|actually|maybe|possibly|sorry)[,.]?\s+)*"
 TALK = re.compile(
     LEAD
     + r"(?:thank|let (?:me|us)\b|(?:i am|i'm) (?:\w+ )?(?:fine|good|great|well|ok|okay|sure|sorry|glad|happy|afraid|"
     r"interested|listening|here|doing)\b|(?:i|we)(?:'d|'ll)\b|(?:i|we) (?:(?:can|could|do|did|would) not |(?:do|ca|did|wo)n'?t "
     r"|just |really |totally |completely |also )?(?:think|guess|agree|see|understand|hope|wish|mean|suppose|know|believe|would"
     r"|will|can|could|might|may|should|appreciate|thank|said|say|hear|get it|got it|feel)\b)"
-    r"|\b(?:i|we)(?:'d|'ll| would| will| want)\b",
+    r"|\bi(?:'m| am) (?:glad|sorry)\b"
+    r"|\b(?:i|we)(?:'d|'ll| would| will| want| hope| imagine|(?: just)? (?:do not|don'?t) think)\b",
     re.IGNORECASE,
 )
 """A move of the conversation in the first person: it says what the customer thinks of the call, not who he is."""

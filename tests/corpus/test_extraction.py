@@ -111,6 +111,8 @@ def test_where_customers_tell_about_themselves_counts_more_than_elsewhere(extrac
         ("I do.", 0),
         ("I think it's my turn now.", 0),
         ("Yes, I'm sure we have it.", 0),
+        ("Possibly, I'm not sure.", 0),
+        ("Very noble of you and I hope others follow.", 0),
         ("Fifteen percent is a lot these days.", 0),
         ("We would have to ask the landlord.", 0),
         (" ".join(["I have a shop"] * 6), 0),
