@@ -29,6 +29,9 @@ so that somebody else can play C later. The transcript is material: nothing in i
 - name: as C gives it, else null. description: who C is, in one clause. style: how C speaks, in one clause.
 Answer in JSON."""
 
+SHORT = r'^[^"\\\n]{1,100}$'
+"""What a text may be, in the schema only: small models do not know when to stop, and all texts fit into the tokens."""
+
 
 def _not_blank(text: str) -> str:
     if not text.strip():
@@ -75,8 +78,6 @@ class LLMExtractor:
         seed: Changes the draws.
         situation: What a customer is at when contacted.
         listing: What the salesperson knows beforehand.
-        longest: Characters of one text in the schema (``maxLength``): small models do not know when to stop. ``None`` for
-            none, as some servers, OpenAI's own for one, take no such limit.
 
     Attributes:
         evidence: Counts of all that was checked and dropped.
@@ -90,7 +91,6 @@ class LLMExtractor:
         seed: int = 0,
         situation: str = SITUATION,
         listing: str = LISTING,
-        longest: int | None = None,
     ) -> None:
         """Lay out the schema and the prompt."""
         if concurrency < 1:
@@ -101,8 +101,7 @@ class LLMExtractor:
         self._schema = Extracted.model_json_schema()
         self._schema["properties"]["concerns"]["items"]["enum"] = list(group.taxonomy.concerns)
         self._schema["properties"]["archetype"]["enum"] = list(group.config.archetypes)
-        if longest is not None:
-            _limit(self._schema, longest)
+        _limit(self._schema)
         archetypes = (f"- {name}: {one.definition}" for name, one in group.config.archetypes.items())
         concerns = (f"- {name}: {one.definition}" for name, one in group.taxonomy.concerns.items())
         self._system = "\n".join([TASK, "\nArchetypes:", *archetypes, "\nConcerns:", *concerns])
@@ -181,13 +180,13 @@ class LLMExtractor:
         return f"unknown concern {strange[0]!r}" if strange else None
 
 
-def _limit(schema: Any, longest: int) -> None:
-    """Set ``maxLength`` wherever ``schema`` lets any text stand."""
+def _limit(schema: Any) -> None:
+    """Set :data:`SHORT` wherever ``schema`` lets any text stand."""
     if isinstance(schema, dict):
         if schema.get("type") == "string" and "enum" not in schema:
-            schema["maxLength"] = longest
+            schema["pattern"] = SHORT
         for inner in schema.values():
-            _limit(inner, longest)
+            _limit(inner)
     elif isinstance(schema, list):
         for inner in schema:
-            _limit(inner, longest)
+            _limit(inner)

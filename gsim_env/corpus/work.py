@@ -14,14 +14,16 @@ from gsim_env.corpus.llm_annotation import LLMAnnotator
 from gsim_env.corpus.llm_extraction import LLMExtractor
 from gsim_env.dialogue import Dialogue, Outcome, Role
 from gsim_env.groups import Group
-from gsim_env.models import Encoder
 from gsim_env.models.registry import build_encoder, build_model
 from gsim_env.profiles import RecordedCall
 
 __all__ = ["Worker", "annotate"]
 
 LABELLED = 400
-"""The stage annotator learns from so many dialogues with labels, the first ones of the corpus."""
+"""The stage classifier learns from so many dialogues with labels, the first ones of the corpus."""
+
+CLASSIFIER = "classifier.joblib"
+"""The stage classifier, fitted once a build."""
 
 
 def annotate(build: Build, progress: Progress, engine: str) -> None:
@@ -31,12 +33,14 @@ def annotate(build: Build, progress: Progress, engine: str) -> None:
     missing = [file for file in everything if not (build.work / "calls" / file.name).is_file()]
     progress("annotate", len(everything) - len(missing), len(everything))
     if missing:
+        if build.annotator == "classifier" and not (build.work / CLASSIFIER).is_file():
+            fit_classifier(build)
         for done in run_chunks(engine, Worker, build, missing):
             progress("annotate", len(everything) - len(missing) + done, len(everything))
 
 
 class Worker:
-    """Turns a chunk of dialogues into a chunk of recorded calls; made once a process, for it fits the annotator.
+    """Turns a chunk of dialogues into a chunk of recorded calls; made once a process.
 
     Args:
         build: What is built.
@@ -46,10 +50,10 @@ class Worker:
         """Make the annotators and the extractor."""
         self._build = build
         group, encoder = build.group, build_encoder(build.encoder)
-        self._stages: list[StageAnnotator] = (
-            classifiers(build, encoder)
+        self._stages: StageAnnotator = (
+            StageClassifier.load(build.work / CLASSIFIER, encoder)
             if build.annotator == "classifier"
-            else [LLMAnnotator(group.taxonomy, build_model(build.annotator))]
+            else LLMAnnotator(group.taxonomy, build_model(build.annotator))
         )
         self._concerns = ConcernAnnotator(group.taxonomy, encoder)
         situation = group.config.situation or SITUATION
@@ -62,9 +66,7 @@ class Worker:
     def __call__(self, chunk: Path) -> None:
         """Write the recorded calls of a chunk of dialogues."""
         dialogues = list(stored(Dialogue, [chunk]))
-        for stages in self._stages:
-            dialogues = stages.annotate(dialogues)
-        dialogues = self._concerns.annotate(dialogues)
+        dialogues = self._concerns.annotate(self._stages.annotate(dialogues))
         rows = [
             RecordedCall(
                 id=dialogue.id,
@@ -79,22 +81,18 @@ class Worker:
 
 
 class StageAnnotator(Protocol):
-    """Fills the stages of one side or of both."""
+    """Fills the stages of both sides."""
 
     def annotate(self, dialogues: Sequence[Dialogue]) -> list[Dialogue]:
         """Return the dialogues with stages; given ones are kept."""
         ...
 
 
-def classifiers(build: Build, encoder: Encoder) -> list[StageAnnotator]:
-    """Fit a classifier for each side to the first labelled dialogues and the taxonomy's phrases."""
-    labelled = list(islice(filter(has_stages, stored(Dialogue, build.chunks("dialogues"))), LABELLED))
-    fitted: list[StageAnnotator] = []
-    for role in get_args(Role):
-        stages = build.group.taxonomy.stages(role)
-        phrases = [(text, name) for name, stage in stages.items() for text in stage.examples]
-        fitted.append(StageClassifier(encoder, role).fit(labelled, phrases))
-    return fitted
+def fit_classifier(build: Build) -> None:
+    """Fit the stage classifier to the first labelled dialogues and the taxonomy's phrases, and leave it for the workers."""
+    labelled = islice(filter(has_stages, stored(Dialogue, build.chunks("dialogues"))), LABELLED)
+    phrases = {role: build.group.taxonomy.phrases(role) for role in get_args(Role)}
+    StageClassifier(build_encoder(build.encoder)).fit(labelled, phrases).save(build.work / CLASSIFIER)
 
 
 def outcome_of(dialogue: Dialogue, group: Group) -> Outcome:

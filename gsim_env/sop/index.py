@@ -1,6 +1,7 @@
 """Embedding a corpus once: phi of every profile and of everything a salesperson said, cached by content."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from gsim_env.sop.library import Indexed
 
 __all__ = ["embed_cached", "index_calls"]
 
+ROWS = 4096
+"""Texts embedded at a time."""
+
 
 def index_calls(calls: Sequence[RecordedCall], encoder: Encoder) -> Indexed:
     """Embed the profiles and the sales turns of ``calls``."""
@@ -27,20 +31,28 @@ def index_calls(calls: Sequence[RecordedCall], encoder: Encoder) -> Indexed:
 
 
 def embed_cached(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
-    """Return phi of ``texts``, shape (texts, d), kept under the cache folder by the texts' and the encoder's hash."""
+    """Return phi of ``texts``, shape (texts, d), kept under the cache folder by the texts' and the encoder's hash.
+
+    The rows stay in their file, read-only, and come into memory as they are looked at: a corpus may have more of them
+    than fit, and processes share them.
+    """
     digest = hashlib.sha256("\0".join((encoder.name, *texts)).encode()).hexdigest()[:16]
     file = cache_folder("embeddings") / f"{digest}.npy"
-    if file.is_file():
-        return np.asarray(np.load(file), dtype=np.float32)
-    with loading(f"embeddings of {len(texts)} texts, once"):
-        vectors = encoder.encode(texts)
-    save_atomically(file, vectors)
-    return vectors
+    if not file.is_file():
+        with loading(f"embeddings of {len(texts)} texts, once"):
+            write(file, texts, encoder)
+    return np.asarray(np.load(file, mmap_mode="r"), dtype=np.float32)
 
 
-def save_atomically(file: Path, vectors: NDArray[np.float32]) -> None:
-    """Write an array so that another process sees all of it or none."""
-    partial = file.with_name(f"{file.stem}.{id(vectors)}.partial")
-    with partial.open("wb") as stream:
-        np.save(stream, vectors)
+def write(file: Path, texts: Sequence[str], encoder: Encoder) -> None:
+    """Write phi of ``texts``, some at a time, so that another process sees all of it or none."""
+    partial = file.with_name(f"{file.stem}.{os.getpid()}.partial")
+    rows: np.memmap | None = None
+    for start in range(0, len(texts), ROWS):
+        vectors = encoder.encode(texts[start : start + ROWS])
+        if rows is None:
+            rows = np.lib.format.open_memmap(partial, "w+", np.float32, (len(texts), vectors.shape[1]))
+        rows[start : start + len(vectors)] = vectors
+    assert rows is not None, "a corpus says something"
+    rows.flush()
     partial.replace(file)

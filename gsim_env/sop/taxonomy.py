@@ -92,6 +92,10 @@ class Taxonomy(BaseModel):
         """Return the stages of one side by name."""
         return self.sales if role == "sales" else self.customer
 
+    def phrases(self, role: Role) -> list[tuple[str, str]]:
+        """Return the example phrases of one side's stages: (text, stage)."""
+        return [(text, name) for name, stage in self.stages(role).items() for text in stage.examples]
+
     def customer_stages(self, *kinds: CustomerKind) -> list[str]:
         """Return the names of the customer stages of the given kinds, in the file's order."""
         return [name for name, stage in self.customer.items() if stage.kind in kinds]

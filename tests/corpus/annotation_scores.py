@@ -6,6 +6,7 @@ python -m tests.corpus.annotation_scores > results/annotation.json
 import hashlib
 import json
 import random
+from collections import defaultdict
 from itertools import chain
 from pathlib import Path
 
@@ -17,14 +18,16 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
 
 import gsim_env
-from gsim_env.corpus.annotation import WORDS, Segment, StageClassifier
+from gsim_env.corpus.annotation import WORDS, StageClassifier
 from gsim_env.corpus.mapping import FieldMapping
+from gsim_env.corpus.windows import Segment, segments_of
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import find_template, load_group, read_calls
 from gsim_env.models.registry import build_encoder
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
 FOLDS, SEED = 5, 0
+ROLES = ("customer", "sales")
 
 
 class Remembering:
@@ -55,8 +58,8 @@ def sentences() -> list[list[Segment]]:
     return dialogues
 
 
-def phrases(group: Group, role: str) -> list[tuple[str, str]]:
-    return [(text, name) for name, stage in group.taxonomy.stages(role).items() for text in stage.examples]
+def phrases(group: Group) -> dict[str, list[tuple[str, str]]]:
+    return {role: group.taxonomy.phrases(role) for role in ROLES}
 
 
 def labelled(sequences, role):
@@ -74,14 +77,11 @@ def baseline(train, test, role) -> list[str]:
     return machine.predict([one.text for one in labelled(test, role)]).tolist()
 
 
-def ours(train, test, role, encoder, examples) -> list[str]:
-    found = StageClassifier(encoder, role).fit_segments(train, examples).predict(test)
-    return [
-        stage
-        for sequence, stages in zip(test, found, strict=True)
-        for one, stage in zip(sequence, stages, strict=True)
-        if one.role == role and one.stage is not None
-    ]
+def ours(train, test, encoder, examples) -> dict[str, list[str]]:
+    """Return the stages found, in order, for each role's labelled segments."""
+    found = StageClassifier(encoder).fit_segments(train, examples).predict(test)
+    pairs = [pair for sequence, stages in zip(test, found, strict=True) for pair in zip(sequence, stages, strict=True)]
+    return {role: [stage for one, stage in pairs if one.role == role and one.stage is not None] for role in ROLES}
 
 
 def scores(truth: list[list[str]], found: list[list[str]]) -> dict[str, object]:
@@ -100,42 +100,36 @@ def scores(truth: list[list[str]], found: list[list[str]]) -> dict[str, object]:
     }
 
 
-def cross_validated(dialogues, role, encoder, group, folds=FOLDS) -> dict[str, object]:
-    """Return the figures of the annotators on the first ``folds`` of five folds by dialogue.
+def cross_validated(dialogues, encoder, group, folds=FOLDS) -> dict[str, dict[str, object]]:
+    """Return the figures of the annotators for each role on the first ``folds`` of five folds by dialogue.
 
     Ours learns from the labels alone (``ours_labels_only``), and from the template's phrases besides (``ours``), as in a
     build; whoever wrote the phrases had read some of these dialogues.
     """
     order = list(range(len(dialogues)))
     random.Random(SEED).shuffle(order)
-    truth, words, alone, found = [], [], [], []
+    truth, found = {role: [] for role in ROLES}, {role: defaultdict(list) for role in ROLES}
     for fold in range(folds):
         held = set(order[fold::FOLDS])
         train = [one for index, one in enumerate(dialogues) if index not in held]
         test = [one for index, one in enumerate(dialogues) if index in held]
-        truth.append([one.stage for one in labelled(test, role)])
-        words.append(baseline(train, test, role))
-        alone.append(ours(train, test, role, encoder, ()))
-        found.append(ours(train, test, role, encoder, phrases(group, role)))
-    figures = {"ours": found, "ours_labels_only": alone, "tf_idf": words}
-    return {name: scores(truth, stages) for name, stages in figures.items()}
+        for name, examples in (("ours", phrases(group)), ("ours_labels_only", {})):
+            for role, stages in ours(train, test, encoder, examples).items():
+                found[role][name].append(stages)
+        for role in ROLES:
+            truth[role].append([one.stage for one in labelled(test, role)])
+            found[role]["tf_idf"].append(baseline(train, test, role))
+    return {
+        role: {name: scores(truth[role], stages) for name, stages in figures.items()} for role, figures in found.items()
+    }
 
 
-def written(group: Group, role: str, encoder) -> dict[str, object]:
-    """Return the figures on the held-out calls of the written group, by turns, learned from its corpus."""
-    held = read_calls(group.path / "held_out.jsonl")
-    found = StageClassifier(encoder, role).fit(group.calls, phrases(group, role))
-    bare = [
-        call.model_copy(update={"turns": tuple(turn.model_copy(update={"stage": None}) for turn in call.turns)})
-        for call in held
-    ]
-    pairs = [
-        (turn.stage, guess.stage)
-        for call, guessed in zip(held, found.annotate(bare), strict=True)
-        for turn, guess in zip(call.turns, guessed.turns, strict=True)
-        if turn.role == role
-    ]
-    return scores([[truth for truth, _ in pairs]], [[guess for _, guess in pairs]])
+def written(group: Group, encoder) -> dict[str, dict[str, object]]:
+    """Return the figures for each role on the held-out calls of the written group, by turns, learned from its corpus."""
+    held = [segments_of(call) for call in read_calls(group.path / "held_out.jsonl")]
+    train = [segments_of(call) for call in group.calls]
+    found = ours(train, held, encoder, phrases(group))
+    return {role: scores([[one.stage for one in labelled(held, role)]], [stages]) for role, stages in found.items()}
 
 
 def main() -> None:
@@ -151,10 +145,8 @@ def main() -> None:
         "p4g_sha256": hashlib.sha256(DATA.read_bytes()).hexdigest(),
         "charity_sha256": charity.digest,
         "food_delivery_sha256": food.digest,
-        "p4g_sentences_five_folds_by_dialogue": {
-            role: cross_validated(dialogues, role, encoder, charity) for role in ("customer", "sales")
-        },
-        "food_delivery_held_out_turns": {role: written(food, role, encoder) for role in ("customer", "sales")},
+        "p4g_sentences_five_folds_by_dialogue": cross_validated(dialogues, encoder, charity),
+        "food_delivery_held_out_turns": written(food, encoder),
     }
     print(json.dumps(figures, indent=1))
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gsim_env.corpus.annotation import Segment, StageClassifier, windows
+from gsim_env.corpus.annotation import ENOUGH, StageClassifier
+from gsim_env.corpus.windows import Segment, segments_of, windows
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import CorpusError
 from gsim_env.groups import Group
@@ -16,14 +17,14 @@ def talk(*turns):
     return Dialogue(id="d", turns=tuple(Turn(role=role, text=text, stage=stage) for role, text, stage in turns))
 
 
-def test_few_labels_serve_and_given_ones_are_kept():
+def test_few_labels_serve_and_given_ones_are_kept(tmp_path):
     known = talk(
         ("sales", "Hello, how are you?", "opening"),
         ("customer", "Hello!", "opening"),
         ("sales", "Would you give a dollar?", "ask"),
         ("customer", "No, I can't afford it.", "resistance"),
     )
-    classifier = StageClassifier(HashingEncoder(), "customer").fit([known], [("Hi there, hello", "opening")])
+    classifier = StageClassifier(HashingEncoder()).fit([known], {"customer": [("Hi there, hello", "opening")]})
     new = talk(
         ("sales", "Hello, how are you?", None),
         ("customer", "Hello hello!", None),
@@ -33,13 +34,16 @@ def test_few_labels_serve_and_given_ones_are_kept():
         ("customer", "Hello!", "other"),
     )
     (annotated,) = classifier.annotate([new])
-    assert [turn.stage for turn in annotated.turns] == [None, "opening", None, "resistance", None, "other"]
+    assert [turn.stage for turn in annotated.turns] == ["opening", "opening", "ask", "resistance", "ask", "other"]
     assert classifier.annotate([new]) == [annotated]
+    classifier.save(tmp_path / "classifier.joblib")
+    assert StageClassifier.load(tmp_path / "classifier.joblib", HashingEncoder()).annotate([new]) == [annotated]
 
 
 def test_a_classifier_needs_two_stages():
-    with pytest.raises(CorpusError, match="have 1 labelled stages and a classifier needs two"):
-        StageClassifier(HashingEncoder(), "customer").fit([], [("Hello", "opening")])
+    one, two = [("Hello", "opening")], [("Hello", "opening"), ("Will you give?", "ask")]
+    with pytest.raises(CorpusError, match="The customer turns have 1 labelled stages and a classifier needs two"):
+        StageClassifier(HashingEncoder()).fit([], {"sales": two, "customer": one})
 
 
 def test_a_window_holds_the_neighbours_in_the_turn_and_the_turns_around():
@@ -54,18 +58,36 @@ def test_a_window_holds_the_neighbours_in_the_turn_and_the_turns_around():
 def test_on_a_fold_of_real_dialogues_it_beats_words_alone():
     """results/annotation.json has all five folds."""
     group, encoder = Group.load_template(find_template("charity")), Remembering(build_encoder("minilm"))
-    figures = cross_validated(sentences(), "customer", encoder, group, folds=1)
-    assert figures["ours"]["macro_f1"] > figures["tf_idf"]["macro_f1"] + 0.03
-    assert figures["ours"]["macro_f1"] > 0.62
+    figures = cross_validated(sentences(), encoder, group, folds=1)
+    for role, least in (("customer", 0.64), ("sales", 0.6)):
+        assert figures[role]["ours"]["macro_f1"] > figures[role]["tf_idf"]["macro_f1"] + 0.03
+        assert figures[role]["ours"]["macro_f1"] > least
 
 
 @pytest.mark.slow
 def test_on_written_calls_held_out(group):
     """Thirteen stages, told apart by a person with the whole call in view; chance is one in thirteen."""
-    figures = written(group, "customer", build_encoder("minilm"))
+    figures = written(group, build_encoder("minilm"))["customer"]
     assert figures["accuracy"] > 0.4
     assert figures["macro_f1"] > 0.3
 
 
+def test_the_second_pass_hears_what_the_first_makes_of_the_neighbours():
+    """What 'Yes.' answers is said before what is said before it: out of the first pass's hearing."""
+    calls = [
+        talk(
+            ("sales", "Hello.", "opening"),
+            ("customer", question, "inquiry"),
+            ("sales", f"Guess, {letter}.", meant),
+            ("customer", "Yes.", answer),
+        )
+        for letter in "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+        for question, meant, answer in (("Who is there?", "name", "answer"), ("How much?", "ask", "commit"))
+    ]
+    assert len(calls) > ENOUGH
+    found = StageClassifier(HashingEncoder()).fit(calls[2:], {}).predict([segments_of(call) for call in calls[:2]])
+    assert found == [["opening", "inquiry", "name", "answer"], ["opening", "inquiry", "ask", "commit"]]
+
+
 def test_phrases_are_the_taxonomys(group):
-    assert {stage for _, stage in phrases(group, "sales")} == set(group.taxonomy.sales)
+    assert {stage for _, stage in phrases(group)["sales"]} == set(group.taxonomy.sales)
