@@ -41,6 +41,9 @@ def build(
     on_error: Annotated[
         str, typer.Option("--on-error", help="Malformed rows: raise, or skip and count them.")
     ] = "raise",
+    ignore_labels: Annotated[
+        bool, typer.Option("--ignore-labels", help="Leave out the stages and concerns that the source names.")
+    ] = False,
     engine: Annotated[str, typer.Option("--engine", help="local, or ray: the machines of a Ray cluster.")] = "local",
     until: Annotated[str, typer.Option("--until", help="Stop after this step: read, annotate, assemble.")] = "assemble",
 ) -> None:
@@ -52,7 +55,7 @@ def build(
     if until not in STEPS:
         raise unknown("step", until, STEPS)
     models = (model_spec(annotator, "--annotator"), model_spec(extractor, "--extractor"))
-    made = Build(source, template, out_folder, mapping, *models, encoder, held_out, on_error)
+    made = Build(source, template, out_folder, mapping, *models, encoder, held_out, on_error, ignore_labels)
     if not made.begin():
         out.print(Text.assemble(("✓ ", "bold green"), (str(out_folder), "magenta"), " is built already."))
         return

@@ -53,6 +53,7 @@ class Build:
         encoder: phi.
         held_out: Share of the customers who are kept out of the group and of training, in [0, 1).
         on_error: ``"raise"``, or ``"skip"`` to count malformed rows and go on.
+        ignore_labels: Leave out the stages and concerns that the source names.
     """
 
     source: Path
@@ -64,6 +65,7 @@ class Build:
     encoder: str = "minilm"
     held_out: float = 0.2
     on_error: str = "raise"
+    ignore_labels: bool = False
     group: Group = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +91,8 @@ class Build:
         digest = hashlib.sha256(self.group.digest.encode())
         with self.source.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
-        options = [self.mapping, named(self.annotator), named(self.extractor), self.encoder, self.on_error]
+        models = [named(self.annotator), named(self.extractor), self.encoder]
+        options = [self.mapping, *models, self.on_error, self.ignore_labels]
         digest.update(json.dumps(options).encode())
         return digest.hexdigest()
 
@@ -104,6 +107,8 @@ class Build:
         if report.is_file() and not self.work.is_dir() and json.loads(report.read_text()).get("key") == self.key:
             return False
         begun = self.work / "key"
+        if self.work.is_dir() and not (self.work / "read.json").is_file():
+            shutil.rmtree(self.work)  # nothing is lost: not even the source has been read
         if begun.is_file() and begun.read_text() != self.key:
             raise ConfigurationError(
                 f"{self.out} holds an unfinished build of another source, template or options. Delete it, or give another "
@@ -121,7 +126,11 @@ class Build:
 
 
 def read(build: Build, progress: Progress) -> dict[str, Any]:
-    """Step 1: read the source, mask personal data, leave out dialogues that stand twice; return the counts."""
+    """Step 1: read the source, mask personal data, leave out dialogues that stand twice; return the counts.
+
+    Raises:
+        CorpusError: if the source is malformed, empty, or labelled with stages or concerns that the template does not have.
+    """
     done = build.work / "read.json"
     if done.is_file():
         counts: dict[str, Any] = json.loads(done.read_text())
@@ -141,7 +150,7 @@ def read(build: Build, progress: Progress) -> dict[str, Any]:
                 duplicates += 1
                 continue
             seen.add(fingerprint)
-            clean, found = mask_dialogue(dialogue)
+            clean, found = mask_dialogue(relabelled(dialogue, build))
             masked.update(found)
             yield clean
 
@@ -163,6 +172,23 @@ def read(build: Build, progress: Progress) -> dict[str, Any]:
     }
     write_whole(done, json.dumps(counts))
     return counts
+
+
+def relabelled(dialogue: Dialogue, build: Build) -> Dialogue:
+    """Return a dialogue with the labels that a build takes from its source: all, once they are checked, or none."""
+    if build.ignore_labels:
+        turns = tuple(turn.model_copy(update={"stage": None, "concern": None}) for turn in dialogue.turns)
+        return dialogue.model_copy(update={"turns": turns})
+    taxonomy = build.group.taxonomy
+    for turn in dialogue.turns:
+        try:
+            taxonomy.check(turn.role, turn.stage, turn.concern)
+        except ConfigurationError as error:
+            raise CorpusError(
+                f"{build.source} labels dialogue {dialogue.id!r} by another taxonomy than the template's. {error} Give a "
+                "--mapping that turns its labels into these, or --ignore-labels."
+            ) from error
+    return dialogue
 
 
 def named(spec: ModelSpec) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gsim_env.corpus.speech import Speech, find_name, sentences, tells_of_self
 from gsim_env.dialogue import Dialogue, Turn
-from gsim_env.errors import ConfigurationError, CorpusError, unknown
+from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.models import Encoder
 from gsim_env.profiles import Archetype, CustomerProfile
 from gsim_env.simulation.hearing import neutralise
@@ -129,7 +129,8 @@ class StyleExtractor:
 
     def _pain_points(self, turns: list[Turn]) -> tuple[str, ...]:
         """Return the longest statements of turns that raise a concern: the shorter say little without what went before."""
-        said = [sentence for turn in turns if self._kind(turn) == "concern" for sentence in sentences(turn.text)]
+        raising = [turn for turn in turns if self._kind(turn) == "concern"]
+        said = [sentence for turn in raising for sentence in sentences(turn.text) if sentence.count(" ") > 1]
         return _best({sentence: (int("?" in sentence), -len(sentence.split())) for sentence in said}, PAIN_POINTS)
 
     def _kind(self, turn: Turn) -> str | None:
@@ -150,10 +151,7 @@ def heard(dialogue: Dialogue, taxonomy: Taxonomy) -> list[Turn]:
     turns = dialogue.customer_turns()
     try:
         for turn in turns:
-            if turn.stage is not None:
-                taxonomy.check("customer", turn.stage, turn.concern)
-            elif turn.concern is not None and turn.concern not in taxonomy.concerns:
-                raise unknown("concern", turn.concern, taxonomy.concerns)
+            taxonomy.check("customer", turn.stage, turn.concern)
     except ConfigurationError as error:
         raise CorpusError(f"Dialogue {dialogue.id!r}: {error}") from error
     return [turn.model_copy(update={"text": neutralise(turn.text) or "..."}) for turn in turns]

@@ -84,7 +84,7 @@ class Group:
             try:
                 group.check_profile(call.profile)
                 for turn in call.turns:
-                    group.taxonomy.check(turn.role, turn.stage, turn.concern)
+                    group.taxonomy.check(turn.role, turn.stage or "", turn.concern)  # each turn of a group has a stage
             except ConfigurationError as error:
                 raise CorpusError(f"{path / 'corpus.jsonl'}: call {call.id!r}: {error}") from error
         return group

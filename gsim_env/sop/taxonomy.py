@@ -105,8 +105,8 @@ class Taxonomy(BaseModel):
         return self.customer_stages(kind) or self.customer_stages(STAND_INS[kind])
 
     def check(self, role: Role, stage: str | None, concern: str | None) -> None:
-        """Raise a ConfigurationError if a stage or a concern is not of this taxonomy."""
-        if stage not in self.stages(role):
+        """Raise a ConfigurationError if a stage or a concern is not of this taxonomy; ``None`` is no label."""
+        if stage is not None and stage not in self.stages(role):
             raise unknown(f"{role} stage", stage, self.stages(role))
         if concern is not None and concern not in self.concerns:
             raise unknown("concern", concern, self.concerns)

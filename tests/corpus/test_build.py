@@ -131,6 +131,28 @@ def test_a_step_on_its_own_and_then_the_rest(source, built, tmp_path):
     assert hashes(out) == hashes(built)
 
 
+def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
+    """The source's labels are of another taxonomy than the mined one: they are refused, or left out if asked."""
+    template, out = tmp_path / "template", tmp_path / "mine"
+    quick = ("--encoder", "hashing")
+    lines = source.read_text(encoding="utf-8").splitlines()[:60]
+    dialogues = tmp_path / "calls.jsonl"
+    dialogues.write_text("\n".join(lines), encoding="utf-8")
+    mined = CliRunner().invoke(app, ["group", "mine", "--from", str(dialogues), "--out", str(template), *quick])
+    assert mined.exit_code == 0, mined.output
+    arguments = ["group", "build", "--from", str(dialogues), "--template", str(template), "--out", str(out), *quick]
+    refused = CliRunner().invoke(app, arguments)
+    assert refused.exit_code != 0
+    assert "--ignore-labels" in refused.output
+    built = CliRunner().invoke(app, [*arguments, "--ignore-labels"])
+    assert built.exit_code == 0, built.output
+    env = gym.make(
+        "GroupedSim-Telemarketing-v0", group=str(out), customer="scripted", encoder="hashing", library="memory"
+    )
+    env.reset(seed=0)
+    assert env.step("Hello, how are you?")[0]
+
+
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_the_same(tmp_path):
     """Each time it has done something new, and some random time after, it is killed."""
