@@ -2,6 +2,7 @@
 
 A row serves supervised fine-tuning by ``messages`` and reinforcement learning by ``prompt`` and
 ``reward_model.ground_truth``. In D_sim the last message of a prompt is the guidance; without it, the row is eq. 6 plain.
+``extra_info["context"]`` is what was said before: all that a reward sees besides the answer (``reward_fns.turns``).
 """
 
 import zlib
@@ -40,7 +41,8 @@ def sim_rows(group: Group, calls: Iterable[ReplayedCall], split: str) -> Iterato
     index = 0
     for call in calls:
         for turn, (prompt, answer) in enumerate(call.examples()):
-            yield _row(group, prompt, answer, {"split": split, "index": index, "call_id": call.call_id, "turn": turn})
+            about = {"split": split, "index": index, "call_id": call.call_id, "turn": turn}
+            yield _row(group, prompt, answer, {**about, "context": prompt[1:-1]})
             index += 1
 
 

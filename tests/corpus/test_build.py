@@ -90,6 +90,9 @@ def test_customers_are_on_one_side_and_every_turn_is_a_row(built):
                 *row["prompt"],
                 {"role": "assistant", "content": row["reward_model"]["ground_truth"]},
             ]
+            roles = [message["role"] for message in row["extra_info"]["context"]]
+            assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
+            assert row["extra_info"]["context"] == row["prompt"][1:-1]
         profiles = parquet.read_table(built / "d_gen" / f"{split}.parquet").to_pylist()
         assert [json.loads(row["reward_model"]["ground_truth"]) for row in profiles] == [
             call.profile.model_dump(mode="json") for call in calls

@@ -1,0 +1,73 @@
+"""What the customer's rewards judge: one answer in its context, and the faults that have the lowest score everywhere."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.models import Message
+from gsim_env.simulation.hearing import CONTROL_TOKENS, ROLE_LABELS
+
+__all__ = ["Fault", "Turn", "fault_of", "turn_of"]
+
+Fault = Literal["empty", "control_tokens", "wrong_role", "copy"]
+
+COPIED_WORDS, COPIED_SHARE = 5, 0.8
+"""An answer copies the salesperson if so many of its words in a row, and such a share of them all, are his last turn's. Of
+8,274 human turns of PersuasionForGood 2 are as near."""
+
+WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
+
+
+class Turn(NamedTuple):
+    """One answer to judge.
+
+    Attributes:
+        context: c, what was said before: ``user`` is the salesperson, ``assistant`` the customer. No system messages.
+        answer: y, what the customer model said.
+        reference: y*, what the human customer said there; empty where none is known.
+    """
+
+    context: Sequence[Message]
+    answer: str
+    reference: str = ""
+
+
+def fault_of(turn: Turn) -> Fault | None:
+    """Return what makes an answer no answer of a customer, or ``None``.
+
+    ``empty``: no letter and no digit. ``control_tokens``: those of a chat template or of a model's reasoning.
+    ``wrong_role``: a line that names its speaker, as a script does. ``copy``: the salesperson's last words, back to him.
+    """
+    if not any(letter.isalnum() for letter in turn.answer):
+        return "empty"
+    if CONTROL_TOKENS.search(turn.answer):
+        return "control_tokens"
+    if any(ROLE_LABELS.match(line) for line in turn.answer.splitlines()):
+        return "wrong_role"
+    sales = next((message["content"] for message in reversed(turn.context) if message["role"] == "user"), "")
+    return "copy" if copies(turn.answer, sales) else None
+
+
+def copies(answer: str, sales: str) -> bool:
+    """Return whether most of an answer stands in the salesperson's turn, in one piece."""
+    said, heard = ([word.lower() for word in WORD.findall(text)] for text in (answer, sales))
+    least = max(COPIED_WORDS, int(-(-COPIED_SHARE * len(said) // 1)))
+    windows = {tuple(heard[start : start + least]) for start in range(len(heard) - least + 1)}
+    return any(tuple(said[start : start + least]) in windows for start in range(len(said) - least + 1))
+
+
+def turn_of(solution_str: str, ground_truth: Any, extra_info: Mapping[str, Any] | None) -> Turn:
+    """Return the turn that verl asks about: D_sim's rows hold the context in ``extra_info["context"]``.
+
+    Raises:
+        ConfigurationError: if the context or the reference is missing.
+    """
+    if not extra_info or "context" not in extra_info:
+        raise ConfigurationError(
+            f"extra_info must hold the 'context' of the answer, found {sorted(extra_info or ())}. Rows of D_sim do: build "
+            "them anew with gsim group build."
+        )
+    if not isinstance(ground_truth, str):
+        raise ConfigurationError(f"ground_truth must be what the human customer said, got {ground_truth!r:.80}.")
+    return Turn([dict(message) for message in extra_info["context"]], solution_str, ground_truth)  # type: ignore[misc]
