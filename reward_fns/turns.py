@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Message
-from gsim_env.simulation.hearing import CONTROL_TOKENS, ROLE_LABELS
+from gsim_env.plain import CONTROL_TOKENS, ROLE_LABELS
 
 __all__ = ["Fault", "Turn", "fault_of", "turn_of"]
 

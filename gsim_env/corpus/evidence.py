@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Complete, LanguageModel, Message, Sampling
-from gsim_env.simulation.hearing import neutralise
+from gsim_env.plain import neutralise
 
 __all__ = ["Evidence", "ask", "transcript"]
 

@@ -12,8 +12,8 @@ from gsim_env.corpus.speech import Speech, find_name, sentences, tells_of_self
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.models import Encoder
+from gsim_env.plain import neutralise
 from gsim_env.profiles import Archetype, CustomerProfile
-from gsim_env.simulation.hearing import neutralise
 from gsim_env.sop.taxonomy import Taxonomy
 
 __all__ = ["LISTING", "SITUATION", "ProfileExtractor", "StyleExtractor", "describe", "handle", "heard"]

@@ -14,9 +14,9 @@ from gsim_env.dialogue import Dialogue
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
 from gsim_env.models import LanguageModel, Message
+from gsim_env.plain import neutralise
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.drivers import block_on
-from gsim_env.simulation.hearing import neutralise
 
 __all__ = ["Extracted", "LLMExtractor", "Quoted"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from gsim_env.groups import Group
 from gsim_env.models import Message
 from gsim_env.models.scripted import QUOTED
+from gsim_env.plain import neutralise
 from gsim_env.profiles import CustomerProfile
-from gsim_env.simulation.hearing import neutralise
 
 __all__ = ["Guidance", "customer_system", "guidance_message", "manager_system", "spoken"]
 

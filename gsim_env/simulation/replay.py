@@ -7,8 +7,9 @@ import numpy as np
 
 from gsim_env.groups import Group
 from gsim_env.models import Message
+from gsim_env.plain import neutralise
 from gsim_env.profiles import CustomerProfile
-from gsim_env.simulation.hearing import hear, neutralise
+from gsim_env.simulation.hearing import hear
 from gsim_env.simulation.prompts import Guidance, customer_system, guidance_message
 from gsim_env.simulation.state import SalesMove, init_state, update
 from gsim_env.simulation.steering import Candidates, references

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from gsim_env.corpus.speech import sentences
-from gsim_env.simulation.hearing import neutralise
+from gsim_env.plain import neutralise
 from gsim_env.sop.probe import LinearProbe
 
 SEED, FOLDS = 0, 5

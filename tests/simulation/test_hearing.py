@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gsim_env.errors import UtteranceError
-from gsim_env.simulation.hearing import CONTROL_TOKENS, MAX_HEARD, hear, neutralise
+from gsim_env.plain import CONTROL_TOKENS, neutralise
+from gsim_env.simulation.hearing import MAX_HEARD, hear
 from tests.attacks import INJECTIONS, SINGLE_UTTERANCES
 
 PIECES = [

@@ -10,8 +10,8 @@ from gsim_env.corpus.evidence import ask
 from gsim_env.corpus.mining.kinds import Kind
 from gsim_env.dialogue import Role
 from gsim_env.models import LanguageModel, Message
+from gsim_env.plain import neutralise
 from gsim_env.simulation.drivers import block_on
-from gsim_env.simulation.hearing import neutralise
 
 __all__ = ["Naming", "ask_kinds", "ask_names"]
 

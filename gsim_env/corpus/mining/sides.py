@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gsim_env.corpus.speech import sentences
 from gsim_env.dialogue import Dialogue, Role
 from gsim_env.models import Encoder
-from gsim_env.simulation.hearing import neutralise
+from gsim_env.plain import neutralise
 from gsim_env.sop.index import embed_cached
 
 __all__ = ["Sentence", "Side", "read_sides", "sample"]
