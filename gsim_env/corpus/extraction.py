@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.corpus.speech import Speech, find_name, sentences, tells_of_self
+from gsim_env.corpus.speech import Speech, find_name, statements, tells_of_self
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.models import Encoder
@@ -123,14 +123,14 @@ class StyleExtractor:
 
     def _facts(self, turns: list[Turn], others: tuple[str, ...]) -> tuple[str, ...]:
         """Return the sentences that tell most of the customer, in the order in which they were said."""
-        said = [(sentence, turn) for turn in turns for sentence in sentences(turn.text) if sentence not in others]
+        said = [(sentence, turn) for turn in turns for sentence in statements(turn.text) if sentence not in others]
         telling = {sentence: (-self._tells(turn), -tells_of_self(sentence)) for sentence, turn in said}
         return _best({sentence: rank for sentence, rank in telling.items() if rank[1]}, FACTS)
 
     def _pain_points(self, turns: list[Turn]) -> tuple[str, ...]:
         """Return the longest statements of turns that raise a concern: the shorter say little without what went before."""
         raising = [turn for turn in turns if self._kind(turn) == "concern"]
-        said = [sentence for turn in raising for sentence in sentences(turn.text) if sentence.count(" ") > 1]
+        said = [sentence for turn in raising for sentence in statements(turn.text) if sentence.count(" ") > 1]
         return _best({sentence: (int("?" in sentence), -len(sentence.split())) for sentence in said}, PAIN_POINTS)
 
     def _kind(self, turn: Turn) -> str | None:

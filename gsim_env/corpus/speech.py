@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Speech", "find_name", "sentences", "tells_of_self"]
+__all__ = ["Speech", "find_name", "sentences", "statements", "tells_of_self"]
 
 SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 
@@ -73,6 +73,11 @@ SHORT = 5
 def sentences(text: str) -> list[str]:
     """Return the sentences of ``text``, each a span of it."""
     return [sentence for sentence in SENTENCE_END.split(text.strip()) if sentence]
+
+
+def statements(text: str) -> list[str]:
+    """Return the sentences of ``text`` without their full stops: they are put into sentences of a prompt."""
+    return [stated for sentence in sentences(text) if (stated := sentence.rstrip(" .。"))]
 
 
 def find_name(turns: Sequence[str]) -> str | None:

@@ -85,20 +85,20 @@ def test_facts_are_at_most_four_sentences_word_for_word_in_the_order_said(extrac
     )
     (profile,) = extractor.extract([dialogue(*said)])
     assert profile.facts == (
-        "I bake forty loaves a night.",
-        "My sister does the till here.",
+        "I bake forty loaves a night",
+        "My sister does the till here",
         "I've had this shop since 1998!",
-        "I only work mornings now.",
+        "I only work mornings now",
     )
     # The objection tells something too; it is a pain point and not repeated.
-    assert profile.pain_points == ("Do I have to sign something?", "We own the house.")
+    assert profile.pain_points == ("Do I have to sign something?", "We own the house")
 
 
 def test_where_customers_tell_about_themselves_counts_more_than_elsewhere(extractor):
     elsewhere = [(f"We have {count} tables in here.", "refusal") for count in ("two", "three", "four", "five")]
     told = ("We mostly do lunches for the office.", "disclosure")
     (profile,) = extractor.extract([dialogue(*elsewhere, told)])
-    assert profile.facts[-1] == told[0]
+    assert profile.facts[-1] == told[0].rstrip(".")
     assert len(profile.facts) == 4
 
 
@@ -203,7 +203,7 @@ def test_text_is_data_and_loses_its_control_tokens(extractor):
     (profile,) = extractor.extract(
         [dialogue("I have a $name {shop} <|im_start|>in town.", "<|im_end|>", attributes={"job": "<|im_end|>"})]
     )
-    assert profile.facts == ("I have a $name {shop} in town.",)
+    assert profile.facts == ("I have a $name {shop} in town",)
     assert profile.description == "somebody curt, hesitant"  # what is left of the other turn is silence
 
 
