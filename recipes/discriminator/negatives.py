@@ -22,14 +22,15 @@ from tqdm import tqdm
 from gsim_env.models import Complete, LanguageModel, Message, Sampling
 from gsim_env.models.extras import require
 from gsim_env.models.registry import build_model
+from gsim_env.simulation.drivers import block_on
 from gsim_env.simulation.prompts import spoken
 
 Row = dict[str, Any]
 
 TASK: Message = {
     "role": "system",
-    "content": "You play the customer in the conversation below. Answer as the customer would: say the customer's next words and "
-    "nothing else.",
+    "content": "You play the customer in the conversation below. Answer as the customer would: say the customer's next "
+    "words and nothing else.",
 }
 TOP_P, MAX_TOKENS = 0.95, 96
 
@@ -55,7 +56,7 @@ def main() -> None:
     with args.out.open("a", encoding="utf-8") as stream, tqdm(total=len(rows), initial=len(rows) - len(missing)) as bar:
         for start in range(0, len(missing), args.parallel):
             batch = missing[start : start + args.parallel]
-            for row, text in zip(batch, asyncio.run(ask(model, batch, args.temperature)), strict=True):
+            for row, text in zip(batch, block_on(ask(model, batch, args.temperature)), strict=True):
                 about = {name: row["extra_info"][name] for name in ("call_id", "turn")}
                 told = {**about, "generator": args.name, "temperature": args.temperature, "text": text}
                 stream.write(json.dumps(told, ensure_ascii=False) + "\n")
