@@ -13,6 +13,7 @@ import numpy as np
 import gsim_env
 from gsim_env.envs import TelemarketingVectorEnv
 from gsim_env.groups import load_group
+from gsim_env.models.encoders import Remembering
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.sales import ListeningSalesperson, PitchingSalesperson, Salesperson, SalesScript, concern_ear
 
@@ -57,7 +58,7 @@ def call_all(salesperson: Callable[[], Salesperson]) -> Calls:
 
 def listening() -> Calls:
     """Call with the salesperson who hears the stated concern and answers it."""
-    group, encoder = load_group("food_delivery"), build_encoder("minilm")
+    group, encoder = load_group("food_delivery"), Remembering(build_encoder("minilm"))
     script, ear = SalesScript.load(group), concern_ear(group, encoder)
     return call_all(lambda: ListeningSalesperson(script, ear, encoder))
 

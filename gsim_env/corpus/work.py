@@ -14,6 +14,7 @@ from gsim_env.corpus.llm_annotation import LLMAnnotator
 from gsim_env.corpus.llm_extraction import LLMExtractor
 from gsim_env.dialogue import Dialogue, Outcome, Role
 from gsim_env.groups import Group
+from gsim_env.models.encoders import Remembering
 from gsim_env.models.registry import build_encoder, build_model
 from gsim_env.profiles import RecordedCall
 
@@ -49,7 +50,8 @@ class Worker:
     def __init__(self, build: Build) -> None:
         """Make the annotators and the extractor."""
         self._build = build
-        group, encoder = build.group, build_encoder(build.encoder)
+        group = build.group
+        self._encoder = encoder = Remembering(build_encoder(build.encoder))
         self._stages: StageAnnotator = (
             StageClassifier.load(build.work / CLASSIFIER, encoder)
             if build.annotator == "classifier"
@@ -64,7 +66,8 @@ class Worker:
         )
 
     def __call__(self, chunk: Path) -> None:
-        """Write the recorded calls of a chunk of dialogues."""
+        """Write the recorded calls of a chunk of dialogues, the same ones whatever chunks came before."""
+        self._encoder.forget()
         dialogues = list(stored(Dialogue, [chunk]))
         dialogues = self._concerns.annotate(self._stages.annotate(dialogues))
         rows = [

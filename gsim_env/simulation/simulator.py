@@ -9,6 +9,8 @@ import numpy as np
 
 from gsim_env.errors import ConfigurationError, unknown
 from gsim_env.groups import Group, load_group
+from gsim_env.models import Encoder
+from gsim_env.models.encoders import Remembering
 from gsim_env.models.registry import build_encoder, build_model, parse_model
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.chain_manager import ChainManager
@@ -129,7 +131,7 @@ class Simulator:
     @cached_property
     def services(self) -> Services:
         """What answers a conversation's requests; back ends of equal settings are shared within the process."""
-        encoder = build_encoder(self._encoder_name)
+        encoder = shared_encoder(self._encoder_name)
         models = {"customer": build_model(self._customer_spec)}
         if self.manager != "chain":
             models["manager"] = build_model(self.manager)
@@ -165,6 +167,12 @@ class Simulator:
         if name == "embedded" and settings["model"] is None and settings["adapter"] is None and adapter.is_dir():
             settings["adapter"] = str(adapter)
         return settings
+
+
+@lru_cache(maxsize=8)
+def shared_encoder(name: str) -> Encoder:
+    """Return an encoder that remembers what calls said, shared within the process: people say the same things."""
+    return Remembering(build_encoder(name))
 
 
 @lru_cache(maxsize=8)

@@ -23,23 +23,12 @@ from gsim_env.corpus.mapping import FieldMapping
 from gsim_env.corpus.windows import Segment, segments_of
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import find_template, load_group, read_calls
+from gsim_env.models.encoders import Remembering
 from gsim_env.models.registry import build_encoder
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
 FOLDS, SEED = 5, 0
 ROLES = ("customer", "sales")
-
-
-class Remembering:
-    """phi, each text embedded once: folds share nearly all of theirs."""
-
-    def __init__(self, encoder):
-        self._encoder, self._known, self.name = encoder, {}, encoder.name
-
-    def encode(self, texts):
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(new, self._encoder.encode(new) if new else (), strict=True))
-        return np.array([self._known[text] for text in texts])
 
 
 def sentences() -> list[list[Segment]]:
@@ -134,7 +123,7 @@ def written(group: Group, encoder) -> dict[str, dict[str, object]]:
 
 def main() -> None:
     """Print the figures as JSON."""
-    encoder, dialogues = Remembering(build_encoder("minilm")), sentences()
+    encoder, dialogues = Remembering(build_encoder("minilm"), limit=None), sentences()
     charity, food = Group.load_template(find_template("charity")), load_group("food_delivery")
     figures = {
         "command": "python -m tests.corpus.annotation_scores",

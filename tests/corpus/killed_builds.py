@@ -87,6 +87,9 @@ def main() -> None:
             "after_seconds": times,
             "builds_completed": len(reports),
             "same_hashes": all(one["sha256"] == alone["sha256"] for one in reports),
+            "other_files": sorted(
+                {name for one in reports for name, sha in one["sha256"].items() if sha != alone["sha256"][name]}
+            ),
         },
     }
     print(json.dumps(figures, indent=1))

@@ -8,9 +8,9 @@ from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import CorpusError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import find_template
-from gsim_env.models.encoders import HashingEncoder
+from gsim_env.models.encoders import HashingEncoder, Remembering
 from gsim_env.models.registry import build_encoder
-from tests.corpus.annotation_scores import DATA, Remembering, cross_validated, phrases, sentences, written
+from tests.corpus.annotation_scores import DATA, cross_validated, phrases, sentences, written
 
 
 def talk(*turns):
@@ -57,7 +57,7 @@ def test_a_window_holds_the_neighbours_in_the_turn_and_the_turns_around():
 @pytest.mark.skipif(not DATA.is_file(), reason=f"needs PersuasionForGood at {DATA}")
 def test_on_a_fold_of_real_dialogues_it_beats_words_alone():
     """results/annotation.json has all five folds."""
-    group, encoder = Group.load_template(find_template("charity")), Remembering(build_encoder("minilm"))
+    group, encoder = Group.load_template(find_template("charity")), Remembering(build_encoder("minilm"), limit=None)
     figures = cross_validated(sentences(), encoder, group, folds=1)
     for role, least in (("customer", 0.64), ("sales", 0.6)):
         assert figures[role]["ours"]["macro_f1"] > figures[role]["tf_idf"]["macro_f1"] + 0.03
