@@ -1,7 +1,7 @@
 """The pairs (c, y+, y-) of appendix B.1: what the human said and what a model said in the same place."""
 
 import hashlib
-import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from recipes.discriminator.negatives import read
 from reward_fns.format import length
 from reward_fns.turns import Turn, fault_of
 
-__all__ = ["Pair", "held_out", "load", "matched"]
+__all__ = ["Pair", "counts", "digest", "held_out", "load", "matched"]
 
 NEAR = 0.2
 """Two answers are of one length if they differ by so much of the human's words, or by one word."""
@@ -93,9 +93,6 @@ def digest(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def summary(pairs: Sequence[Pair]) -> str:
-    """Return how many pairs of which generators there are, as JSON."""
-    counts: dict[str, int] = {}
-    for pair in pairs:
-        counts[pair.generator] = counts.get(pair.generator, 0) + 1
-    return json.dumps(counts)
+def counts(pairs: Sequence[Pair]) -> dict[str, int]:
+    """Return how many pairs there are of each generator."""
+    return dict(sorted(Counter(pair.generator for pair in pairs).items()))
