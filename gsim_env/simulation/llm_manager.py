@@ -129,12 +129,12 @@ def apply(verdict: Verdict, state: CustomerState, move: SalesMove) -> None:
 
 
 def _question(state: CustomerState) -> Message:
-    levels = ", ".join(f"{name} {round(10 * getattr(state, name))}" for name in ("interest", "trust", "patience"))
     settled = ", ".join(state.settled) or NO_CONCERN
     return {
         "role": "user",
         "content": (
-            f"Before this turn: {levels}; stated and waiting for an answer: {state.stated or NO_CONCERN}; settled: "
+            f"Before this turn: interest {round(10 * state.interest)}, trust {round(10 * state.trust)}, patience "
+            f"{round(10 * state.patience)}; stated and waiting for an answer: {state.stated or NO_CONCERN}; settled: "
             f"{settled}. Judge the salesperson's last turn above and direct the customer."
         ),
     }
