@@ -3,8 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Encoder
 from gsim_env.models.registry import build_encoder
-from reward_fns.turns import Turn
+from reward_fns.pattern import pattern_reward
+from reward_fns.turns import Turn, turn_of
 
-__all__ = ["EmbeddingDiscriminator", "features"]
+__all__ = ["EmbeddingDiscriminator", "compute_score", "features"]
 
 Floats = NDArray[np.float64]
 
@@ -112,3 +114,33 @@ def written(text: str) -> list[float]:
         share("i", "i'm", "my", "me"),
         share("you", "your"),
     ]
+
+
+def compute_score(
+    data_source: str,  # noqa: ARG001 - verl's signature
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Mapping[str, Any] | None = None,
+    *,
+    folder: str,
+) -> dict[str, float]:
+    """Return the pattern reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.
+
+    Args:
+        data_source: Not looked at.
+        solution_str: y.
+        ground_truth: y*, not looked at.
+        extra_info: Of the row.
+        folder: Where the discriminator is.
+
+    Raises:
+        ConfigurationError: if the row lacks what is needed, or the folder holds no discriminator.
+        SimulatorError: if the encoder fails.
+    """
+    return {"score": pattern_reward([turn_of(solution_str, ground_truth, extra_info)], loaded(folder))[0]}
+
+
+@lru_cache(maxsize=8)
+def loaded(folder: str) -> EmbeddingDiscriminator:
+    """Return the discriminator of a folder, read once a process."""
+    return EmbeddingDiscriminator.load(Path(folder))

@@ -1,10 +1,11 @@
 """The format reward (eq. 10): an answer as long as the human's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from reward_fns.turns import Turn, fault_of
+from reward_fns.turns import Turn, fault_of, turn_of
 
-__all__ = ["format_reward", "length"]
+__all__ = ["compute_score", "format_reward", "length"]
 
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 """Languages written without spaces between words: their unit of length is the character (DESIGN, formula 10)."""
@@ -35,3 +36,22 @@ def length(text: str, language: str = "en") -> int:
     """Return L: words, or characters without spaces in languages that do not write them."""
     words = text.split()
     return sum(map(len, words)) if language.partition("-")[0].lower() in UNSPACED else len(words)
+
+
+def compute_score(
+    data_source: str,  # noqa: ARG001 - verl's signature
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Mapping[str, Any] | None = None,
+    *,
+    language: str = "en",
+    floor: float = -1.0,
+) -> dict[str, float]:
+    """Return the reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.
+
+    Raises:
+        ConfigurationError: if the row lacks what is needed.
+    """
+    return {
+        "score": format_reward([turn_of(solution_str, ground_truth, extra_info)], language=language, floor=floor)[0]
+    }

@@ -30,6 +30,7 @@ class Discriminator(Protocol):
 
 def pattern_reward(turns: Sequence[Turn], discriminator: Discriminator) -> list[float]:
     """Return P(label = Real | c, y), in [0, 1], for each turn; 0 for a fault (:func:`~reward_fns.turns.fault_of`)."""
-    judged = [turn for turn in turns if fault_of(turn) is None]
+    faults = [fault_of(turn) for turn in turns]
+    judged = [turn for turn, fault in zip(turns, faults, strict=True) if fault is None]
     found = iter(discriminator.probability(judged) if judged else ())
-    return [0.0 if fault_of(turn) else float(next(found)) for turn in turns]
+    return [0.0 if fault else float(next(found)) for fault in faults]

@@ -1,13 +1,15 @@
 """The semantic reward (eq. 11): an answer that means what the human's does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from gsim_env.models import Encoder
-from reward_fns.turns import Turn, fault_of
+from gsim_env.models.registry import build_encoder
+from reward_fns.turns import Turn, fault_of, turn_of
 
-__all__ = ["semantic_reward", "similarities"]
+__all__ = ["compute_score", "semantic_reward", "similarities"]
 
 
 def semantic_reward(turns: Sequence[Turn], encoder: Encoder, *, delta: float, floor: float = -1.0) -> list[float]:
@@ -45,3 +47,24 @@ def similarities(texts: Sequence[str], others: Sequence[str], encoder: Encoder) 
     pairs = vectors[[row[text] for text in texts]], vectors[[row[text] for text in others]]
     cosines = np.clip(np.einsum("nd,nd->n", *pairs), -1.0, 1.0)
     return [float(cosine) for cosine in cosines]
+
+
+def compute_score(
+    data_source: str,  # noqa: ARG001 - verl's signature
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Mapping[str, Any] | None = None,
+    *,
+    delta: float,
+    floor: float = -1.0,
+    encoder: str = "minilm",
+) -> dict[str, float]:
+    """Return the reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.
+
+    Raises:
+        ConfigurationError: if the row lacks what is needed.
+        ValueError: if ``delta`` is not in [0, 1).
+        SimulatorError: if the encoder fails.
+    """
+    turn = turn_of(solution_str, ground_truth, extra_info)
+    return {"score": semantic_reward([turn], build_encoder(encoder), delta=delta, floor=floor)[0]}

@@ -16,7 +16,7 @@ from gsim_env.sop.library import MemoryLibrary
 from recipes.discriminator.negatives import drawn, key_of, read
 from recipes.discriminator.pairs import Pair, held_out, load, matched
 from recipes.discriminator.train import calibration_error, fit, measured
-from reward_fns.embedding_discriminator import EmbeddingDiscriminator
+from reward_fns.embedding_discriminator import EmbeddingDiscriminator, compute_score
 from reward_fns.pattern import pattern_reward
 from reward_fns.turns import Turn
 
@@ -98,6 +98,8 @@ def test_it_learns_who_speaks_and_a_saved_one_judges_alike(d_sim, negatives, tmp
     assert pattern_reward(turns, again) == pytest.approx(one_by_one)
     assert pattern_reward([Turn(CONTEXT, "..."), Turn(CONTEXT, CONTEXT[0]["content"])], again) == [0.0, 0.0]
     assert pattern_reward([], again) == []
+    verl = compute_score("gsim", turns[0].answer, "", {"context": turns[0].context}, folder=str(tmp_path))
+    assert verl == {"score": pytest.approx(one_by_one[0])}
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path):

@@ -7,7 +7,9 @@ import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.encoders import HashingEncoder
+from reward_fns.format import compute_score as format_score
 from reward_fns.format import format_reward, length
+from reward_fns.semantic import compute_score as semantic_score
 from reward_fns.semantic import semantic_reward, similarities
 from reward_fns.turns import Turn, fault_of, turn_of
 from tests.corpus.annotation_scores import DATA
@@ -94,6 +96,14 @@ def test_one_by_one_is_as_in_a_batch():
     for reward in (format_reward, lambda some: semantic_reward(some, HashingEncoder(), delta=0.3)):
         assert reward(turns) == [reward([turn])[0] for turn in turns]
         assert reward([]) == []
+
+
+def test_verls_forms_give_the_same():
+    extra, said, wanted = {"context": CONTEXT}, "My money, when?", "When do I get my money?"
+    turn = Turn(CONTEXT, said, wanted)
+    assert format_score("gsim", said, wanted, extra) == {"score": format_reward([turn])[0]}
+    expected = semantic_reward([turn], HashingEncoder(), delta=0.3)[0]
+    assert semantic_score("gsim", said, wanted, extra, delta=0.3, encoder="hashing") == {"score": expected}
 
 
 def test_what_verl_hands_over_is_checked():
