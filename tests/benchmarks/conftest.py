@@ -5,6 +5,13 @@ from typing import Any
 from gsim_env import __version__
 from gsim_env.groups import load_group
 
+REAL_MODELS = ("test_batching.py", "test_embedded.py")
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Put what loads a model last: its memory and threads stay, and the framework is timed without them."""
+    items.sort(key=lambda item: item.path.name in REAL_MODELS)
+
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
     """Leave the machine's name out: it says nothing about speed."""
