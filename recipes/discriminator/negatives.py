@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rows = drawn(args.d_sim, args.rows, args.seed)
+    mend(args.out)
     done = {
         key_of(row) for row in read(args.out) if (row["generator"], row["temperature"]) == (args.name, args.temperature)
     }
@@ -72,14 +73,15 @@ def drawn(d_sim: Path, count: int, seed: int) -> list[Row]:
 
 
 def read(file: Path) -> Iterator[Row]:
-    """Yield the rows of a JSONL file; a last line that a crash cut off is dropped from it."""
-    if not file.is_file():
-        return
-    text = file.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        file.write_text(whole, encoding="utf-8")
-    yield from map(json.loads, whole.splitlines())
+    """Yield the rows of a JSONL file that are whole: the last one may be cut off, by a crash or because it is being written."""
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    yield from map(json.loads, text[: text.rfind("\n") + 1].splitlines())
+
+
+def mend(file: Path) -> None:
+    """Drop a last line that a crash cut off, so that the next one begins a line of its own."""
+    if file.is_file() and (text := file.read_bytes()) and not text.endswith(b"\n"):
+        file.write_bytes(text[: text.rfind(b"\n") + 1])
 
 
 def key_of(row: Row) -> tuple[str, int]:

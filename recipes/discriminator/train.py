@@ -45,13 +45,16 @@ def main() -> None:
     parser.add_argument("--negatives", type=Path, required=True, help="what recipes.discriminator.negatives wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder of the model and its report")
     parser.add_argument("--encoder", default="minilm")
-    parser.add_argument("--leave-out", help="generator to keep out of training")
+    parser.add_argument("--leave-out", help="generator to keep out of training, at all its temperatures")
     parser.add_argument("--held-out", type=float, default=0.1, help="share of the dialogues kept for the report")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     pairs = load(args.d_sim, args.negatives)
+    names = sorted({name_of(pair) for pair in pairs})
+    if args.leave_out not in (None, *names):
+        parser.error(f"--leave-out must be one of {', '.join(names)}, got {args.leave_out}.")
     test = [pair for pair in pairs if held_out(pair, args.held_out)]
-    train = [pair for pair in pairs if not held_out(pair, args.held_out) and pair.generator != args.leave_out]
+    train = [pair for pair in pairs if not held_out(pair, args.held_out) and name_of(pair) != args.leave_out]
     model = fit(train, args.encoder)
     args.out.mkdir(parents=True, exist_ok=True)
     model.save(args.out)
@@ -66,6 +69,11 @@ def main() -> None:
     }
     (args.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=1))
+
+
+def name_of(pair: Pair) -> str:
+    """Return a pair's generator without its temperature."""
+    return pair.generator.rpartition("@")[0]
 
 
 def fit(pairs: Sequence[Pair], encoder: str) -> EmbeddingDiscriminator:

@@ -13,7 +13,7 @@ from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
-from recipes.discriminator.negatives import drawn, key_of, read
+from recipes.discriminator.negatives import drawn, key_of, mend, read
 from recipes.discriminator.pairs import Pair, held_out, load, matched
 from recipes.discriminator.train import calibration_error, fit, measured
 from reward_fns.embedding_discriminator import EmbeddingDiscriminator, compute_score
@@ -78,7 +78,20 @@ def test_a_line_that_a_crash_cut_off_is_dropped(tmp_path):
     file = tmp_path / "negatives.jsonl"
     file.write_text('{"turn": 1}\n{"tur', encoding="utf-8")
     assert list(read(file)) == [{"turn": 1}]
+    assert file.read_text(encoding="utf-8") == '{"turn": 1}\n{"tur'  # somebody may be writing it
+    mend(file)
     assert file.read_text(encoding="utf-8") == '{"turn": 1}\n'
+    mend(file)
+    assert list(read(file)) == [{"turn": 1}]
+
+
+def test_a_generator_to_leave_out_must_be_there(d_sim, negatives, tmp_path):
+    command = [sys.executable, "-m", "recipes.discriminator.train", "--d-sim", d_sim, "--negatives", negatives]
+    done = subprocess.run(
+        [*command, "--out", tmp_path, "--leave-out", "sale"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "--leave-out must be one of sales" in done.stderr
 
 
 def test_it_learns_who_speaks_and_a_saved_one_judges_alike(d_sim, negatives, tmp_path):
