@@ -3,9 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Encoder
-from gsim_env.models.registry import build_encoder
-from reward_fns.pattern import pattern_reward
-from reward_fns.turns import Turn, turn_of
+from gsim_env.models.extras import require
+from gsim_env.models.registry import shared_encoder
+from reward_fns.turns import Turn
 
-__all__ = ["EmbeddingDiscriminator", "compute_score", "features"]
+__all__ = ["EmbeddingDiscriminator", "features"]
 
 Floats = NDArray[np.float64]
 
-FILE = "embedding.json"
+SETTINGS, WEIGHTS = "embedding.json", "embedding.npy"
 
 WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
+
+SPELLING = {"analyzer": "char_wb", "ngram_range": (1, 5), "n_features": 2**15, "lowercase": False}
+WORDING = {"ngram_range": (1, 2), "n_features": 2**14, "token_pattern": r"(?u)\w+|[^\w\s]"}
+COUNTED = 20.0
+"""Rows of n-grams have length 1: by so much they are scaled beside features of about 1 each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,25 +46,29 @@ class EmbeddingDiscriminator:
 
     name: str
     encoder: str
-    weights: Floats
+    weights: NDArray[np.float32]
     bias: float
     temperature: float = 1.0
 
     def probability(self, turns: Sequence[Turn]) -> Floats:
-        """Return P(label = Real | c, y) for each turn, shape (turns,)."""
-        logits = (features(turns, build_encoder(self.encoder)) @ self.weights + self.bias) / self.temperature
+        """Return P(label = Real | c, y) for each turn, shape (turns,).
+
+        Raises:
+            ImportError: if the extra ``embedded`` is not installed.
+            SimulatorError: if the encoder fails.
+        """
+        return self.judge(features(turns, shared_encoder(self.encoder)))
+
+    def judge(self, seen: Any) -> Floats:
+        """Return P(real) for rows of :func:`features`."""
+        logits = np.asarray(seen @ self.weights + self.bias, dtype=np.float64) / self.temperature
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
 
     def save(self, folder: Path) -> None:
         """Write it to a folder."""
-        learnt = {
-            "name": self.name,
-            "encoder": self.encoder,
-            "weights": [round(float(weight), 6) for weight in self.weights],
-            "bias": self.bias,
-            "temperature": self.temperature,
-        }
-        (folder / FILE).write_text(json.dumps(learnt), encoding="utf-8")
+        learnt = {"name": self.name, "encoder": self.encoder, "bias": self.bias, "temperature": self.temperature}
+        np.save(folder / WEIGHTS, self.weights)
+        (folder / SETTINGS).write_text(json.dumps(learnt, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -69,16 +78,17 @@ class EmbeddingDiscriminator:
             ConfigurationError: if the folder holds none.
         """
         try:
-            learnt: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(**{**learnt, "weights": np.array(learnt["weights"])})
+            learnt: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            return cls(weights=np.load(folder / WEIGHTS, allow_pickle=False), **learnt)
         except (OSError, ValueError, TypeError) as error:
             raise ConfigurationError(f"{folder} holds no discriminator of the back end 'embedding': {error}") from error
 
 
-def features(turns: Sequence[Turn], encoder: Encoder) -> Floats:
-    """Return what the logistic regression sees of each turn, shape (turns, 2 d + 12).
+def features(turns: Sequence[Turn], encoder: Encoder) -> Any:
+    """Return what the logistic regression sees of each turn: a sparse matrix, shape (turns, 2 d + 12 + 2^15 + 2^14).
 
-    phi(y); phi(u) * phi(y), by which an answer fits the salesperson's last words u or not; and how y is written.
+    phi(y); phi(u) * phi(y), by which an answer fits the salesperson's last words u or not; how y is written; and hashed
+    counts of y's letters and words in a row, which tell people from machines when both mean the same.
     """
     heard = [next((m["content"] for m in reversed(turn.context) if m["role"] == "user"), "") for turn in turns]
     said = [turn.answer for turn in turns]
@@ -88,7 +98,17 @@ def features(turns: Sequence[Turn], encoder: Encoder) -> Floats:
     answers, before = vectors[[row[text] for text in said]], vectors[[row[text] for text in heard]]
     scale = math.sqrt(answers.shape[1])  # of unit vectors, so that each feature is about 1
     writing = np.array([written(text) for text in said])
-    return np.concatenate([scale * answers, scale**2 * answers * before, writing], axis=1).astype(np.float64)
+    dense = np.concatenate([scale * answers, scale**2 * answers * before, writing], axis=1).astype(np.float32)
+    sparse = require("scipy.sparse", "embedded")
+    counted = [COUNTED * counter.transform(said).astype(np.float32) for counter in counters()]
+    return sparse.hstack([sparse.csr_matrix(dense), *counted], format="csr")
+
+
+@cache
+def counters() -> tuple[Any, Any]:
+    """Return what counts n-grams, of letters and of words; they have nothing to learn."""
+    vectorizer = require("sklearn.feature_extraction.text", "embedded").HashingVectorizer
+    return vectorizer(**SPELLING), vectorizer(**WORDING)
 
 
 def written(text: str) -> list[float]:
@@ -114,33 +134,3 @@ def written(text: str) -> list[float]:
         share("i", "i'm", "my", "me"),
         share("you", "your"),
     ]
-
-
-def compute_score(
-    data_source: str,  # noqa: ARG001 - verl's signature
-    solution_str: str,
-    ground_truth: str,
-    extra_info: Mapping[str, Any] | None = None,
-    *,
-    folder: str,
-) -> dict[str, float]:
-    """Return the pattern reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.
-
-    Args:
-        data_source: Not looked at.
-        solution_str: y.
-        ground_truth: y*, not looked at.
-        extra_info: Of the row.
-        folder: Where the discriminator is.
-
-    Raises:
-        ConfigurationError: if the row lacks what is needed, or the folder holds no discriminator.
-        SimulatorError: if the encoder fails.
-    """
-    return {"score": pattern_reward([turn_of(solution_str, ground_truth, extra_info)], loaded(folder))[0]}
-
-
-@lru_cache(maxsize=8)
-def loaded(folder: str) -> EmbeddingDiscriminator:
-    """Return the discriminator of a folder, read once a process."""
-    return EmbeddingDiscriminator.load(Path(folder))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gsim_env.models import Encoder
-from gsim_env.models.registry import build_encoder
+from gsim_env.models.registry import shared_encoder
 from reward_fns.turns import Turn, fault_of, turn_of
 
 __all__ = ["compute_score", "semantic_reward", "similarities"]
@@ -67,4 +67,4 @@ def compute_score(
         SimulatorError: if the encoder fails.
     """
     turn = turn_of(solution_str, ground_truth, extra_info)
-    return {"score": semantic_reward([turn], build_encoder(encoder), delta=delta, floor=floor)[0]}
+    return {"score": semantic_reward([turn], shared_encoder(encoder), delta=delta, floor=floor)[0]}

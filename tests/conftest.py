@@ -1,5 +1,6 @@
 """Shared by all tests: no network but loopback, no progress bars, and quick access to the built-in group."""
 
+import json
 import os
 import socket
 
@@ -7,9 +8,17 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+import numpy as np
 import pytest
 
+from gsim_env.corpus.training_data import sim_rows, write_parquet
 from gsim_env.groups import Group, load_group
+from gsim_env.models.encoders import HashingEncoder
+from gsim_env.simulation.replay import replay
+from gsim_env.sop.index import index_calls
+from gsim_env.sop.library import MemoryLibrary
+from recipes.discriminator.negatives import drawn, key_of
+from recipes.discriminator.pairs import load
 
 LOOPBACK = ("127.", "::1", "localhost")
 _connect = socket.socket.connect
@@ -30,3 +39,44 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def group() -> Group:
     return load_group("food_delivery")
+
+
+@pytest.fixture(scope="session")
+def d_sim(group, tmp_path_factory):
+    """D_sim of the written group, on disk."""
+    indexed = index_calls(group.calls, HashingEncoder())
+    calls = replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(0))
+    file = tmp_path_factory.mktemp("d_sim") / "train.parquet"
+    write_parquet(file, sim_rows(group, calls, "train"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def negatives(d_sim, tmp_path_factory):
+    """What salespeople said elsewhere, as answers: another side's real words."""
+    rows = [row for rows in drawn(d_sim, 80, 0) for row in rows]
+    said = [row["extra_info"]["context"][-1]["content"] for row in rows]
+    file = tmp_path_factory.mktemp("negatives") / "negatives.jsonl"
+    with file.open("w", encoding="utf-8") as stream:
+        for row, text in zip(rows, said[7:], strict=False):
+            call_id, turn = key_of(row["extra_info"])
+            line = {"call_id": call_id, "turn": turn, "generator": "sales", "temperature": 1.0, "text": text}
+            stream.write(json.dumps(line) + "\n")
+    return file
+
+
+@pytest.fixture(scope="session")
+def pairs(d_sim, negatives):
+    """People beside salespeople."""
+    return load(d_sim, negatives)
+
+
+@pytest.fixture(scope="session")
+def smollm2_folder(tmp_path_factory):
+    """The packaged base model as a transformers folder."""
+    from gsim_env.models.weights import pull_base
+    from recipes.customer_sft.export import export_base
+
+    folder = tmp_path_factory.mktemp("smollm2")
+    export_base(pull_base(), folder)
+    return folder

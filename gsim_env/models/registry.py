@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 
 from gsim_env.errors import ConfigurationError, unknown
-from gsim_env.models.encoders import HashingEncoder, SentenceEncoder
+from gsim_env.models.encoders import HashingEncoder, Remembering, SentenceEncoder
 from gsim_env.models.protocol import Encoder, LanguageModel
 
-__all__ = ["BACK_ENDS", "build_encoder", "build_model", "parse_model"]
+__all__ = ["BACK_ENDS", "build_encoder", "build_model", "parse_model", "shared_encoder"]
 
 BACK_ENDS = {
     "embedded": "gsim_env.models.embedded:EmbeddedConfig",
@@ -81,3 +81,9 @@ def build_encoder(name: str) -> Encoder:
     if name == "hashing":
         return HashingEncoder()
     return SentenceEncoder(None if name == "minilm" else name)
+
+
+@lru_cache(maxsize=8)
+def shared_encoder(name: str) -> Remembering:
+    """Return an encoder as :func:`build_encoder`, which remembers what it encoded: people say the same things."""
+    return Remembering(build_encoder(name))

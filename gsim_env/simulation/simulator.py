@@ -9,9 +9,7 @@ import numpy as np
 
 from gsim_env.errors import ConfigurationError, unknown
 from gsim_env.groups import Group, load_group
-from gsim_env.models import Encoder
-from gsim_env.models.encoders import Remembering
-from gsim_env.models.registry import build_encoder, build_model, parse_model
+from gsim_env.models.registry import build_encoder, build_model, parse_model, shared_encoder
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.chain_manager import ChainManager
 from gsim_env.simulation.conversation import Steps, conversation
@@ -167,12 +165,6 @@ class Simulator:
         if name == "embedded" and settings["model"] is None and settings["adapter"] is None and adapter.is_dir():
             settings["adapter"] = str(adapter)
         return settings
-
-
-@lru_cache(maxsize=8)
-def shared_encoder(name: str) -> Encoder:
-    """Return an encoder that remembers what calls said, shared within the process: people say the same things."""
-    return Remembering(build_encoder(name))
 
 
 @lru_cache(maxsize=8)

@@ -1,11 +1,12 @@
 """What a benchmark's results record besides times: the command, the data's hash, and no single samples."""
 
+import shlex
 from typing import Any
 
 from gsim_env import __version__
 from gsim_env.groups import load_group
 
-REAL_MODELS = ("test_batching.py", "test_embedded.py")
+REAL_MODELS = ("test_batching.py", "test_embedded.py", "test_reward_batches.py")
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
@@ -20,7 +21,7 @@ def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, An
 
 def pytest_benchmark_update_json(config: Any, benchmarks: Any, output_json: dict[str, Any]) -> None:
     """Add what reproduces the run."""
-    output_json["command"] = "make bench"
+    output_json["command"] = shlex.join(["pytest", *config.invocation_params.args])
     output_json["gsim_env"] = __version__
     output_json["group_sha256"] = load_group("food_delivery").digest
     for benchmark in output_json["benchmarks"]:

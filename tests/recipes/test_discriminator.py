@@ -1,58 +1,28 @@
-"""Negatives, pairs and the embedded pattern reward model, on the written group's calls."""
+"""Negatives, pairs and the pattern reward models, on the written group's calls."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from gsim_env.corpus.training_data import sim_rows, write_parquet
+from gsim_env.cli.app import app
 from gsim_env.errors import ConfigurationError, CorpusError
-from gsim_env.models.encoders import HashingEncoder
-from gsim_env.simulation.replay import replay
-from gsim_env.sop.index import index_calls
-from gsim_env.sop.library import MemoryLibrary
-from recipes.discriminator.negatives import drawn, key_of, mend, read
-from recipes.discriminator.pairs import Pair, held_out, load, matched
-from recipes.discriminator.train import calibration_error, fit, measured
-from reward_fns.embedding_discriminator import EmbeddingDiscriminator, compute_score
-from reward_fns.pattern import pattern_reward
+from recipes.discriminator.baselines import judges
+from recipes.discriminator.config import CONFIGS, read_settings
+from recipes.discriminator.negatives import drawn, generate, key_of, mend, read, whole
+from recipes.discriminator.pairs import Pair, held_out, laid_out, load, matched
+from recipes.discriminator.report import calibration_error
+from recipes.discriminator.run import train
+from reward_fns.embedding_discriminator import EmbeddingDiscriminator
+from reward_fns.pattern import load_discriminator
 from reward_fns.turns import Turn
 
 CONTEXT = [{"role": "user", "content": "Would you like to try it for a month?"}]
 
 
-@pytest.fixture(scope="module")
-def d_sim(group, tmp_path_factory):
-    indexed = index_calls(group.calls, HashingEncoder())
-    calls = replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(0))
-    file = tmp_path_factory.mktemp("d_sim") / "train.parquet"
-    write_parquet(file, sim_rows(group, calls, "train"))
-    return file
-
-
-@pytest.fixture(scope="module")
-def negatives(d_sim, tmp_path_factory):
-    """What salespeople said elsewhere, as answers: another side's real words."""
-    rows = drawn(d_sim, 600, 0)
-    said = [row["extra_info"]["context"][-1]["content"] for row in rows]
-    lines = [
-        {
-            **dict(zip(("call_id", "turn"), key_of(row["extra_info"]), strict=True)),
-            "generator": "sales",
-            "temperature": 1.0,
-        }
-        | {"text": text}
-        for row, text in zip(rows, said[1:], strict=False)
-    ]
-    file = tmp_path_factory.mktemp("negatives") / "negatives.jsonl"
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    return file
-
-
 def pair(real, fake):
-    return Pair("c", 0, "g", Turn(CONTEXT, real), Turn(CONTEXT, fake))
+    return Pair("c", 0, "g", 1.0, Turn(CONTEXT, real), Turn(CONTEXT, fake))
 
 
 def test_answers_are_made_of_one_length_by_cutting_after_a_sentence():
@@ -64,7 +34,8 @@ def test_answers_are_made_of_one_length_by_cutting_after_a_sentence():
 
 def test_negatives_belong_to_rows_and_are_answers(d_sim, negatives, tmp_path):
     pairs = load(d_sim, negatives)
-    assert 500 < len(pairs) <= 599
+    lines = len(negatives.read_text(encoding="utf-8").splitlines())
+    assert 0.9 * lines < len(pairs) <= lines
     assert all(one.real.context == one.fake.context and one.real.answer for one in pairs)
     first = json.loads(negatives.read_text().splitlines()[0])
     for change, message in (({"call_id": "nobody"}, "is not in"), ({"text": "..."}, "holds no answer")):
@@ -85,34 +56,103 @@ def test_a_line_that_a_crash_cut_off_is_dropped(tmp_path):
     assert list(read(file)) == [{"turn": 1}]
 
 
-def test_a_generator_to_leave_out_must_be_there(d_sim, negatives, tmp_path):
-    command = [sys.executable, "-m", "recipes.discriminator.train", "--d-sim", d_sim, "--negatives", negatives]
-    done = subprocess.run(
-        [*command, "--out", tmp_path, "--leave-out", "sale"], capture_output=True, text=True, check=False
+def test_dialogues_are_drawn_whole_and_more_begin_with_the_same_ones(d_sim):
+    few, more = drawn(d_sim, 3, 0), drawn(d_sim, 5, 0)
+    assert more[:3] == few
+    assert drawn(d_sim, 3, 1) != few
+    for rows in more:
+        assert len({row["extra_info"]["call_id"] for row in rows}) == 1
+        assert [row["extra_info"]["turn"] for row in rows] == list(range(len(rows)))
+
+
+def test_an_answer_that_ran_into_the_limit_loses_its_last_sentence():
+    long = "I see. " + "and so on " * 12
+    assert whole(long) == "I see."
+    assert whole(long + ".") == long + "."
+    assert whole("I see. And so") == "I see. And so"
+    assert whole("on " * 40) == "on " * 40
+
+
+def settings_of(d_sim, negatives, out, *more):
+    """The embedded recipe, on negatives that are there."""
+    asked = [f"d_sim={d_sim}", f"out={out}", f"negatives.file={negatives}", "negatives.generators.smollm2-135m=null"]
+    return [*asked, "licence=Apache-2.0", "model.encoder=hashing", *more]
+
+
+@pytest.fixture(scope="module")
+def trained(d_sim, negatives, tmp_path_factory):
+    """What the command leaves behind, and what it said."""
+    out = tmp_path_factory.mktemp("discriminator")
+    command = ["train", "discriminator", "--config", "embedding"]
+    done = CliRunner().invoke(app, [*command, *settings_of(d_sim, negatives, out)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return out, done.output
+
+
+def test_the_command_leaves_a_model_a_report_plots_and_a_card(trained, pairs):
+    out, said = trained
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    everything = report["held_out"]["all"]
+    assert set(everything) == {"model", "shuffled_context", "bag_of_words", "length_only"}
+    assert everything["model"]["accuracy"] > 0.8
+    assert everything["model"]["auc"] > everything["length_only"]["auc"]
+    assert everything["model"]["ece"] < 0.2
+    assert sum(part["sales"] for part in report["pairs"].values()) == len(pairs)
+    assert report["held_out"]["by_generator"]["sales"] == everything["model"]
+    assert [point["dialogues"] for point in report["learning_curve"]] == sorted(
+        {point["dialogues"] for point in report["learning_curve"]}
     )
-    assert done.returncode == 2
-    assert "--leave-out must be one of sales" in done.stderr
+    assert report["transfer"] == {}  # one generator: there is no other to learn from
+    for name in ("reliability", "scores", "learning_curve"):
+        assert (out / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "| model | " in said
+    assert "Apache-2.0" in (out / "CARD.md").read_text(encoding="utf-8")
 
 
-def test_it_learns_who_speaks_and_a_saved_one_judges_alike(d_sim, negatives, tmp_path):
-    pairs = load(d_sim, negatives)
-    train, test = ([one for one in pairs if held_out(one, 0.1) is out] for out in (False, True))
-    assert not {one.call_id for one in train} & {one.call_id for one in test}
-    model = fit(train, "hashing")
-    figures = measured(train, test, model, seed=0)
-    assert figures["all"]["model"]["accuracy"] > 0.75
-    assert figures["all"]["model"]["auc"] > figures["all"]["length_only"]["auc"]
-    assert figures["all"]["model"]["ece"] < 0.2
-    model.save(tmp_path)
-    turns = [one.real for one in test[:20]]
-    again = EmbeddingDiscriminator.load(tmp_path)
-    assert np.allclose(again.probability(turns), model.probability(turns), atol=1e-4)
-    one_by_one = [pattern_reward([turn], again)[0] for turn in turns]
-    assert pattern_reward(turns, again) == pytest.approx(one_by_one)
-    assert pattern_reward([Turn(CONTEXT, "..."), Turn(CONTEXT, CONTEXT[0]["content"])], again) == [0.0, 0.0]
-    assert pattern_reward([], again) == []
-    verl = compute_score("gsim", turns[0].answer, "", {"context": turns[0].context}, folder=str(tmp_path))
-    assert verl == {"score": pytest.approx(one_by_one[0])}
+def test_dialogues_held_out_are_not_learnt_from_and_the_saved_model_is_the_one_reported(trained, pairs):
+    learnt, test = ([one for one in pairs if held_out(one.call_id, 0.1) is out] for out in (False, True))
+    assert not {one.call_id for one in learnt} & {one.call_id for one in test}
+    model = load_discriminator(str(trained[0]))
+    turns, real, _ = laid_out(test)
+    found = model.probability(turns)
+    report = json.loads((trained[0] / "report.json").read_text(encoding="utf-8"))
+    assert np.mean((found > 0.5) == real) == pytest.approx(report["held_out"]["all"]["model"]["accuracy"], abs=1e-4)
+    one_by_one = [model.probability([turn])[0] for turn in turns[:20]]
+    assert found[:20] == pytest.approx(one_by_one, abs=1e-6)
+    assert judges(learnt, model, 0, "en")["model"](turns) == pytest.approx(found)
+
+
+@pytest.mark.slow
+def test_a_generator_left_out_is_judged_by_a_model_that_never_heard_it(d_sim, negatives, tmp_path):
+    lines = [json.loads(line) for line in negatives.read_text(encoding="utf-8").splitlines()]
+    shouted = [{**line, "generator": "shouting", "text": line["text"].upper()} for line in lines]
+    both = tmp_path / "negatives.jsonl"
+    both.write_text("".join(json.dumps(line) + "\n" for line in lines + shouted), encoding="utf-8")
+    report = train(read_settings("embedding", settings_of(d_sim, both, tmp_path / "out")), "")
+    assert set(report["transfer"]) == {"sales", "shouting"}
+    assert (tmp_path / "out" / "studies" / "without_sales" / "embedding.json").is_file()
+    assert (
+        report["transfer"]["shouting"]["all"]["accuracy"] < report["held_out"]["by_generator"]["shouting"]["accuracy"]
+    )
+
+
+def test_settings_that_are_wrong_are_named():
+    for change, message in (
+        ((), "d_sim"),
+        (("d_sim=x", "out=y", "licence=z", "seeds=1"), "seeds"),
+        (("d_sim=x", "out=y", "licence=z", "held_out=0.9"), "held_out"),
+        (("d_sim=x", "out=y", "licence=z", "model.back_end=svm"), "svm"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            read_settings("embedding", change)
+    with pytest.raises(ConfigurationError, match="embedding, paper, sequence_classification"):
+        read_settings("nowhere.yaml")
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in CONFIGS.iterdir()))
+def test_every_configuration_can_be_read(name):
+    given = ["d_sim=x", "out=y", "licence=z", *(["model.model=m"] if name.startswith("sequence") else [])]
+    assert read_settings(name, given).seed == 0
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path):
@@ -132,23 +172,37 @@ def test_calibration_error_is_the_gap_between_what_is_said_and_what_is():
 
 @pytest.mark.slow
 def test_a_real_model_is_asked_and_not_asked_twice(d_sim, tmp_path):
-    out = tmp_path / "negatives.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "recipes.discriminator.negatives",
-        "--d-sim",
-        d_sim,
-        "--out",
-        out,
-        "--name",
-        "smollm2",
-    ]
-    command += ["--model", '{"backend": "embedded", "context": 2048, "parallel": 2}', "--parallel", "2"]
-    subprocess.run([*command, "--rows", "2"], check=True)
+    out, dialogues = tmp_path / "negatives.jsonl", drawn(d_sim, 3, 0)
+    generators = {"smollm2": {"backend": "embedded", "context": 2048, "parallel": 4}}
+    generate([rows[:2] for rows in dialogues[:2]], out, generators, [0.5, 1.0])
     two = out.read_text(encoding="utf-8")
-    subprocess.run([*command, "--rows", "4"], check=True)
-    assert out.read_text(encoding="utf-8").startswith(two)
+    out.write_text(two[:-20], encoding="utf-8")  # a crash
+    generate([rows[:2] for rows in dialogues], out, generators, [0.5, 1.0])
+    assert out.read_text(encoding="utf-8").startswith("".join(two.splitlines(keepends=True)[:-1]))
     rows = list(read(out))
-    assert len({(row["call_id"], row["turn"]) for row in rows}) == 4
+    assert len({key_of(row) for row in rows}) == len(rows) == 6
+    assert {row["temperature"] for row in rows} == {0.5, 1.0}
     assert load(d_sim, out)
+
+
+@pytest.mark.slow
+def test_a_language_model_learns_to_tell_and_trains_on_where_it_stopped(d_sim, negatives, smollm2_folder, tmp_path):
+    few = tmp_path / "negatives.jsonl"
+    few.write_text("".join(negatives.read_text(encoding="utf-8").splitlines(keepends=True)[:120]), encoding="utf-8")
+    asked = settings_of(d_sim, few, tmp_path / "out")[:-1]
+    asked += [
+        f"model.model={smollm2_folder}",
+        "model.max_length=64",
+        "model.evaluations=2",
+        "model.epochs=1",
+        "held_out=0.3",
+    ]
+    report = train(read_settings("sequence_classification", asked), "")
+    assert report["held_out"]["all"]["model"]["auc"] > 0.6
+    model = load_discriminator(str(tmp_path / "out"))
+    turns = laid_out(load(d_sim, few)[:6]).turns
+    assert model.probability(turns) == pytest.approx([model.probability([turn])[0] for turn in turns], abs=1e-3)
+    saved = sorted(file.name for file in (tmp_path / "out" / "checkpoints").iterdir())
+    again = train(read_settings("sequence_classification", asked), "")
+    assert again["held_out"] == report["held_out"]
+    assert sorted(file.name for file in (tmp_path / "out" / "checkpoints").iterdir()) == saved
