@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reward_fns.turns import Turn, fault_of, turn_of
+from reward_fns.turns import FLOOR, Turn, fault_of, turn_of
 
 __all__ = ["compute_score", "format_reward", "length"]
 
@@ -13,7 +13,7 @@ UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 EPSILON = 1e-6
 
 
-def format_reward(turns: Sequence[Turn], *, language: str = "en", floor: float = -1.0) -> list[float]:
+def format_reward(turns: Sequence[Turn], *, language: str = "en", floor: float = FLOOR) -> list[float]:
     """Return 1 - (|L(y) - L(y*)| / (L(y*) + eps))^2, in [``floor``, 1], for each turn.
 
     Equation 10 has no lower bound (an answer of ten times the length would get -80), which would drown the other terms
@@ -45,7 +45,7 @@ def compute_score(
     extra_info: Mapping[str, Any] | None = None,
     *,
     language: str = "en",
-    floor: float = -1.0,
+    floor: float = FLOOR,
 ) -> dict[str, float]:
     """Return the reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.
 

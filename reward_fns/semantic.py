@@ -7,12 +7,18 @@ import numpy as np
 
 from gsim_env.models import Encoder
 from gsim_env.models.registry import shared_encoder
-from reward_fns.turns import Turn, fault_of, turn_of
+from reward_fns.turns import FLOOR, Turn, fault_of, turn_of
 
-__all__ = ["compute_score", "semantic_reward", "similarities"]
+__all__ = ["DELTA", "compute_score", "semantic_reward", "similarities"]
 
 
-def semantic_reward(turns: Sequence[Turn], encoder: Encoder, *, delta: float, floor: float = -1.0) -> list[float]:
+DELTA = 0.5
+"""The cutoff, which the paper leaves open. Chosen by ``recipes/rewards`` for MiniLM's cosines."""
+
+
+def semantic_reward(
+    turns: Sequence[Turn], encoder: Encoder, *, delta: float = DELTA, floor: float = FLOOR
+) -> list[float]:
     """Return (sim(phi(y), phi(y*)) - delta) / (1 - delta), in [``floor``, 1], for each turn.
 
     1 for the reference itself, 0 at a cosine of ``delta``, negative below. A fault (:func:`~reward_fns.turns.fault_of`)
@@ -55,8 +61,8 @@ def compute_score(
     ground_truth: str,
     extra_info: Mapping[str, Any] | None = None,
     *,
-    delta: float,
-    floor: float = -1.0,
+    delta: float = DELTA,
+    floor: float = FLOOR,
     encoder: str = "minilm",
 ) -> dict[str, float]:
     """Return the reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.

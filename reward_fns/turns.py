@@ -8,7 +8,10 @@ from gsim_env.errors import ConfigurationError
 from gsim_env.models import Message
 from gsim_env.plain import CONTROL_TOKENS, ROLE_LABELS
 
-__all__ = ["Fault", "Turn", "fault_of", "turn_of"]
+__all__ = ["FLOOR", "Fault", "Turn", "fault_of", "turn_of"]
+
+FLOOR = -2.0
+"""The least of the format and of the semantic reward, which have no lower bound that matters. Chosen by ``recipes/rewards``."""
 
 Fault = Literal["empty", "control_tokens", "wrong_role", "copy"]
 

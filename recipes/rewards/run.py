@@ -23,8 +23,10 @@ from recipes.discriminator.pairs import digest, held_out
 from recipes.rewards.adversarial import adversarial
 from recipes.rewards.probes import ask, authors, drawn
 from recipes.rewards.ranking import ORDER, Choice, Terms, choose, from_kind_to_kind, share_ranked, terms
-from reward_fns.multi_level import DELTA, FLOOR, WEIGHTS
+from reward_fns.multi_level import WEIGHTS
 from reward_fns.pattern import load_discriminator
+from reward_fns.semantic import DELTA
+from reward_fns.turns import FLOOR
 
 TO_CHOOSE = 1 / 3
 KEPT = 20

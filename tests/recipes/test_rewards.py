@@ -13,7 +13,9 @@ from recipes.discriminator.pairs import laid_out
 from recipes.rewards.adversarial import adversarial
 from recipes.rewards.probes import Probe, drawn
 from recipes.rewards.ranking import Choice, Terms, choose, from_kind_to_kind, share_ranked, terms
-from reward_fns.multi_level import DELTA, FLOOR, WEIGHTS, Weights, multi_level
+from reward_fns.multi_level import WEIGHTS, Weights, multi_level
+from reward_fns.semantic import DELTA
+from reward_fns.turns import FLOOR
 
 
 @pytest.fixture(scope="module")

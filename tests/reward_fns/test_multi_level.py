@@ -13,11 +13,11 @@ from recipes.discriminator.embedding import fit
 from recipes.discriminator.pairs import laid_out
 from recipes.rewards.adversarial import POLITE
 from reward_fns.format import format_reward
-from reward_fns.multi_level import DELTA, FLOOR, WEIGHTS, Weights, compute_score, judge, multi_level
+from reward_fns.multi_level import WEIGHTS, Weights, compute_score, judge, multi_level
 from reward_fns.pattern import compute_score as pattern_score
 from reward_fns.pattern import load_discriminator, pattern_reward
-from reward_fns.semantic import semantic_reward
-from reward_fns.turns import Turn
+from reward_fns.semantic import DELTA, semantic_reward
+from reward_fns.turns import FLOOR, Turn
 from tests.corpus.annotation_scores import DATA
 
 
