@@ -11,7 +11,7 @@ from reward_fns.format import compute_score as format_score
 from reward_fns.format import format_reward, length
 from reward_fns.semantic import compute_score as semantic_score
 from reward_fns.semantic import semantic_reward, similarities
-from reward_fns.turns import Turn, fault_of, turn_of
+from reward_fns.turns import FLOOR, Turn, fault_of, turn_of
 from tests.corpus.annotation_scores import DATA
 
 SALES = "We pay out every Monday, straight to your bank. Would you like to try it for a month?"
@@ -69,10 +69,10 @@ def test_people_are_next_to_never_taken_for_faulty():
 
 def test_format_is_equation_10_clipped():
     four = "a b c d"
-    expected = {"a b c d": 1.0, "a b c": 1 - (1 / 4) ** 2, "a b c d e f": 1 - (2 / 4) ** 2, "a b c d " * 9: -1.0}
+    expected = {"a b c d": 1.0, "a b c": 1 - (1 / 4) ** 2, "a b c d e f": 1 - (2 / 4) ** 2, "a b c d " * 9: FLOOR}
     found = format_reward([say(answer, four) for answer in expected])
     assert found == pytest.approx(list(expected.values()), abs=1e-5)
-    assert format_reward([say("a b", "")]) == [-1.0]
+    assert format_reward([say("a b", "")]) == [FLOOR]
 
 
 def test_characters_are_counted_where_words_are_not_written_apart():
@@ -86,7 +86,7 @@ def test_semantic_is_equation_11_clipped():
     assert 0.1 < near < 0.99
     turns = [say(same, same), say("My money, when?", same)]
     assert semantic_reward(turns, encoder, delta=0.3) == pytest.approx([1.0, (near - 0.3) / 0.7])
-    assert semantic_reward([say("Zebra", same)], encoder, delta=0.9) == [-1.0]
+    assert semantic_reward([say("Zebra", same)], encoder, delta=0.9) == [FLOOR]
     with pytest.raises(ValueError, match=r"delta must be in \[0, 1\)"):
         semantic_reward(turns, encoder, delta=1.0)
 
