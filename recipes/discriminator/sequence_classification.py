@@ -1,5 +1,6 @@
 """Trains a causal language model with a linear head on the last token (appendix B.2), by transformers' Trainer."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
+from gsim_env.errors import CorpusError
 from recipes.discriminator.config import SequenceClassification
 from recipes.discriminator.embedding import fit_temperature
 from recipes.discriminator.pairs import Pair, held_out, laid_out
@@ -28,14 +30,25 @@ VALIDATION = 0.1
 
 
 def fit(pairs: Sequence[Pair], settings: SequenceClassification, out: Path, seed: int) -> SequenceClassifier:
-    """Train on pairs by binary cross-entropy (eq. 12), from the last checkpoint in ``out`` if there is one; write it there."""
+    """Train on pairs by binary cross-entropy (eq. 12) and write the model to ``out``.
+
+    Training that was cut off goes on from its last checkpoint; with other pairs or settings it begins anew.
+
+    Raises:
+        CorpusError: if no dialogue is left to validate on.
+    """
     tokenizer = AutoTokenizer.from_pretrained(settings.model, truncation_side="left", padding_side="right")
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     learnt, validation = (
         [pair for pair in pairs if held_out(pair.call_id, VALIDATION, "validation") is out] for out in (False, True)
     )
+    if not learnt or not validation:
+        raise CorpusError(
+            f"Of {len(pairs)} pairs to learn from {len(validation)} are to validate on. Ask for more dialogues."
+        )
     steps = max(1, 2 * len(learnt) // (settings.batch_size * settings.evaluations))
-    checkpoints = out / "checkpoints"
+    asked = hashlib.sha256(f"{settings!r} {seed} {pairs!r}".encode()).hexdigest()[:12]
+    checkpoints = out / "checkpoints" / asked
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
