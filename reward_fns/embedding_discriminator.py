@@ -57,10 +57,7 @@ class EmbeddingDiscriminator:
             ImportError: if the extra ``embedded`` is not installed.
             SimulatorError: if the encoder fails.
         """
-        return self.judge(features(turns, shared_encoder(self.encoder)))
-
-    def judge(self, seen: Any) -> Floats:
-        """Return P(real) for rows of :func:`features`."""
+        seen = features(turns, shared_encoder(self.encoder))
         logits = np.asarray(seen @ self.weights + self.bias, dtype=np.float64) / self.temperature
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
 

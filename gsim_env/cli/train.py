@@ -1,4 +1,7 @@
-"""``gsim train``: the models that the rewards are made of."""
+"""``gsim train``: the models that the rewards are made of.
+
+The one place where the package reaches up, by name and only when called: recipes stand on it, not it on them.
+"""
 
 import shlex
 from typing import Annotated

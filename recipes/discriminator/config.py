@@ -11,7 +11,6 @@ from gsim_env.models.extras import require
 
 __all__ = ["Embedding", "Negatives", "SequenceClassification", "Settings", "read_settings"]
 
-
 CONFIGS = Path(__file__).parent / "config"
 
 

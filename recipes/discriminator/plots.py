@@ -56,8 +56,8 @@ def histograms(judge: Judge, test: Sequence[Pair]) -> Figure:
 
 
 def learning(curve: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return accuracy over dialogues learnt from."""
-    figure, axes = canvas("dialogues learnt from", "accuracy", "Learning curve on held-out dialogues")
+    """Return accuracy over dialogues in which machines answered; the human turns of all are learnt from (embedding)."""
+    figure, axes = canvas("dialogues that machines answered", "accuracy", "Learning curve on held-out dialogues")
     for name, label, colour in (("all", "all pairs", MODEL), ("of_one_length", "pairs of one length", OTHER)):
         points = [(point["dialogues"], point[name].get("accuracy")) for point in curve]
         axes.plot(*zip(*points, strict=True), marker="o", color=colour, label=label)

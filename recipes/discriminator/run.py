@@ -84,8 +84,8 @@ def is_held_out(settings: Settings, call_id: str) -> bool:
 def fitter(settings: Settings) -> Fit:
     """Return what trains on pairs and on those that can be made of one length, so that length alone gives nobody away.
 
-    The embedded back end learns from the human turns that no machine was asked about besides: they are there, and it is
-    quick. A model's name is the folder below ``out`` that it is written to.
+    The embedded back end learns from all human turns of the other dialogues besides, whether a machine was asked or not: they
+    are there, and it is quick. A model's name is the folder below ``out`` that it is written to.
     """
 
     def folder(name: str) -> Path:
