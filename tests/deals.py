@@ -1,11 +1,11 @@
-"""Deals of scripted salespeople with 200 seeded customers: the ``chain`` Manager, MiniLM, no customer model.
+"""Deals of the fixed salespeople with 200 seeded customers: the ``chain`` Manager, MiniLM, no customer model.
 
 python -m tests.deals > results/deals.json
 """
 
+import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,11 @@ import numpy as np
 import gsim_env
 from gsim_env.envs import TelemarketingVectorEnv
 from gsim_env.groups import load_group
-from gsim_env.models.encoders import Remembering
-from gsim_env.models.registry import build_encoder
-from gsim_env.simulation.sales import ListeningSalesperson, PitchingSalesperson, Salesperson, SalesScript, concern_ear
+from gsim_env.simulation.drivers import answered, block_on
+from gsim_env.simulation.salespeople import SalesTeam, Team
 
 CUSTOMERS, SEED = 200, 1000
+POLICIES = ("scripted", "pitching", "outline")
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,21 @@ class Calls:
         return {str(name): float(self.accepted[self.archetypes == name].mean()) for name in np.unique(self.archetypes)}
 
 
-def call_all(salesperson: Callable[[], Salesperson]) -> Calls:
-    """Have a salesperson each call the 200 customers."""
+def call_all(team: Team) -> Calls:
+    """Have a team call the 200 customers, all of them in step: what is embedded together is always the same."""
     env = TelemarketingVectorEnv(
         CUSTOMERS, customer="scripted", encoder="minilm", library="memory", autoreset_mode="Disabled", reveal=True
     )
-    _, infos = env.reset(seed=SEED)
+    briefs, infos = env.reset(seed=SEED)
     archetypes = infos["profile"]["archetype"].astype(str)
-    people = [salesperson() for _ in range(CUSTOMERS)]
+    people = [team.begin(brief, np.random.default_rng(SEED + i)) for i, brief in enumerate(briefs)]
     heard: list[str | None] = [None] * CUSTOMERS
     outcomes: list[str | None] = [None] * CUSTOMERS
     while None in outcomes:
-        actions = ["" if outcomes[i] else people[i].say(heard[i]) for i in range(CUSTOMERS)]
+        going_on = [i for i in range(CUSTOMERS) if outcomes[i] is None]
+        actions = [""] * CUSTOMERS
+        for i, words in zip(going_on, said([people[i].say(heard[i]) for i in going_on], team), strict=True):
+            actions[i] = words
         words, rewards, terminated, truncated, infos = env.step(actions)
         heard = list(words)
         for i in np.flatnonzero(terminated | truncated):
@@ -56,17 +59,18 @@ def call_all(salesperson: Callable[[], Salesperson]) -> Calls:
     return Calls(np.array(outcomes), archetypes)
 
 
-def listening() -> Calls:
-    """Call with the salesperson who hears the stated concern and answers it."""
-    group, encoder = load_group("food_delivery"), Remembering(build_encoder("minilm"))
-    script, ear = SalesScript.load(group), concern_ear(group, encoder)
-    return call_all(lambda: ListeningSalesperson(script, ear, encoder))
+def said(sayings: list, team: Team) -> list[str]:
+    """Return what salespeople of one team say, all at once."""
+
+    async def together() -> list[str]:
+        return await asyncio.gather(*(answered(saying, team.services) for saying in sayings))
+
+    return block_on(together())
 
 
-def pitching() -> Calls:
-    """Call with the salesperson who repeats the pitch."""
-    script = SalesScript.load(load_group("food_delivery"))
-    return call_all(lambda: PitchingSalesperson(script))
+def call_by(policy: str) -> Calls:
+    """Have salespeople of a policy call."""
+    return call_all(SalesTeam("food_delivery", policy))
 
 
 def main() -> None:
@@ -74,8 +78,9 @@ def main() -> None:
     group = load_group("food_delivery")
     figures = {"command": "python -m tests.deals", "gsim_env": gsim_env.__version__, "group_sha256": group.digest}
     figures |= {"customers": CUSTOMERS, "seed": SEED}
-    for name, calls in (("listening", listening()), ("pitching", pitching())):
-        figures[name] = {
+    for policy in POLICIES:
+        calls = call_by(policy)
+        figures[policy] = {
             "deals": int(calls.accepted.sum()),
             "outcomes": Counter(calls.outcomes.tolist()),
             "acceptance_by_archetype": {key: round(rate, 3) for key, rate in calls.acceptance().items()},

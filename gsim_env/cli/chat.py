@@ -9,11 +9,11 @@ import typer
 from rich.panel import Panel
 from rich.text import Text
 
-from gsim_env.cli.calls import Exchange
 from gsim_env.cli.options import CustomerOption, GroupOption, model_spec
 from gsim_env.cli.terminal import out
 from gsim_env.cli.view import call_header, exchange_view, outcome_text
 from gsim_env.envs import TelemarketingEnv
+from gsim_env.envs.playing import Exchange
 
 __all__ = ["chat"]
 
@@ -44,7 +44,8 @@ def chat(
     outcome = None
     turns = 0
     for line in spoken_lines():
-        exchange = Exchange.step(env, line)
+        words, _, _, _, info = env.step(line)
+        exchange = Exchange.of(line, words, info)
         outcome, turns = exchange.outcome, turns + 1
         out.print(exchange_view(exchange, sales=False))
         if outcome is not None:

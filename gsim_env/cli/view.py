@@ -11,8 +11,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from gsim_env.cli.calls import Exchange
 from gsim_env.dialogue import Outcome
+from gsim_env.envs.playing import Exchange
 
 __all__ = ["bar", "call_header", "exchange_view", "figures_table", "outcome_text"]
 

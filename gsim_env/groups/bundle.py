@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -154,18 +155,27 @@ def read_prompts(folder: Path) -> dict[str, Template]:
     Raises:
         CorpusError: if one is missing or has a placeholder that the simulator does not fill.
     """
-    prompts = {}
-    for name, fields in PROMPTS.items():
-        file = folder / f"{name}.txt"
-        try:
-            template = Template(file.read_text(encoding="utf-8").strip())
-        except OSError as error:
-            raise CorpusError(f"{file}: {error}") from error
-        strange = set(template.get_identifiers()) - set(fields)
-        if strange or not template.is_valid():
-            raise CorpusError(f"{file}: placeholders must be among {', '.join(fields)}; found {sorted(strange)}")
-        prompts[name] = template
-    return prompts
+    return {name: read_prompt(folder / f"{name}.txt", fields) for name, fields in PROMPTS.items()}
+
+
+def read_prompt(file: Path, fields: Collection[str]) -> Template:
+    """Read one prompt template.
+
+    Args:
+        file: Where it is.
+        fields: The placeholders it may have.
+
+    Raises:
+        CorpusError: if it is missing or has another placeholder.
+    """
+    try:
+        template = Template(file.read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise CorpusError(f"{file}: {error}") from error
+    strange = set(template.get_identifiers()) - set(fields)
+    if strange or not template.is_valid():
+        raise CorpusError(f"{file}: placeholders must be among {', '.join(fields)}; found {sorted(strange)}")
+    return template
 
 
 def builtin_groups() -> dict[str, Path]:

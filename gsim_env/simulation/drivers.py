@@ -7,7 +7,7 @@ import threading
 from collections.abc import Coroutine, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from gsim_env.models.batching import Batcher
 from gsim_env.simulation.conversation import Answer, CustomerTurn, Listen, Request, Steps
 from gsim_env.sop import Hit, Search, SopLibrary
 
-__all__ = ["Services", "answered", "arun", "block_on", "run", "run_batch"]
+__all__ = ["Answers", "Services", "answered", "arun", "block_on", "run", "run_batch"]
 
 T = TypeVar("T")
 
@@ -27,15 +27,15 @@ class Services:
     """What answers a conversation's requests.
 
     Attributes:
-        models: A language model for each role (``"customer"``, and ``"manager"`` for the ``llm`` Manager).
+        models: A language model for each role (``"customer"``, ``"manager"`` for the ``llm`` Manager, ``"sales"``).
         encoder: phi.
-        library: M_SOP.
+        library: M_SOP; ``None`` where nobody searches, as for salespeople.
         quick: The encoder and the library take microseconds: run them in the event loop, not in a thread.
     """
 
     models: Mapping[str, LanguageModel]
     encoder: Encoder
-    library: SopLibrary
+    library: SopLibrary | None = None
     quick: bool = False
     _embed: Batcher[Embed, NDArray[np.float32]] = field(init=False)
     _search: Batcher[Search, list[Hit]] = field(init=False)
@@ -43,7 +43,7 @@ class Services:
     def __post_init__(self) -> None:
         """Put a batcher before each service that takes batches."""
         object.__setattr__(self, "_embed", Batcher(self._embed_all, in_loop=self.quick))
-        object.__setattr__(self, "_search", Batcher(self.library.search, in_loop=self.quick))
+        object.__setattr__(self, "_search", Batcher(self._search_all, in_loop=self.quick))
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request; what is pending at the same time goes out as one batched call where the service has one."""
@@ -59,8 +59,20 @@ class Services:
         ends = np.cumsum([len(request.texts) for request in requests])
         return np.split(vectors, ends[:-1])
 
+    def _search_all(self, requests: Sequence[Search]) -> list[list[Hit]]:
+        assert self.library is not None, "whoever searches has a library"
+        return self.library.search(requests)
 
-async def arun(steps: Steps, utterance: str | None, services: Services) -> CustomerTurn:
+
+class Answers(Protocol):
+    """What :func:`arun` asks: :class:`Services`, or something that stands before them."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer one request of a conversation."""
+        ...
+
+
+async def arun(steps: Steps, utterance: str | None, services: Answers) -> CustomerTurn:
     """Advance one call, concurrently with whatever else the event loop does, until the customer has spoken.
 
     Args:

@@ -129,27 +129,28 @@ class Simulator:
     @cached_property
     def services(self) -> Services:
         """What answers a conversation's requests; back ends of equal settings are shared within the process."""
-        encoder = shared_encoder(self._encoder_name)
+        encoder = shared_encoder(self.encoder_name)
         models = {"customer": build_model(self._customer_spec)}
         if self.manager != "chain":
             models["manager"] = build_model(self.manager)
         if self.profiles != "corpus":
             models["profile"] = build_model(self.profiles)
-        quick = self._encoder_name == "hashing" and self._library_name == "memory"
-        return Services(models, encoder, shared_library(self.group, self._encoder_name, self._library_name), quick)
+        quick = self.encoder_name == "hashing" and self._library_name == "memory"
+        return Services(models, encoder, shared_library(self.group, self.encoder_name, self._library_name), quick)
 
     @cached_property
     def _manager(self) -> Manager:
         if self.manager != "chain":
             return LLMManager(self.group)
-        return ChainManager(self.group, shared_reader(self.group, self._encoder_name))
+        return ChainManager(self.group, shared_reader(self.group, self.encoder_name))
 
     @property
     def _core(self) -> bool:
         return parse_model(self.customer)[0] == "scripted"
 
     @property
-    def _encoder_name(self) -> str:
+    def encoder_name(self) -> str:
+        """The encoder in use: ``encoder``, or what suits the customer."""
         return self.encoder or ("hashing" if self._core else "minilm")
 
     @property

@@ -8,9 +8,11 @@ import time
 from collections import Counter
 
 import gymnasium as gym
+import numpy as np
 
 import gsim_env
-from gsim_env.simulation.sales import ListeningSalesperson, SalesScript, concern_ear
+from gsim_env.simulation.salespeople import SalesTeam
+from tests.deals import said
 
 CALLS, SHOWN = 100, 5
 
@@ -18,25 +20,25 @@ CALLS, SHOWN = 100, 5
 def main() -> None:
     """Play the calls, all at once, with the scripted salesperson who answers what he hears; print what came of it."""
     env = gym.make_vec("GroupedSim-Telemarketing-v0", num_envs=CALLS, autoreset_mode="Disabled", reveal=True)
-    group, encoder = env.simulator.group, env.simulator.services.encoder
-    script, ear = SalesScript.load(group), concern_ear(group, encoder)
-    _, info = env.reset(seed=0)
+    group, team = env.simulator.group, SalesTeam("food_delivery")
+    briefs, info = env.reset(seed=0)
     archetypes, descriptions = list(info["profile"]["archetype"]), list(info["profile"]["description"])
-    people = [ListeningSalesperson(script, ear, encoder) for _ in range(CALLS)]
+    people = [team.begin(brief, np.random.default_rng(i)) for i, brief in enumerate(briefs)]
     heard: list[str | None] = [None] * CALLS
     outcomes: list[str | None] = [None] * CALLS
     lines: list[list[str]] = [[] for _ in range(CALLS)]
     lengths, copied, start = [], 0, time.perf_counter()
     while None in outcomes:
-        said = ["" if outcomes[i] else people[i].say(heard[i]) for i in range(CALLS)]
-        words, _, terminated, truncated, info = env.step(said)
+        going_on = [i for i in range(CALLS) if outcomes[i] is None]
+        spoken = dict(zip(going_on, said([people[i].say(heard[i]) for i in going_on], team), strict=True))
+        words, _, terminated, truncated, info = env.step([spoken.get(i, "") for i in range(CALLS)])
         for i in range(CALLS):
             if outcomes[i] is None:
                 heard[i] = words[i]
                 lengths.append(len(words[i].split()))
                 copied += words[i] in info["guidance"]["references"][i]
                 concern = info["guidance"]["concern"][i] or ""
-                lines[i] += [f"S: {said[i]}", f"C: {words[i]}    [{info['guidance']['stage'][i]} {concern}]"]
+                lines[i] += [f"S: {spoken[i]}", f"C: {words[i]}    [{info['guidance']['stage'][i]} {concern}]"]
                 if terminated[i] or truncated[i]:
                     outcomes[i] = str(info["outcome"][i])
     seconds = time.perf_counter() - start

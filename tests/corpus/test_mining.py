@@ -25,7 +25,7 @@ from gsim_env.models import Completion
 from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.models.registry import build_encoder
-from gsim_env.simulation.sales import SalesScript
+from gsim_env.simulation.salespeople import SalesScript
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 NEEDED = {

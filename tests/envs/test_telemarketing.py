@@ -5,6 +5,7 @@ import json
 import pickle
 
 import gymnasium as gym
+import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec, registry
 from gymnasium.utils.env_checker import check_env
@@ -14,8 +15,8 @@ from gsim_env.dialogue import Outcome
 from gsim_env.envs import TelemarketingEnv
 from gsim_env.errors import ConfigurationError, UtteranceError
 from gsim_env.groups import Group
-from gsim_env.models.registry import build_encoder
-from gsim_env.simulation.sales import ListeningSalesperson, SalesScript, concern_ear
+from gsim_env.simulation.drivers import answered, block_on
+from gsim_env.simulation.salespeople import SalesTeam
 
 IDS = [name for name in registry if name.startswith("GroupedSim-")]
 ID = "GroupedSim-Telemarketing-v0"
@@ -46,11 +47,11 @@ def play(env, seed=0, lines=LINES, options=None):
 
 def listen(env, group, seed):
     """Play a call with the salesperson who answers what he hears."""
-    encoder = build_encoder("hashing")
-    salesperson = ListeningSalesperson(SalesScript.load(group), concern_ear(group, encoder), encoder)
+    team = SalesTeam(str(group.path), "scripted", "hashing")
     steps, words = [env.reset(seed=seed)], None
+    salesperson = team.begin(steps[0][0], np.random.default_rng(seed))
     while len(steps) == 1 or not (steps[-1][2] or steps[-1][3]):
-        steps.append(env.step(salesperson.say(words)))
+        steps.append(env.step(block_on(answered(salesperson.say(words), team.services))))
         words = steps[-1][0]
     return steps
 

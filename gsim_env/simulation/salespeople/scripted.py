@@ -2,20 +2,18 @@
 
 import tomllib
 from collections.abc import Sequence
-from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gsim_env.errors import CorpusError
 from gsim_env.groups import Group
-from gsim_env.models import Encoder
-from gsim_env.sop.index import embed_cached
+from gsim_env.models import Embed
+from gsim_env.simulation.hearing import hear
+from gsim_env.simulation.salespeople.ear import HEARD
+from gsim_env.simulation.salespeople.protocol import Saying
 from gsim_env.sop.probe import LinearProbe
 
-__all__ = ["ListeningSalesperson", "PitchingSalesperson", "SalesScript", "Salesperson"]
-
-HEARD = 0.2
-"""Score from which a customer's words are taken to state a concern."""
+__all__ = ["ListeningSalesperson", "PitchingSalesperson", "SalesScript"]
 
 
 class SalesScript(BaseModel):
@@ -44,14 +42,6 @@ class SalesScript(BaseModel):
             raise CorpusError(f"{file}: {error}") from error
 
 
-class Salesperson(Protocol):
-    """A policy for one call: says something, given what the customer said last (``None`` as the phone is picked up)."""
-
-    def say(self, customer: str | None) -> str:
-        """Return the next utterance."""
-        ...
-
-
 class PitchingSalesperson:
     """Opens, then pitches and asks, over and over, whatever the customer says."""
 
@@ -59,42 +49,43 @@ class PitchingSalesperson:
         """Begin a call."""
         self._script, self._turn = script, 0
 
-    def say(self, customer: str | None) -> str:  # noqa: ARG002 - not listening is the point
-        """Return the opening first, then the pitch."""
+    def say(self, heard: str | None) -> Saying:  # noqa: ARG002 - not listening is the point
+        """Say the opening first, then the pitch; asks for nothing."""
         self._turn += 1
         if self._turn == 1:
             return self._script.opening[0]
         pitch, close = self._script.pitch, self._script.close
         return f"{pitch[self._turn % len(pitch)]} {close[self._turn % len(close)]}"
+        yield  # a generator, as every policy is
 
 
 class ListeningSalesperson:
     """Answers the concern it heard, asks for the deal when there was an answer, else finds out or pitches.
 
-    It sees the customer's words only, and tells concerns apart by a probe on labelled customer turns.
+    It tells concerns apart by a probe on labelled customer turns.
 
     Args:
         script: Its lines.
-        ear: From :func:`concern_ear`.
-        encoder: phi.
+        ear: From :func:`~gsim_env.simulation.salespeople.ear.concern_ear`.
     """
 
-    def __init__(self, script: SalesScript, ear: LinearProbe, encoder: Encoder) -> None:
+    def __init__(self, script: SalesScript, ear: LinearProbe) -> None:
         """Begin a call."""
-        self._script, self._ear, self._encoder = script, ear, encoder
+        self._script, self._ear = script, ear
         self._said: set[str] = set()
         self._answered = 0
         self._asked = False
 
-    def say(self, customer: str | None) -> str:
-        """Return the next utterance; no line is said twice while there is another."""
-        if customer is None:
+    def say(self, heard: str | None) -> Saying:
+        """Say the next line, none twice while there is another; yields one ``Embed`` of what was heard."""
+        if heard is None:
             return self._line(self._script.opening)
-        (near,) = self._ear.above(self._encoder.encode([customer]), HEARD, 1)
-        heard = [name for name in near if self._unsaid(self._script.answers.get(name, ()))]
-        if heard:
+        vectors = yield Embed((hear(heard).text,))
+        (near,) = self._ear.above(vectors, HEARD, 1)
+        concerns = [name for name in near if self._unsaid(self._script.answers.get(name, ()))]
+        if concerns:
             self._answered += 1
-            answer = self._line(self._script.answers[heard[0]])
+            answer = self._line(self._script.answers[concerns[0]])
             return f"{answer} {self._line(self._script.close)}" if self._answered > 1 else answer
         asked, self._asked = self._asked, not self._asked and self._answered > 0
         if self._asked:
@@ -110,12 +101,3 @@ class ListeningSalesperson:
         line = (self._unsaid(lines) or list(lines))[0]
         self._said.add(line)
         return line
-
-
-def concern_ear(group: Group, encoder: Encoder) -> LinearProbe:
-    """Return what tells concerns apart in customers' words: the taxonomy's phrases and the corpus's labelled turns."""
-    heard: list[tuple[str, str | None]] = []
-    heard += [(text, name) for name, concern in group.taxonomy.concerns.items() for text in concern.raised]
-    heard += [(turn.text, turn.concern) for call in group.calls for turn in call.customer_turns()]
-    texts, concerns = zip(*heard, strict=True)
-    return LinearProbe(concerns, embed_cached(texts, encoder))
