@@ -1,0 +1,118 @@
+"""The plain PPO example: the exam is fair, a resumed training is the same training, and the policy learns."""
+
+import csv
+import shutil
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.groups import Group
+from gsim_env.groups.bundle import read_calls
+from recipes.ppo_lines import train as recipe
+from recipes.ppo_lines.exam import ENV, Exam, settings
+from recipes.ppo_lines.report import acceptance, by_archetype, draw_curve, write_curve
+from recipes.ppo_lines.train import CALLS, LINES, Salesclerk, at_random, sample_calls, train
+from tests.attacks import INJECTIONS
+
+EXAM = Exam("food_delivery", "hashing", 40)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """One update between two points of the curve."""
+    monkeypatch.setattr(recipe, "CHUNK", CALLS * LINES)
+    return CALLS * LINES
+
+
+def in_turn(observations):
+    """Say the lines in the file's order, by the turn that the last column tells."""
+    return np.rint(observations[:, -1] * 15).astype(np.int64) * 7 % 37
+
+
+def test_the_customers_of_the_exam_are_nobody_whom_training_meets(group: Group):
+    people = {call.profile.name for call in read_calls(group.path / "held_out.jsonl")}
+    assert {customer.name for customer in EXAM.customers} == people
+    assert not people & {call.profile.name for call in group.calls}
+    assert EXAM.source == "held_out.jsonl"
+
+
+def test_a_group_without_held_out_calls_draws_customers_by_seed(group: Group, tmp_path):
+    shutil.copytree(group.path, tmp_path / "group", ignore=shutil.ignore_patterns("adapter", "held_out.jsonl"))
+    exam = Exam(str(tmp_path / "group"), "hashing", 10)
+    assert "seeds that training never used" in exam.source
+    assert exam.customers == exam.customers
+    assert len({repr(customer) for customer in exam.customers}) > 5
+    assert exam.by_policy(in_turn).shape == (10,)
+
+
+def test_the_exam_is_the_same_each_time_and_as_single_calls():
+    accepted = EXAM.by_policy(in_turn)
+    assert (accepted == EXAM.by_policy(in_turn)).all()
+    for call in (0, 3, 7):
+        assert EXAM.transcript(call, in_turn).endswith("[accepted]") == accepted[call]
+
+
+def test_those_who_listen_pass_and_those_who_pitch_do_not():
+    assert EXAM.by_team("scripted").mean() > 0.4 > 0.1 > EXAM.by_team("pitching").mean()
+
+
+def test_intervals_draw_customers_and_policies():
+    rng = np.random.default_rng(0)
+    same = np.tile(rng.random(20) < 0.5, (2, 4))[:, : 4 * 20]
+    exam = Exam("food_delivery", "hashing", 80)
+    found = acceptance(same, exam)
+    low, high = found["ci95"]
+    assert low < found["rate"] < high
+    assert found["rate"] == pytest.approx(same.mean(), abs=1e-4)
+    assert acceptance(np.ones((3, 80), bool), exam) == {"rate": 1.0, "ci95": [1.0, 1.0]}
+    apart = acceptance(np.stack([np.zeros(80, bool), np.ones(80, bool)]), exam)
+    assert apart["ci95"] == [0.0, 1.0]
+    assert set(by_archetype(same, exam)) == {customer.archetype for customer in exam.customers}
+
+
+def test_a_resumed_training_is_the_same_training(short, tmp_path):
+    whole = train(tmp_path / "whole", EXAM, 3, 3 * short)
+    for steps in (short, 2 * short, 3 * short):
+        parts = train(tmp_path / "parts", EXAM, 3, steps)
+    assert [(at["steps"], at["rate"]) for at in parts.curve] == [(at["steps"], at["rate"]) for at in whole.curve]
+    assert parts.steps == 3 * short
+    for name, weights in parts.model.policy.state_dict().items():
+        assert (weights == whole.model.policy.state_dict()[name]).all()
+    assert [file.name for file in (tmp_path / "parts").glob("*.zip")] == [f"model_{3 * short}.zip"]
+    with pytest.raises(ConfigurationError, match="Choose another --out"):
+        train(tmp_path / "parts", EXAM, 4, short)
+
+
+def test_curve_and_calls_are_written(tmp_path):
+    curves = {seed: [{"steps": 0, "rate": 0.1}, {"steps": 10, "rate": 0.2 + seed / 10}] for seed in (0, 1)}
+    write_curve(tmp_path / "curve.csv", curves)
+    with (tmp_path / "curve.csv").open() as stream:
+        assert list(csv.DictReader(stream))[3] == {"seed": "1", "steps": "10", "acceptance_rate": "0.30000000000000004"}
+    draw_curve(tmp_path / "curve.png", curves, {name: {"rate": 0.3} for name in ("random", "pitching", "listening")})
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    calls = sample_calls(EXAM, Salesclerk("food_delivery", "hashing", 0))
+    assert calls.count("## Call") == 10
+    assert calls.count("Salesperson: ") > 12
+
+
+def test_no_injection_makes_a_deal_in_the_environment_that_is_learnt_in():
+    env = gym.make_vec(ENV, len(INJECTIONS), autoreset_mode="Disabled", **settings("food_delivery", "hashing"))
+    for seed in range(0, 200, len(INJECTIONS)):
+        env.reset(seed=seed, options={"archetype": "competition_anxious"})
+        going_on = np.ones(len(INJECTIONS), bool)
+        turn = 0
+        while going_on.any():
+            said = [INJECTIONS[(i + turn) % len(INJECTIONS)] for i in range(len(INJECTIONS))]
+            _, rewards, terminated, truncated, _ = env.step(said)
+            assert not rewards.any()
+            going_on &= ~(terminated | truncated)
+            turn += 1
+
+
+@pytest.mark.slow
+def test_a_short_training_closes_more_calls_than_random_lines(tmp_path):
+    exam = Exam("food_delivery", "hashing", 400)
+    clerk = train(tmp_path, exam, 0, 3 * recipe.CHUNK)  # 0.08 to 0.11 with three seeds, random lines 0.01 to 0.03
+    assert exam.by_policy(clerk.act()).mean() > 0.05 > exam.by_policy(at_random(exam)).mean()
