@@ -75,7 +75,7 @@ def pairs(d_sim, negatives):
 def smollm2_folder(tmp_path_factory):
     """The packaged base model as a transformers folder."""
     from gsim_env.models.weights import pull_base
-    from recipes.customer_sft.export import export_base
+    from recipes.embedded_lora.export import export_base
 
     folder = tmp_path_factory.mktemp("smollm2")
     export_base(pull_base(), folder)

@@ -2,6 +2,8 @@
 
 import os
 from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -19,19 +21,31 @@ from gsim_env.cli.diagnosis import (
 )
 from gsim_env.cli.options import JsonOption
 from gsim_env.cli.terminal import err, out, print_json
+from gsim_env.models.extras import require
 
 __all__ = ["doctor"]
 
 MARKS = {"works": ("✓", "green"), "absent": ("·", "bright_black"), "broken": ("✗", "bold red")}
 
 
-def doctor(as_json: JsonOption = False) -> None:
-    """Say what is installed and what works, and what to do about the rest; exit with 1 if the core is broken."""
-    core = check_core()
-    with err.status("importing what is installed ..."):
-        checks = [core, *check_extras(), check_weights()]
-        if url := os.environ.get("OPENAI_BASE_URL"):
-            checks.append(check_endpoint(url))
+class Subject(StrEnum):
+    """What to look into more closely."""
+
+    VERL = "verl"
+
+
+def doctor(
+    subject: Annotated[
+        Subject | None, typer.Argument(help="verl: whether verl knows the plugin, here and in Ray's workers.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is installed and what works, and what to do about the rest; exit with 1 if the core, or verl, is broken."""
+    if subject is not None:
+        with err.status("asking verl, here and in a Ray worker ..."):
+            checks = require("verl_plugins.doctor", "verl").checks()
+    else:
+        checks = everything()
     cache = cache_folder("models").parent
     size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
     installed, ids = versions(), environment_ids()
@@ -48,8 +62,19 @@ def doctor(as_json: JsonOption = False) -> None:
         out.print(version_table(installed))
         out.print(check_table(checks))
         out.print(Text(f"environments  {', '.join(ids)}\ncache         {cache} ({size / 1e6:.0f} MB)"), soft_wrap=True)
-    if core.status == "broken":
+    vital = checks if subject is not None else checks[:1]
+    if any(check.status == "broken" for check in vital):
         raise typer.Exit(1)
+
+
+def everything() -> list[Check]:
+    """Look at the core, then at each extra, the weights, and the endpoint if there is one."""
+    core = check_core()
+    with err.status("importing what is installed ..."):
+        checks = [core, *check_extras(), check_weights()]
+        if url := os.environ.get("OPENAI_BASE_URL"):
+            checks.append(check_endpoint(url))
+    return checks
 
 
 def version_table(installed: dict[str, str | None]) -> Table:

@@ -1,6 +1,8 @@
 """``gsim group``: what groups there are, their figures, whether they are sound, and building their library."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich import box
@@ -13,6 +15,7 @@ from gsim_env.cli.mine import mine
 from gsim_env.cli.options import EncoderOption, GroupArgument, JsonOption
 from gsim_env.cli.statistics_view import statistics_view
 from gsim_env.cli.terminal import out, print_json
+from gsim_env.corpus.training_files import write_training_files
 from gsim_env.groups import load_group, validation
 from gsim_env.groups.bundle import builtin_groups
 from gsim_env.groups.statistics import group_statistics
@@ -97,3 +100,15 @@ def index(group: GroupArgument = "food_delivery", encoder: EncoderOption = "mini
         ),
         soft_wrap=True,
     )
+
+
+@app.command()
+def data(
+    group: GroupArgument = "food_delivery",
+    folder: Annotated[Path, typer.Option("--out", help="Folder for d_gen/ and d_sim/.")] = Path("data"),
+    encoder: EncoderOption = "minilm",
+) -> None:
+    """Write a group's training data D_gen and D_sim as parquet that verl reads; `gsim group build` has done it for its own."""
+    sizes = write_training_files(load_group(group), build_encoder(encoder), folder)
+    for name, rows in sizes.items():
+        out.print(Text.assemble(("✓ ", "bold green"), f"{folder / name}: {rows} rows"), soft_wrap=True)

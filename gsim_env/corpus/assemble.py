@@ -3,24 +3,19 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
-
 from gsim_env.corpus.build import REPORT, Build, clean_up, stored, write_whole
 from gsim_env.corpus.card import card
-from gsim_env.corpus.training_data import gen_rows, sim_rows, write_parquet
+from gsim_env.corpus.training_files import write_training_files
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_calls
-from gsim_env.models import Encoder
 from gsim_env.models.registry import build_encoder
 from gsim_env.profiles import RecordedCall
 from gsim_env.simulation.reading import SalesReader
-from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
-from gsim_env.sop.library import MemoryLibrary, SopLibrary
 from gsim_env.sop.milvus import build_lite, library_key
 
 __all__ = ["assemble"]
@@ -48,17 +43,9 @@ def assemble(build: Build, counts: dict[str, Any], progress: Callable[[str, int,
     group, encoder = Group.load(build.out), build_encoder(build.encoder)
     held = read_calls(build.out / "held_out.jsonl")
     indexed = index_calls(group.calls, encoder)
-    library = MemoryLibrary(indexed)
     progress("assemble", next(steps), 5)
 
-    rows = {}
-    for split, calls in (("train", group.calls), ("test", held)):
-        rows[f"d_gen/{split}.parquet"] = gen_rows(group, ((call.id, call.profile) for call in calls), split)
-        rows[f"d_sim/{split}.parquet"] = simulated(group, calls, library, encoder, split)
-    sizes = {}
-    for name, made in rows.items():
-        (build.out / name).parent.mkdir(exist_ok=True)
-        sizes[name] = write_parquet(build.out / name, made)
+    sizes = write_training_files(group, encoder, build.out)
     progress("assemble", next(steps), 5)
 
     build_lite(indexed, library_key(group.digest, encoder.name))
@@ -91,12 +78,3 @@ def is_held_out(call: RecordedCall, share: float) -> bool:
     """Return whether a call's customer is held out: decided by who he is (``attributes["customer"]``), else by the call."""
     who = call.attributes.get("customer", call.id)
     return int.from_bytes(hashlib.sha256(who.encode()).digest()[:4]) < share * 2**32
-
-
-def simulated(
-    group: Group, calls: tuple[RecordedCall, ...], library: SopLibrary, encoder: Encoder, split: str
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of D_sim for some calls, with K_p from the library."""
-    if calls:
-        replayed = replay(group, index_calls(calls, encoder), library, np.random.default_rng(0))
-        yield from sim_rows(group, replayed, split)

@@ -1,1 +1,1 @@
-"""Fine-tune a small model to word the customers of a group."""
+"""Train the customer on recorded calls by supervised fine-tuning, with guidance or without."""

@@ -14,7 +14,7 @@ SAMPLING = Sampling(temperature=0.9, top_p=0.95, repetition_penalty=1.05, max_to
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from recipes.customer_sft.export import export_base
+    from recipes.embedded_lora.export import export_base
 
     folder = tmp_path_factory.mktemp("smollm2")
     export_base(pull_base(), folder)

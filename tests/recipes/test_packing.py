@@ -22,7 +22,7 @@ def test_packed_log_probabilities_are_those_of_separate_passes(replayed):
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     from gsim_env.models.weights import pull_base
-    from recipes.customer_sft.packing import pack
+    from recipes.embedded_lora.packing import pack
 
     base = pull_base()
     tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)

@@ -1,0 +1,1 @@
+"""Fine-tune a small model to word the customers of a group."""
