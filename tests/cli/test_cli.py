@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -105,6 +106,8 @@ def test_a_bug_is_not_hidden() -> None:
         (("demo", "--group", "food_delivry"), "Did you mean 'food_delivery'?"),
         (("demo", "--customer", "scriptd"), "Did you mean 'scripted'?"),
         (("demo", "--customer", '{"backend": '), "is not JSON"),
+        (("demo", "--customer", "scripted", "--salesperson", "outlin"), "Did you mean 'outline'?"),
+        (("demo", "--customer", "scripted", "--salesperson", '{"policy": "llm"}'), "needs a language model"),
         (("chat", "--customer", "scripted", "--archetype", "kind"), "Unknown archetype 'kind'"),
         (("group", "validate", "nowhere", "--encoder", "hashing"), "Unknown group"),
         (("group", "stats", "nowhere"), "Unknown group"),
@@ -145,6 +148,16 @@ def test_demo_of_a_seed_is_repeatable() -> None:
         return json.loads(gsim("demo", "--customer", "scripted", "--seed", seed, "--json").stdout)["calls"]
 
     assert calls("3") == calls("3") != calls("4")
+
+
+def test_demo_has_the_salesperson_call_that_was_asked_for() -> None:
+    def calls(*salesperson: str) -> dict[str, object]:
+        document = json.loads(gsim("demo", "--customer", "scripted", "--json", *salesperson).stdout)
+        return {"who": document["salesperson"], "said": [call["turns"][1]["sales"] for call in document["calls"]]}
+
+    assert calls() == calls("--salesperson", "scripted")
+    assert calls("--salesperson", "outline")["who"] == "outline"
+    assert calls("--salesperson", "outline")["said"] != calls("--salesperson", "pitching")["said"]
 
 
 def test_demo_shows_words_and_what_is_behind_them(group: Group) -> None:
@@ -275,6 +288,35 @@ def test_doctor_finds_the_core_well() -> None:
     assert checks["core"] == "works"
     assert checks["embedded weights"] == "absent"
     assert set(checks) == {"core", "embedded", "openai", "transformers", "vllm", "embedded weights"}
+
+
+@pytest.mark.slow
+def test_doctor_proves_that_verl_knows_the_plugin_here_and_in_a_ray_worker() -> None:
+    pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
+    result = run_process("doctor", "verl", "--json")
+    assert result.returncode == 0, result.stderr
+    checks = json.loads(result.stdout)["checks"]
+    assert {check["name"]: check["status"] for check in checks} == {"driver": "works", "Ray worker": "works"}
+    assert all("gsim_sales, gsim_customer" in check["detail"] for check in checks)
+
+
+@pytest.mark.slow
+def test_doctor_says_when_verl_was_told_to_leave_plugins_out() -> None:
+    pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
+    result = run_process("doctor", "verl", "--json", VERL_USE_EXTERNAL_PLUGINS="none")
+    assert result.returncode == 1
+    checks = json.loads(result.stdout)["checks"]
+    assert all("VERL_USE_EXTERNAL_PLUGINS=none" in check["detail"] for check in checks)
+
+
+def test_group_data_writes_what_verl_reads(tmp_path: Path) -> None:
+    result = gsim("group", "data", "--out", str(tmp_path), "--encoder", "hashing")
+    assert result.exit_code == 0, result.output
+    for name in ("d_gen", "d_sim"):
+        for split in ("train", "test"):
+            rows = pyarrow.parquet.read_table(tmp_path / name / f"{split}.parquet").to_pylist()
+            assert rows[0]["messages"][-1]["content"] == rows[0]["reward_model"]["ground_truth"]
+            assert {row["extra_info"]["split"] for row in rows} == {split}
 
 
 def test_an_extra_that_is_missing_says_what_to_install() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError
-from reward_fns.sales_outcome import compute_score, sales_outcome
+from reward_fns.sales_outcome import call_progress, compute_score, sales_outcome
 
 
 def test_only_an_accepted_call_is_rewarded():
@@ -14,9 +14,27 @@ def test_only_an_accepted_call_is_rewarded():
 
 
 def test_verls_form_needs_the_outcome_and_never_makes_one_up():
-    assert compute_score("gsim", "...", None, {"outcome": "accepted"}) == {"score": 1.0}
+    found = compute_score("gsim", "...", None, {"outcome": "accepted"})
+    assert found == {"score": 1.0, "outcome": 1.0, "progress": 0.0}
     for missing in (None, {}, {"turn": 3}):
         with pytest.raises(ConfigurationError, match="outcome"):
             compute_score("gsim", "...", None, missing)
     with pytest.raises(ValueError, match="not a valid Outcome"):
         compute_score("gsim", "...", None, {"outcome": None})
+
+
+def test_progress_is_the_best_that_a_call_came_to_before_its_last_turn() -> None:
+    assert call_progress([0.1, 0.2, -0.3, 0.05]) == pytest.approx(0.3)
+    assert call_progress([0.1, 0.9]) == pytest.approx(0.1)  # the last turn's is the deal's, or the loss of all
+    assert call_progress([-0.2, 0.1, 0.05, 0.0]) == 0.0
+    assert call_progress([0.7]) == call_progress([]) == 0.0
+
+
+def test_progress_counts_as_much_as_it_is_told_to_and_never_as_a_deal() -> None:
+    row = {"outcome": "hung_up", "turn_scores": [0.25, 0.25, -0.4]}
+    assert compute_score("gsim", "", None, row, progress=0.2) == {
+        "score": pytest.approx(0.1),
+        "outcome": 0.0,
+        "progress": pytest.approx(0.5),
+    }
+    assert compute_score("gsim", "", None, {"outcome": "accepted"}, progress=0.2)["score"] == 1.0

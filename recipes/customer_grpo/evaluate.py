@@ -1,0 +1,146 @@
+"""Compare customers on held-out contexts by the three rewards, with confidence intervals.
+
+    python -m recipes.customer_grpo.evaluate --d-sim data/d_sim/test.parquet --discriminator charity --out results \
+        --model before='{"backend": "transformers", "model": "smollm2"}' \
+        --model after='{"backend": "transformers", "model": "checkpoints/global_step_60/actor/huggingface"}'
+
+Each model answers the same contexts, once for each seed. Intervals are percentiles of bootstraps over dialogues, for turns of
+one dialogue are alike. Writes ``report.json`` and ``samples.md`` (the first contexts, answered by each).
+"""
+
+import argparse
+import asyncio
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+from tqdm import tqdm
+
+from gsim_env.models import Complete, Sampling
+from gsim_env.models.registry import build_model, shared_encoder
+from gsim_env.simulation.prompts import spoken
+from recipes.discriminator.pairs import digest
+from reward_fns.multi_level import multi_level
+from reward_fns.pattern import load_discriminator
+from reward_fns.turns import turn_of
+
+SAMPLING = Sampling(temperature=0.95, top_p=0.95, max_tokens=64)
+"""Table 8, user simulators, but for the penalty on repetition, of which training knows nothing, and the length."""
+
+LONG = 50
+"""Words from which a turn is counted as a long one."""
+
+BATCH, RESAMPLES, SHOWN = 32, 2000, 12
+
+
+def main() -> None:
+    """Parse the command line, have the models answer, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--d-sim", type=Path, required=True, help="parquet of contexts that no model was trained on")
+    parser.add_argument("--discriminator", required=True, help="folder, or a built-in group that comes with one")
+    parser.add_argument("--model", type=named, action="append", required=True, help="NAME=SETTINGS, JSON; repeat it")
+    parser.add_argument("--contexts", type=int, default=120)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    rows = drawn(args.d_sim, args.contexts)
+    judge, encoder = load_discriminator(args.discriminator), shared_encoder("minilm")
+    report: dict[str, Any] = {
+        "command": shlex.join(["python", "-m", "recipes.customer_grpo.evaluate", *sys.argv[1:]]),
+        "d_sim_sha256": digest(args.d_sim),
+        "contexts": len(rows),
+        "dialogues": len({row["extra_info"]["call_id"] for row in rows}),
+        "seeds": args.seeds,
+        "sampling": SAMPLING.model_dump(),
+    }
+    answers, figures = {}, {}
+    for name, settings in args.model:
+        answers[name] = [asyncio.run(answered(name, settings, rows, seed)) for seed in range(args.seeds)]
+        figures[name] = np.array([measured(rows, own, judge, encoder) for own in answers[name]])
+    calls = [row["extra_info"]["call_id"] for row in rows]
+    report["models"] = {name: summary(found, calls) for name, found in figures.items()}
+    first, *rest = figures
+    report["differences"] = {f"{name} - {first}": summary(figures[name] - figures[first], calls) for name in rest}
+    (args.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (args.out / "samples.md").write_text(samples(rows, answers), encoding="utf-8")
+    print(json.dumps(report["models"], indent=1))
+
+
+FIGURES = ("score", "pattern", "format", "semantic", "words", "long_turns")
+
+
+def named(text: str) -> tuple[str, dict[str, Any]]:
+    """Parse NAME=SETTINGS."""
+    name, _, settings = text.partition("=")
+    return name, json.loads(settings)
+
+
+def drawn(file: Path, contexts: int) -> list[dict[str, Any]]:
+    """Draw rows of D_sim, the same for every model."""
+    rows = pyarrow.parquet.read_table(file).to_pylist()
+    chosen = np.random.default_rng(0).choice(len(rows), min(contexts, len(rows)), replace=False)
+    return [rows[index] for index in sorted(chosen)]
+
+
+async def answered(name: str, settings: dict[str, Any], rows: Sequence[dict[str, Any]], seed: int) -> list[str]:
+    """Have a model answer each context."""
+    model = build_model(settings)
+    texts: list[str] = []
+    for start in tqdm(range(0, len(rows), BATCH), desc=f"{name}, seed {seed}", unit="batch"):
+        asked = [
+            Complete("customer", row["prompt"], SAMPLING, 1000 * seed + start + place)
+            for place, row in enumerate(rows[start : start + BATCH])
+        ]
+        texts += [spoken(found.text) for found in await asyncio.gather(*map(model.acomplete, asked))]
+    return texts
+
+
+def measured(rows: Sequence[dict[str, Any]], texts: Sequence[str], judge: Any, encoder: Any) -> np.ndarray:
+    """Return ``FIGURES`` of each answer, shape (rows, 6)."""
+    turns = [
+        turn_of(text, row["reward_model"]["ground_truth"], row["extra_info"])
+        for text, row in zip(texts, rows, strict=True)
+    ]
+    words = np.array([len(text.split()) for text in texts], dtype=float)
+    return np.column_stack([np.array(multi_level(turns, judge, encoder)), words, words > LONG])
+
+
+def summary(found: np.ndarray, calls: Sequence[str]) -> dict[str, Any]:
+    """Return each figure's mean over seeds and contexts, with its interval, and the mean of each seed."""
+    rng = np.random.default_rng(0)
+    names, owner = np.unique(calls, return_inverse=True)
+    totals = np.zeros((len(names), found.shape[2]))
+    np.add.at(totals, owner, found.mean(axis=0))
+    sizes = np.bincount(owner)
+    picks = rng.integers(len(names), size=(RESAMPLES, len(names)))
+    means = totals[picks].sum(axis=1) / sizes[picks].sum(axis=1)[:, None]
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return {
+        name: {
+            "mean": round(float(found[:, :, place].mean()), 4),
+            "ci95": [round(float(low[place]), 4), round(float(high[place]), 4)],
+            "by_seed": found[:, :, place].mean(axis=1).round(4).tolist(),
+        }
+        for place, name in enumerate(FIGURES)
+    }
+
+
+def samples(rows: Sequence[dict[str, Any]], answers: dict[str, list[list[str]]]) -> str:
+    """Return the first contexts with what each model answered, and the human, as Markdown."""
+    lines = ["# The first contexts, as drawn, seed 0\n"]
+    for place, row in enumerate(rows[:SHOWN]):
+        said = row["extra_info"]["context"][-1]["content"]
+        lines.append(f"**Salesperson:** {said}\n")
+        lines += [f"- {name}: {own[0][place]}" for name, own in answers.items()]
+        lines.append(f"- human: {row['reward_model']['ground_truth']}\n")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

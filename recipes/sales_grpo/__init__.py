@@ -1,0 +1,1 @@
+"""Train a salesperson by GRPO against the simulated customer."""

@@ -1,0 +1,1 @@
+"""Train the customer by GRPO on cycle consistency (the baseline USP)."""

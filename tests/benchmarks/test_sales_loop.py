@@ -1,0 +1,81 @@
+"""verl's agent loop ``gsim_sales`` with 512 calls at a time: how much of the partner's concurrency reaches the trainer.
+
+The customer answers after 50 ms and the policy at once, so that what is timed is this project's and verl's own work. Each time
+is taken beside a bare event loop with as many tasks, which sleep as often and as long. ``efficiency`` is the time of waiting
+alone by ours; goal: 0.9. ``milliseconds_a_turn`` is the processor's time.
+"""
+
+import asyncio
+
+import pytest
+from omegaconf import OmegaConf
+from verl.experimental.agent_loop.agent_loop import DictConfigWrap
+from verl.utils.dataset.rl_dataset import RLHFDataset
+from verl.workers.rollout.replica import TokenOutput
+
+from gsim_env.models.registry import BACK_ENDS
+from tests.benchmarks.timing import Stopwatch, beside
+from tests.verl_plugins.conftest import composed, tokenizer  # noqa: F401 - a fixture; verl is imported there first, quietly
+from verl_plugins.agent_loops.sales import SalesLoop
+
+WAIT = 0.05
+SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?<|im_end|>"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", [64, 512])
+def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> None:  # noqa: F811
+    monkeypatch.setitem(BACK_ENDS, "latency", "gsim_env.testing:LatencyConfig")
+    turns = 12 if benchmark.enabled else 2
+    config = composed(
+        "sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=none", "data.max_response_length=4096",
+        f"gsim.customer={{backend: latency, mean: {WAIT}}}", f"gsim.manager={{backend: latency, mean: {WAIT}}}",
+        "gsim.encoder=hashing", "gsim.library=memory", f"gsim.max_turns={turns}", "gsim.turn_tokens=64",
+    )  # fmt: skip
+    OmegaConf.resolve(config)  # as the trainer does
+    said = tokenizer(SAY, add_special_tokens=False)["input_ids"]
+
+    class Policy:
+        """Says the same at once."""
+
+        async def generate(self, **_):
+            return TokenOutput(token_ids=said, log_probs=[-1.0] * len(said), extra_fields={})
+
+    async def one(seed: int) -> int:
+        loop = SalesLoop(
+            DictConfigWrap(config),
+            Policy(),
+            tokenizer,
+            None,
+            RLHFDataset,
+            DictConfigWrap(config.data),
+            hf_model_type="llama",
+        )
+        output = await loop.run({}, extra_info={"index": seed, "seed": seed})
+        return len(output.extra_fields["turn_scores"])
+
+    async def all_of_them() -> Stopwatch:
+        await one(0)  # loads what is to be loaded
+        with Stopwatch() as watch:
+            played = await asyncio.gather(*map(one, range(calls)))
+        assert played == [turns] * calls
+        return watch
+
+    async def sleep() -> None:
+        for _ in range(2 * turns):
+            await asyncio.sleep(WAIT)
+
+    async def bare() -> Stopwatch:
+        with Stopwatch() as watch:
+            await asyncio.gather(*(sleep() for _ in range(calls)))
+        return watch
+
+    (wall, cpu), (bare_wall, _) = beside(benchmark, lambda: asyncio.run(all_of_them()), lambda: asyncio.run(bare()))
+    ideal = turns * 2 * WAIT
+    benchmark.extra_info |= {
+        "calls_per_second": calls / wall,
+        "efficiency": ideal / wall,
+        "efficiency_of_bare_loop": ideal / bare_wall,
+        "milliseconds_a_turn": 1000 * cpu / (calls * turns),
+    }
+    assert wall < 100 * ideal

@@ -1,0 +1,73 @@
+"""Real launches of the recipes on a tiny model: what a user types, in a process of its own, under a time limit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
+ROOT = Path(__file__).parents[2]
+LIMIT = 420
+"""Seconds for a launch: a weight synchronisation that fails would hang for ever."""
+
+
+def launch(recipe: str, log: Path, *overrides: str, python: str = sys.executable, **environment: str) -> list[dict]:
+    """Run a recipe's run.sh and return the metrics of each step that verl logged."""
+    command = ["bash", str(ROOT / "recipes" / recipe / "run.sh"), f"hydra.run.dir={log.parent / 'hydra'}", *overrides]
+    variables = {
+        **os.environ,
+        "PYTHON": python,
+        "TORCHRUN": str(Path(python).with_name("torchrun")),
+        "VERL_FILE_LOGGER_PATH": str(log),
+        "RAY_TMPDIR": "/tmp",
+        **environment,
+    }
+    with (log.parent / "output.txt").open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=log.parent, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        code = None
+        with suppress(subprocess.TimeoutExpired):
+            try:
+                code = process.wait(timeout=LIMIT)
+            finally:
+                if code is None:  # too late, or the test is being interrupted
+                    os.killpg(process.pid, signal.SIGKILL)
+    told = (log.parent / "output.txt").read_text(errors="replace")
+    assert code == 0, f"{'timed out' if code is None else f'exit {code}'}:\n{told[-4000:]}"
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(smollm2_folder, tmp_path_factory):
+    """A random model of 6.6 million parameters with the packaged model's tokenizer and chat template."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(smollm2_folder)
+    ends = dict.fromkeys(("eos_token_id", "pad_token_id"), tokenizer.eos_token_id)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=4096, tie_word_embeddings=True, **ends,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("tiny")
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def training_files(group, tmp_path_factory):
+    """D_gen and D_sim of the written group."""
+    from gsim_env.corpus.training_files import write_training_files
+    from gsim_env.models.encoders import HashingEncoder
+
+    folder = tmp_path_factory.mktemp("data")
+    write_training_files(group, HashingEncoder(), folder)
+    return folder

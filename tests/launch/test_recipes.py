@@ -1,0 +1,128 @@
+"""Each recipe, launched for two steps with verl, Ray and rollouts by transformers; what they log is what is asserted on."""
+
+import zlib
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from gsim_env.testing import mock_server
+from tests.launch.conftest import launch
+
+pytestmark = pytest.mark.slow
+
+
+def trained(steps: list[dict]) -> list[dict]:
+    """Return the metrics of the two training steps, and check what holds of any."""
+    found = [step["data"] for step in steps if step["step"] > 0]
+    assert len(found) == 2
+    for metrics in found:
+        assert metrics["training/rollout_actor_probs_pearson_corr"] > 0.999
+        assert metrics["training/rollout_probs_diff_max"] < 1e-4
+        assert metrics["actor/grad_norm"] > 0
+        assert 1 <= metrics["response_length/min"] <= metrics["response_length/max"]
+        assert metrics["gsim/reward/score/mean"] == pytest.approx(metrics["critic/score/mean"], abs=1e-4)
+    assert abs(found[0]["actor/kl_loss"]) < 1e-9  # the policy is its own reference before the first update
+    return found
+
+
+def moved(metrics: dict) -> bool:
+    """Say whether the weights are others than the reference's."""
+    return metrics["actor/kl_loss"] > 1e-9
+
+
+def test_customer_grpo(tiny_model, training_files, tmp_path) -> None:
+    steps = launch(
+        "customer_grpo",
+        tmp_path / "log.jsonl",
+        f"actor_rollout_ref.model.path={tiny_model}",
+        f"data.train_files={training_files}/d_sim/train.parquet",
+        f"data.val_files={training_files}/d_sim/test.parquet",
+        "data.train_max_samples=16",
+        f"trainer.default_local_dir={tmp_path}/checkpoints",
+        "trainer.save_freq=2",
+        "actor_rollout_ref.actor.checkpoint.save_contents=[hf_model]",
+    )
+    for metrics in trained(steps):
+        terms = {name: metrics[f"gsim/reward/{name}/mean"] for name in ("score", "pattern", "format", "semantic")}
+        weighed = 0.2 * terms["pattern"] + 0.15 * terms["format"] + 0.65 * terms["semantic"]
+        assert terms["score"] == pytest.approx(weighed, abs=1e-4)
+        assert 0 <= terms["pattern"] <= 1
+        assert metrics["response_length/max"] <= 32
+        assert metrics["gsim/masked_fraction"] == 0
+    assert moved(trained(steps)[1])
+    assert {step["step"] for step in steps if any(key.startswith("val-core/") for key in step["data"])} == {0, 2}
+    before = AutoModelForCausalLM.from_pretrained(tiny_model).state_dict()
+    after = AutoModelForCausalLM.from_pretrained(
+        tmp_path / "checkpoints/global_step_2/actor/huggingface", dtype=torch.float32
+    ).state_dict()
+    assert before.keys() == after.keys()
+    assert any(not torch.equal(weight, after[name]) for name, weight in before.items())
+
+
+def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_path) -> None:
+    """The frozen customer is a server of its own; calls that it fails are left out, counted, and never a reward."""
+
+    def fault(body) -> str | int:
+        return 500 if zlib.crc32(str(body["messages"]).encode()) % 6 == 0 else "ok"
+
+    with mock_server(fault) as server:
+        steps = launch(
+            "sales_grpo",
+            tmp_path / "log.jsonl",
+            f"actor_rollout_ref.model.path={tiny_model}",
+            f"gsim.customer={{backend: openai, model: customer, base_url: '{server.url}', max_retries: 1}}",
+            "gsim.encoder=hashing",
+            "gsim.library=memory",
+            "trainer.val_before_train=false",
+            "trainer.test_freq=-1",
+            OPENAI_API_KEY="none asked for",
+        )
+        assert server.requests
+    found = trained(steps)
+    for metrics in found:
+        outcomes = {key: share for key, share in metrics.items() if key.startswith("gsim/outcome/")}
+        assert sum(outcomes.values()) == pytest.approx(1.0)
+        terms = {name: metrics[f"gsim/reward/{name}/mean"] for name in ("score", "outcome", "progress")}
+        assert terms["outcome"] == outcomes.get("gsim/outcome/accepted", 0.0)
+        assert terms["score"] == pytest.approx(terms["outcome"] + 0.2 * terms["progress"], abs=1e-5)
+        assert metrics["num_turns/max"] <= 7
+    masked = [metrics["gsim/masked_fraction"] for metrics in found]
+    assert 0 < sum(masked) < 2
+    assert all(share in {k / 8 for k in range(8)} for share in masked)
+
+
+def test_usp_grpo(tiny_model, tmp_path) -> None:
+    steps = launch("usp_grpo", tmp_path / "log.jsonl", f"actor_rollout_ref.model.path={tiny_model}")
+    found = trained(steps)
+    for metrics in found:
+        assert -1 <= metrics["gsim/reward/score/mean"] <= 1
+        assert metrics["gsim/masked_fraction"] == 0
+    assert moved(found[1])
+
+
+@pytest.mark.parametrize("style", ["guided", "userlm"])
+def test_customer_sft(tiny_model, training_files, tmp_path, style) -> None:
+    supervised("customer_sft", tiny_model, training_files / "d_sim/train.parquet", tmp_path, f"data.style={style}")
+
+
+def test_profile_sft(tiny_model, training_files, tmp_path) -> None:
+    supervised("profile_sft", tiny_model, training_files / "d_gen/train.parquet", tmp_path)
+
+
+def supervised(recipe, model, file, folder, *overrides: str) -> None:
+    steps = launch(
+        recipe,
+        folder / "log.jsonl",
+        f"model.path={model}",
+        f"data.train_files={file}",
+        f"trainer.default_local_dir={folder}/checkpoints",
+        *overrides,
+    )
+    losses = [step["data"]["train/loss"] for step in steps if "train/loss" in step["data"]]
+    assert len(losses) == 2
+    assert all(9 < loss < 13 for loss in losses)  # a random model's, over 49,152 tokens: ln is 10.8
+    before = AutoModelForCausalLM.from_pretrained(model).state_dict()
+    saved = folder / "checkpoints/global_step_2/model_world_size_1_rank_0.pt"
+    after = torch.load(saved, weights_only=False)
+    assert any(not torch.equal(before[name], weight.full_tensor()) for name, weight in after.items())

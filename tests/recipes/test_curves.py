@@ -1,0 +1,69 @@
+"""Curves of training runs, and the comparison of customers on held-out contexts."""
+
+import csv
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from gsim_env.models.encoders import HashingEncoder
+from recipes import curves
+from recipes.customer_grpo.evaluate import FIGURES, drawn, measured, named, samples, summary
+from reward_fns.pattern import load_discriminator
+
+
+def steps() -> list[dict]:
+    """Return what verl's file logger writes: a validation, then training steps, the last with a validation."""
+    held = {"val-core/gsim/food/reward/mean@1": -0.5, "val-aux/gsim/food/pattern/mean@1": 0.25}
+    train = {
+        "critic/score/mean": 0.1,
+        "gsim/reward/score/mean": 0.1,
+        "gsim/reward/pattern/mean": 0.5,
+        "response_length/mean": 20.0,
+        "actor/lr": 1e-5,
+    }
+    return [{"step": 0, "data": held}, {"step": 1, "data": train}, {"step": 2, "data": {**train, **held}}]
+
+
+def test_the_curve_has_a_row_a_step_and_leaves_out_what_is_not_ours(tmp_path) -> None:
+    curves.write(tmp_path / "curve.csv", steps())
+    rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows] == ["0", "1", "2"]
+    assert rows[0]["gsim/reward/score/mean"] == ""
+    assert rows[2]["gsim/reward/score/mean"] == "0.1"
+    assert "actor/lr" not in rows[0]
+
+
+def test_the_plot_has_a_panel_a_term_and_the_held_out_points() -> None:
+    score, pattern, length = curves.draw(steps()).axes
+    assert [axes.get_title() for axes in (score, pattern, length)] == ["score", "pattern", "tokens an answer"]
+    held = {line.get_label(): line for line in pattern.get_lines()}["held out"]
+    assert (list(held.get_xdata()), list(held.get_ydata())) == ([0, 2], [0.25, 0.25])
+
+
+def test_the_human_scores_above_what_another_said_and_the_difference_has_an_interval(d_sim) -> None:
+    rows = drawn(d_sim, 60)
+    assert rows == drawn(d_sim, 60)
+    human = [row["reward_model"]["ground_truth"] for row in rows]
+    judge, encoder = load_discriminator("charity"), HashingEncoder()
+    own, other = (measured(rows, texts, judge, encoder) for texts in (human, human[7:] + human[:7]))
+    assert own.shape == (60, len(FIGURES))
+    np.testing.assert_allclose(own[:, 2:4], 1.0, atol=1e-5)  # format and semantic of the reference itself
+    np.testing.assert_array_equal(own[:, 4], [len(text.split()) for text in human])
+    found = summary(np.array([own - other, own - other]), [row["extra_info"]["call_id"] for row in rows])
+    low, high = found["score"]["ci95"]
+    assert 0 < low < found["score"]["mean"] < high
+    assert found["score"]["by_seed"] == [found["score"]["mean"]] * 2
+    assert found["score"]["mean"] == pytest.approx((own - other)[:, 0].mean(), abs=1e-4)
+
+
+def test_samples_show_each_model_beside_the_human(d_sim) -> None:
+    rows = drawn(d_sim, 3)
+    text = samples(rows, {"before": [["a", "b", "c"]], "after": [["d", "e", "f"]]})
+    assert text.count("**Salesperson:**") == 3
+    assert "- before: b\n- after: e\n- human: " in text
+    assert len(pyarrow.parquet.read_table(d_sim)) > 3
+
+
+def test_a_model_is_a_name_and_settings() -> None:
+    assert named('after={"backend": "scripted"}') == ("after", {"backend": "scripted"})

@@ -1,0 +1,36 @@
+"""The training loop of one's own: calls at the same time, and failures left out."""
+
+import asyncio
+
+from gsim_env.errors import SimulatorError
+from gsim_env.simulation.drivers import Services
+from recipes.custom_loop.rollouts import collect, rollout
+
+
+async def patient(said: list[str]) -> str:
+    return "Hello, this is Li." if len(said) == 1 else "I see. What worries you most about it?"
+
+
+def test_a_rollout_is_the_brief_and_alternating_words_with_a_reward_a_turn() -> None:
+    said, rewards = asyncio.run(rollout(patient, 3, customer="scripted", max_turns=4))
+    assert "You are calling:" in said[0]
+    assert said[1] == "Hello, this is Li."
+    assert len(said) == 1 + 2 * len(rewards)
+
+
+def test_the_same_seed_is_the_same_call_alone_or_among_others() -> None:
+    alone = asyncio.run(rollout(patient, 5, customer="scripted"))
+    assert asyncio.run(collect(patient, range(8), customer="scripted"))[5] == alone
+
+
+def test_a_failed_call_is_left_out(monkeypatch) -> None:
+    real, asked = Services.answer, []
+
+    async def fail_once(self, request):
+        asked.append(request)
+        if len(asked) == 20:
+            raise SimulatorError("the server is down")
+        return await real(self, request)
+
+    monkeypatch.setattr(Services, "answer", fail_once)
+    assert len(asyncio.run(collect(patient, range(4), customer="scripted"))) == 3
