@@ -1,41 +1,41 @@
 """Compare customers on held-out contexts by the three rewards, with confidence intervals.
 
     python -m recipes.customer_grpo.evaluate --d-sim data/d_sim/test.parquet --discriminator charity --out results \
-        --model before='{"backend": "transformers", "model": "smollm2"}' \
-        --model after='{"backend": "transformers", "model": "checkpoints/global_step_60/actor/huggingface"}'
+        --model before=smollm2 --model after=checkpoints/global_step_30/actor/huggingface
 
-Each model answers the same contexts, once for each seed. Intervals are percentiles of bootstraps over dialogues, for turns of
-one dialogue are alike. Writes ``report.json`` and ``samples.md`` (the first contexts, answered by each).
+Each model answers the same contexts, as often as there are seeds. Intervals are percentiles of bootstraps over dialogues, for
+turns of one dialogue are alike. Writes ``report.json`` and ``samples.md`` (the first contexts, answered by each).
 """
 
 import argparse
-import asyncio
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet
+import torch
 from tqdm import tqdm
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from gsim_env.models import Complete, Sampling
-from gsim_env.models.registry import build_model, shared_encoder
+from gsim_env.models.registry import shared_encoder
 from gsim_env.simulation.prompts import spoken
 from recipes.discriminator.pairs import digest
 from reward_fns.multi_level import multi_level
 from reward_fns.pattern import load_discriminator
 from reward_fns.turns import turn_of
+from verl_plugins.cpu.rollout import Drawing, Sampler
 
-SAMPLING = Sampling(temperature=0.95, top_p=0.95, max_tokens=64)
+DRAWING = Drawing(temperature=0.95, top_p=0.95, top_k=-1, max_tokens=64)
 """Table 8, user simulators, but for the penalty on repetition, of which training knows nothing, and the length."""
 
 LONG = 50
 """Words from which a turn is counted as a long one."""
 
-BATCH, RESAMPLES, SHOWN = 32, 2000, 12
+BATCH, RESAMPLES, SHOWN = 8, 2000, 12
 
 
 def main() -> None:
@@ -43,13 +43,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--d-sim", type=Path, required=True, help="parquet of contexts that no model was trained on")
     parser.add_argument("--discriminator", required=True, help="folder, or a built-in group that comes with one")
-    parser.add_argument("--model", type=named, action="append", required=True, help="NAME=SETTINGS, JSON; repeat it")
-    parser.add_argument("--contexts", type=int, default=120)
+    parser.add_argument("--model", type=named, action="append", required=True, help="NAME=FOLDER; repeat it")
+    parser.add_argument("--contexts", type=int, default=100)
+    parser.add_argument("--max-prompt-tokens", type=int, default=512, help="leave longer prompts out, as training does")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    rows = drawn(args.d_sim, args.contexts)
+    tokenizer = AutoTokenizer.from_pretrained(args.model[0][1])
+    rows = drawn(args.d_sim, args.contexts, lambda row: len(prompt_of(row, tokenizer)) <= args.max_prompt_tokens)
     judge, encoder = load_discriminator(args.discriminator), shared_encoder("minilm")
     report: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "recipes.customer_grpo.evaluate", *sys.argv[1:]]),
@@ -57,11 +59,11 @@ def main() -> None:
         "contexts": len(rows),
         "dialogues": len({row["extra_info"]["call_id"] for row in rows}),
         "seeds": args.seeds,
-        "sampling": SAMPLING.model_dump(),
+        "drawing": DRAWING._asdict(),
     }
     answers, figures = {}, {}
-    for name, settings in args.model:
-        answers[name] = [asyncio.run(answered(name, settings, rows, seed)) for seed in range(args.seeds)]
+    for name, folder in args.model:
+        answers[name] = answered(name, folder, rows, args.seeds, tokenizer)
         figures[name] = np.array([measured(rows, own, judge, encoder) for own in answers[name]])
     calls = [row["extra_info"]["call_id"] for row in rows]
     report["models"] = {name: summary(found, calls) for name, found in figures.items()}
@@ -75,29 +77,38 @@ def main() -> None:
 FIGURES = ("score", "pattern", "format", "semantic", "words", "long_turns")
 
 
-def named(text: str) -> tuple[str, dict[str, Any]]:
-    """Parse NAME=SETTINGS."""
-    name, _, settings = text.partition("=")
-    return name, json.loads(settings)
+def named(text: str) -> tuple[str, str]:
+    """Parse NAME=FOLDER."""
+    name, _, folder = text.partition("=")
+    return name, folder
 
 
-def drawn(file: Path, contexts: int) -> list[dict[str, Any]]:
-    """Draw rows of D_sim, the same for every model."""
-    rows = pyarrow.parquet.read_table(file).to_pylist()
+def prompt_of(row: dict[str, Any], tokenizer: Any) -> list[int]:
+    """Return the tokens of a row's prompt."""
+    found: list[int] = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=True)[
+        "input_ids"
+    ]
+    return found
+
+
+def drawn(file: Path, contexts: int, fits: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Draw rows of D_sim that fit, the same for every model."""
+    rows = [row for row in pyarrow.parquet.read_table(file).to_pylist() if fits(row)]
     chosen = np.random.default_rng(0).choice(len(rows), min(contexts, len(rows)), replace=False)
     return [rows[index] for index in sorted(chosen)]
 
 
-async def answered(name: str, settings: dict[str, Any], rows: Sequence[dict[str, Any]], seed: int) -> list[str]:
-    """Have a model answer each context."""
-    model = build_model(settings)
-    texts: list[str] = []
-    for start in tqdm(range(0, len(rows), BATCH), desc=f"{name}, seed {seed}", unit="batch"):
-        asked = [
-            Complete("customer", row["prompt"], SAMPLING, 1000 * seed + start + place)
-            for place, row in enumerate(rows[start : start + BATCH])
-        ]
-        texts += [spoken(found.text) for found in await asyncio.gather(*map(model.acomplete, asked))]
+def answered(name: str, folder: str, rows: Sequence[dict[str, Any]], seeds: int, tokenizer: Any) -> list[list[str]]:
+    """Have a model answer each context; return the answers of each seed."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa")
+    sample = Sampler(model.eval())
+    torch.manual_seed(0)
+    texts: list[list[str]] = [[] for _ in range(seeds)]
+    for start in tqdm(range(0, len(rows), BATCH), desc=name, unit="batch"):
+        prompts = [prompt_of(row, tokenizer) for row in rows[start : start + BATCH]]
+        found = [spoken(tokenizer.decode(ids, skip_special_tokens=True)) for ids, _ in sample(prompts * seeds, DRAWING)]
+        for seed in range(seeds):
+            texts[seed] += found[seed * len(prompts) : (seed + 1) * len(prompts)]
     return texts
 
 

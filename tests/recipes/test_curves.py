@@ -42,8 +42,8 @@ def test_the_plot_has_a_panel_a_term_and_the_held_out_points() -> None:
 
 
 def test_the_human_scores_above_what_another_said_and_the_difference_has_an_interval(d_sim) -> None:
-    rows = drawn(d_sim, 60)
-    assert rows == drawn(d_sim, 60)
+    rows = drawn(d_sim, 60, lambda row: len(row["prompt"]) < 20)
+    assert rows == drawn(d_sim, 60, lambda row: len(row["prompt"]) < 20)
     human = [row["reward_model"]["ground_truth"] for row in rows]
     judge, encoder = load_discriminator("charity"), HashingEncoder()
     own, other = (measured(rows, texts, judge, encoder) for texts in (human, human[7:] + human[:7]))
@@ -58,12 +58,12 @@ def test_the_human_scores_above_what_another_said_and_the_difference_has_an_inte
 
 
 def test_samples_show_each_model_beside_the_human(d_sim) -> None:
-    rows = drawn(d_sim, 3)
+    rows = drawn(d_sim, 3, lambda _: True)
     text = samples(rows, {"before": [["a", "b", "c"]], "after": [["d", "e", "f"]]})
     assert text.count("**Salesperson:**") == 3
     assert "- before: b\n- after: e\n- human: " in text
     assert len(pyarrow.parquet.read_table(d_sim)) > 3
 
 
-def test_a_model_is_a_name_and_settings() -> None:
-    assert named('after={"backend": "scripted"}') == ("after", {"backend": "scripted"})
+def test_a_model_is_a_name_and_a_folder() -> None:
+    assert named("after=checkpoints/a=b") == ("after", "checkpoints/a=b")

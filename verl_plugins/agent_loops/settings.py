@@ -30,9 +30,7 @@ class CallSettings(BaseModel):
     salesperson: Spec = Field(default="scripted", description="gsim_customer: the frozen salesperson's policy")
     manager: Spec = "chain"
     profiles: Spec = "corpus"
-    encoder: str | None = Field(
-        default=None, description="as for gym.make; the salesperson's is minilm where it is null"
-    )
+    encoder: str | None = Field(default=None, description="as for gym.make")
     library: str | None = None
     k: int = 5
     max_turns: int = Field(default=15, description="exchanges after which a call is truncated")
@@ -68,4 +66,4 @@ def _simulator(settings: str) -> Simulator:
 
 @lru_cache(maxsize=4)
 def _team(group: str, policy: str, encoder: str | None) -> SalesTeam:
-    return SalesTeam(group, json.loads(policy), encoder or "minilm")
+    return SalesTeam(group, json.loads(policy), encoder)
