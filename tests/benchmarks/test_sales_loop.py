@@ -9,13 +9,16 @@ import asyncio
 
 import pytest
 from omegaconf import OmegaConf
-from verl.experimental.agent_loop.agent_loop import DictConfigWrap
-from verl.utils.dataset.rl_dataset import RLHFDataset
-from verl.workers.rollout.replica import TokenOutput
 
 from gsim_env.models.registry import BACK_ENDS
 from tests.benchmarks.timing import Stopwatch, beside
-from tests.verl_plugins.conftest import composed, tokenizer  # noqa: F401 - a fixture; verl is imported there first, quietly
+from tests.verl_plugins.conftest import composed, tokenizer  # noqa: F401 - a fixture
+
+# isort: split
+from verl.experimental.agent_loop.agent_loop import DictConfigWrap  # after conftest, which keeps verl's import quiet
+from verl.utils.dataset.rl_dataset import RLHFDataset
+from verl.workers.rollout.replica import TokenOutput
+
 from verl_plugins.agent_loops.sales import SalesLoop
 
 WAIT = 0.05
