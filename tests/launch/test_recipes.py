@@ -19,15 +19,14 @@ def trained(steps: list[dict]) -> list[dict]:
     for metrics in found:
         assert metrics["training/rollout_actor_probs_pearson_corr"] > 0.999
         assert metrics["training/rollout_probs_diff_max"] < 1e-4
-        assert metrics["actor/grad_norm"] > 0
         assert 1 <= metrics["response_length/min"] <= metrics["response_length/max"]
         assert metrics["gsim/reward/score/mean"] == pytest.approx(metrics["critic/score/mean"], abs=1e-4)
     return found
 
 
 def moved(metrics: dict) -> bool:
-    """Say whether the weights are others than the reference's."""
-    return metrics["actor/kl_loss"] > 1e-9
+    """Say whether there was a gradient, and the weights are others than the reference's."""
+    return metrics["actor/grad_norm"] > 0 and metrics["actor/kl_loss"] > 1e-9
 
 
 def test_customer_grpo(tiny_model, training_files, tmp_path) -> None:
@@ -65,7 +64,7 @@ def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_pat
     """The frozen customer is a server of its own; calls that it fails are left out, counted, and never a reward."""
 
     def fault(body) -> str | int:
-        return 500 if zlib.crc32(str(body["messages"]).encode()) % 6 == 0 else "ok"
+        return 500 if zlib.crc32(str(body["messages"]).encode()) % 8 == 0 else "ok"
 
     with mock_server(fault) as server:
         steps = launch(
@@ -88,6 +87,8 @@ def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_pat
         assert terms["outcome"] == outcomes.get("gsim/outcome/accepted", 0.0)
         assert terms["score"] == pytest.approx(terms["outcome"] + 0.2 * terms["progress"], abs=1e-5)
         assert metrics["num_turns/max"] <= 7
+        told_apart = metrics["critic/score/max"] > metrics["critic/score/min"]
+        assert told_apart or metrics["actor/grad_norm"] < 1e-6  # calls that score alike teach nothing
     masked = [metrics["gsim/masked_fraction"] for metrics in found]
     assert 0 < sum(masked) < 2
     assert all(share in {k / 8 for k in range(8)} for share in masked)
@@ -102,9 +103,8 @@ def test_usp_grpo(tiny_model, tmp_path) -> None:
     assert moved(found[1])
 
 
-@pytest.mark.parametrize("style", ["guided", "userlm"])
-def test_customer_sft(tiny_model, training_files, tmp_path, style) -> None:
-    supervised("customer_sft", tiny_model, training_files / "d_sim/train.parquet", tmp_path, f"data.style={style}")
+def test_customer_sft(tiny_model, training_files, tmp_path) -> None:
+    supervised("customer_sft", tiny_model, training_files / "d_sim/train.parquet", tmp_path, "data.style=userlm")
 
 
 def test_profile_sft(tiny_model, training_files, tmp_path) -> None:
