@@ -2,6 +2,7 @@
 
     python -m recipes.curves metrics.jsonl --out results/customer_grpo
 
+A run that was cut off and went on has a log for each part, in that order: what the later one says of a step counts.
 verl writes it where ``trainer.logger`` has ``file``, to the place that VERL_FILE_LOGGER_PATH names. Columns are this project's
 metrics, the response length, the KL loss, the step's time, and the validation's rewards.
 """
@@ -9,6 +10,7 @@ metrics, the response length, the KL loss, the step's time, and the validation's
 import argparse
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,22 @@ MODEL, OTHER = "#1b6ca8", "#d1662a"
 def main() -> None:
     """Parse the command line, write ``curve.csv`` and ``curve.png``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("log", type=Path, help="what verl's file logger wrote")
+    parser.add_argument("logs", type=Path, nargs="+", help="what verl's file logger wrote, part by part")
     parser.add_argument("--out", type=Path, required=True, help="folder of curve.csv and curve.png")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    steps = [json.loads(line) for line in args.log.read_text(encoding="utf-8").splitlines()]
+    steps = joined(args.logs)
     write(args.out / "curve.csv", steps)
     draw(steps).savefig(args.out / "curve.png", dpi=120)
+
+
+def joined(logs: Sequence[Path]) -> list[dict[str, Any]]:
+    """Read the parts of a run; a part that goes on from a checkpoint takes the place of what was lost after it."""
+    steps: list[dict[str, Any]] = []
+    for log in logs:
+        part = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        steps = [step for step in steps if step["step"] < part[0]["step"]] + part
+    return steps
 
 
 def write(file: Path, steps: list[dict[str, Any]]) -> None:

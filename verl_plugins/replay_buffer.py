@@ -57,7 +57,8 @@ def call_metrics(
         ``gsim/outcome/<outcome>`` as shares; ``gsim/env_seconds/max`` and ``gsim/reward_seconds/max``, the most that one sample
         waited for the simulator and for its reward.
     """
-    last = {key.rsplit("_", 1)[0]: row for row, key in enumerate(keys)}
+    in_turn = sorted(range(len(keys)), key=lambda row: int(keys[row].rsplit("_", 1)[1]))  # a batch is in any order
+    last = {keys[row].rsplit("_", 1)[0]: row for row in in_turn}
     fields = [extra_fields[row] for row in last.values()]
     judging = [float(spent[row].get("compute_score", 0.0)) for row in last.values()]
     terms: dict[str, list[float]] = {}

@@ -1,6 +1,6 @@
 """``gsim train``: the models that the rewards are made of.
 
-The one place where the package reaches up, by name and only when called: recipes stand on it, not it on them.
+It reaches up, by name and only when called, as ``gsim doctor verl`` does: recipes stand on the package, not it on them.
 """
 
 import shlex

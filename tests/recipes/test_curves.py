@@ -1,6 +1,7 @@
 """Curves of training runs, and the comparison of customers on held-out contexts."""
 
 import csv
+import json
 
 import numpy as np
 import pyarrow.parquet
@@ -32,6 +33,23 @@ def test_the_curve_has_a_row_a_step_and_leaves_out_what_is_not_ours(tmp_path) ->
     assert rows[0]["gsim/reward/score/mean"] == ""
     assert rows[2]["gsim/reward/score/mean"] == "0.1"
     assert "actor/lr" not in rows[0]
+
+
+def test_a_run_that_went_on_is_one_curve_without_what_was_lost(tmp_path) -> None:
+    parts = (
+        [{"step": n, "data": {"part": 1}} for n in range(4)],
+        [{"step": n, "data": {"part": 2}} for n in (2, 3, 4)],
+    )
+    logs = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+    for log, part in zip(logs, parts, strict=True):
+        log.write_text("\n".join(map(json.dumps, part)))
+    assert [(step["step"], step["data"]["part"]) for step in curves.joined(logs)] == [
+        (0, 1),
+        (1, 1),
+        (2, 2),
+        (3, 2),
+        (4, 2),
+    ]
 
 
 def test_the_plot_has_a_panel_a_term_and_the_held_out_points() -> None:

@@ -18,7 +18,9 @@ def test_the_metrics_of_a_hand_made_batch() -> None:
         {"outcome": "declined", "env_seconds": 0.125, "reward_extra_info": {"score": 0.5, "pattern": 0.0}},
     ]
     spent = [{}, {"compute_score": 0.5}, {"compute_score": 0.25}, {}]
-    assert call_metrics(keys, fields, spent, expected=4) == {
+    backwards = call_metrics(keys[::-1], fields[::-1], spent[::-1], expected=4)
+    assert backwards == call_metrics(keys, fields, spent, expected=4)
+    assert backwards == {
         "gsim/masked_fraction": 0.25,
         "gsim/reward/score/mean": 0.5,
         "gsim/reward/pattern/mean": 0.25,
