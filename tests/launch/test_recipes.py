@@ -29,14 +29,18 @@ def moved(metrics: dict) -> bool:
     return metrics["actor/grad_norm"] > 0 and metrics["actor/kl_loss"] > 1e-9
 
 
+def on_recorded_contexts(model, files) -> list[str]:
+    """Return the overrides with which customer_grpo trains a model on a few rows of D_sim."""
+    d_sim = files / "d_sim"
+    data = [f"data.train_files={d_sim}/train.parquet", f"data.val_files={d_sim}/test.parquet"]
+    return [f"actor_rollout_ref.model.path={model}", *data, "data.train_max_samples=16"]
+
+
 def test_customer_grpo(tiny_model, training_files, tmp_path) -> None:
     steps = launch(
         "customer_grpo",
         tmp_path / "log.jsonl",
-        f"actor_rollout_ref.model.path={tiny_model}",
-        f"data.train_files={training_files}/d_sim/train.parquet",
-        f"data.val_files={training_files}/d_sim/test.parquet",
-        "data.train_max_samples=16",
+        *on_recorded_contexts(tiny_model, training_files),
         f"trainer.default_local_dir={tmp_path}/checkpoints",
         "trainer.save_freq=2",
         "actor_rollout_ref.actor.checkpoint.save_contents=[hf_model]",

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.launch.conftest import launch
-from tests.launch.test_recipes import moved, trained
+from tests.launch.test_recipes import moved, on_recorded_contexts, trained
 
 PYTHON = os.environ.get("GSIM_VLLM_PYTHON")
 
@@ -16,10 +16,7 @@ def test_customer_grpo_with_vllm(tiny_model, training_files, tmp_path) -> None:
     steps = launch(
         "customer_grpo",
         tmp_path / "log.jsonl",
-        f"actor_rollout_ref.model.path={tiny_model}",
-        f"data.train_files={training_files}/d_sim/train.parquet",
-        f"data.val_files={training_files}/d_sim/test.parquet",
-        "data.train_max_samples=16",
+        *on_recorded_contexts(tiny_model, training_files),
         python=str(PYTHON),
         CONFIG="cpu_vllm",
         VLLM_CPU_KVCACHE_SPACE="1",

@@ -9,7 +9,6 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 from verl.workers.rollout.replica import TokenOutput
 
 from gsim_env.errors import ConfigurationError, SimulatorError
-from gsim_env.groups import load_group
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.drivers import Services
 from tests.verl_plugins.conftest import composed
@@ -221,4 +220,3 @@ def test_the_deal_is_the_states_and_not_the_policys_words(tokenizer) -> None:
         )
         outcomes.append(output.extra_fields["outcome"])
     assert "accepted" not in outcomes
-    assert load_group("food_delivery").config.archetypes
