@@ -8,7 +8,12 @@ export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 export HF_HUB_OFFLINE = 1
 
-.PHONY: help install demo test test-fast test-vllm bench lint
+# `make report`: calls to each archetype, real dialogues to compare with (PersuasionForGood as JSONL), where to put it all.
+CALLS ?= 10
+P4G ?= ../shared/data/p4g.jsonl
+REPORTS ?= build/reports
+
+.PHONY: help install demo report browser test test-fast test-vllm bench lint
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -26,8 +31,18 @@ models: install
 demo: models  ## Simulated customers answer a salesperson, on the embedded model
 	$(BIN)/gsim demo
 
-test: models lint  ## Everything: lint, types, all tests (minutes)
-	$(BIN)/python -m pytest
+report: models  ## Evaluate three methods against people: tables, figures, a page to open (an hour on two cores)
+	$(BIN)/gsim evaluate run --out $(REPORTS)/food_delivery --calls $(CALLS)
+	@test -f $(P4G) || { echo "No $(P4G): give PersuasionForGood's dialogues, make report P4G=FILE."; exit 1; }
+	$(BIN)/gsim group build --from $(P4G) --template charity --out build/p4g
+	$(BIN)/gsim evaluate run --out $(REPORTS)/p4g --group build/p4g --discriminator charity --calls $(CALLS)
+
+browser:  # what the tests of the report look at it with; root on Debian gets it, anybody else is told
+	@command -v chromedriver > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -qq -y chromium chromium-driver > /dev/null; } \
+		|| echo "No chromium and chromedriver: the report's browser tests will be skipped."
+
+test: models lint browser  ## Everything: lint, types, all tests, two files at a time (minutes)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: install  ## The tests that load no model (under 3 minutes)
 	$(BIN)/python -m pytest -m 'not slow'

@@ -80,3 +80,8 @@ def smollm2_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smollm2")
     export_base(pull_base(), folder)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Launch first: they take longest and want much memory, which no other test has taken yet."""
+    items.sort(key=lambda item: "launch" not in item.path.parts)

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from gsim_env import __version__
 from gsim_env.cache import cache_folder
+from gsim_env.cli import terminal
 from gsim_env.cli.app import ReportingGroup, app
 from gsim_env.cli.diagnosis import check_endpoint, check_modules, check_weights
 from gsim_env.errors import ConfigurationError, CorpusError, GsimError, SimulatorError
@@ -31,6 +32,7 @@ MAIN = "from gsim_env.cli import main; main()"
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GSIM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.setattr(terminal.out, "width", 110)  # made before, by what the process that imported it was told
 
 
 def gsim(*args: str, stdin: str | None = None) -> Result:

@@ -91,8 +91,8 @@ def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_pat
         assert terms["outcome"] == outcomes.get("gsim/outcome/accepted", 0.0)
         assert terms["score"] == pytest.approx(terms["outcome"] + 0.2 * terms["progress"], abs=1e-5)
         assert metrics["num_turns/max"] <= 7
-        told_apart = metrics["critic/score/max"] > metrics["critic/score/min"]
-        assert told_apart or metrics["actor/grad_norm"] < 1e-6  # calls that score alike teach nothing
+        told_apart = metrics["critic/advantages/max"] > metrics["critic/advantages/min"]  # within a group
+        assert metrics["actor/grad_norm"] > 1e-6 or not told_apart
     masked = [metrics["gsim/masked_fraction"] for metrics in found]
     assert 0 < sum(masked) < 2
     assert all(share in {k / 8 for k in range(8)} for share in masked)
