@@ -15,16 +15,25 @@ from gsim_env.errors import SimulatorError
 from gsim_env.models.batching import Batcher
 from gsim_env.models.extras import loading, require
 from gsim_env.models.protocol import Complete, Completion
-from gsim_env.models.weights import customer_weights
+from gsim_env.models.weights import customer_weights, pull_base
 
 __all__ = ["EmbeddedConfig", "EmbeddedModel"]
+
+
+BASE = "base"
+"""Names the packaged model without any adapter."""
+
+
+PROMPTS_KEPT = 1024
+"""MiB for prompts of calls that have no slot just now; llama.cpp itself takes 8 GiB."""
 
 
 class EmbeddedConfig(BaseModel):
     """Settings of the embedded back end.
 
     Attributes:
-        model: Path of a GGUF file; ``None`` for SmolLM2-135M merged with the adapter of the group in play.
+        model: Path of a GGUF file; ``"base"`` for the packaged SmolLM2-135M as it is; ``None`` for that model merged with the
+            adapter of the group in play.
         adapter: Folder of a LoRA to merge into the packaged base; set by the simulator from the group.
         parallel: Calls decoded in one batch.
         context: Tokens of one call, prompt and answer.
@@ -65,7 +74,8 @@ class EmbeddedModel:
 
     @cached_property
     def _path(self) -> Path:
-        path = Path(self.config.model) if self.config.model else customer_weights(self.config.adapter)
+        model = self.config.model
+        path = customer_weights(self.config.adapter) if model is None else pull_base() if model == BASE else Path(model)
         if not path.is_file():
             raise SimulatorError(f"There is no model at {path}. Give a GGUF file, or run: gsim models pull")
         return path
@@ -81,9 +91,15 @@ class EmbeddedModel:
         params.cpuparams.n_threads = self.config.threads or usable_cpus()
         params.verbosity = -1
         params.kv_unified = False
+        params.cache_ram_mib = PROMPTS_KEPT
         params.endpoint_metrics = True  # counts of tokens processed and predicted, for whoever asks
         with loading(f"{self._path.name} ({self._path.stat().st_size / 1e6:.0f} MB) into llama.cpp"):
             return engine.Server(params)
+
+    def forget(self) -> None:
+        """Put the weights and all that was decoded out of memory; the next request loads the weights anew."""
+        with self._lock:
+            self.__dict__.pop("server", None)
 
     @cached_property
     def _template(self) -> Any:

@@ -34,7 +34,7 @@ class Complete:
     """A request for the next message of a chat.
 
     Attributes:
-        role: Which model is asked: ``"customer"``, ``"manager"``, ``"profile"`` or ``"sales"``.
+        role: Which model is asked: ``"customer"``, ``"manager"``, ``"profile"``, ``"sales"`` or ``"judge"``.
         messages: The chat so far; the list is the request's own.
         sampling: How to draw.
         seed: Seeds the draw where the back end can.

@@ -34,7 +34,7 @@ class CustomerTurn:
 
     Attributes:
         text: The customer's words r_t; empty before the first exchange.
-        guidance: What the customer model was told; ``None`` before the first exchange.
+        guidance: What the customer model was told; ``None`` before the first exchange, and where it is told nothing.
         outcome: How the call ended, ``None`` while it goes on.
         state: S_t, as a copy.
     """
@@ -67,7 +67,14 @@ Steps = Generator[Request, Any, CustomerTurn]
 
 
 def conversation(
-    group: Group, profile: CustomerProfile, manager: Manager, rng: np.random.Generator, k: int, max_turns: int
+    group: Group,
+    profile: CustomerProfile,
+    manager: Manager,
+    rng: np.random.Generator,
+    k: int,
+    max_turns: int,
+    *,
+    guided: bool = True,
 ) -> Steps:
     """Simulate one call with the customer ``profile``.
 
@@ -78,6 +85,8 @@ def conversation(
         rng: The source of every random draw, the models' sampling seeds too.
         k: Size of K_p.
         max_turns: Exchanges after which the call ends with ``turn_limit``.
+        guided: Whether the customer model is told the guidance. If not, it has the profile and the history only (the paper's
+            ablation of the dynamic SOP, table 2); the state, and with it the outcome, moves as ever.
 
     Yields:
         Requests: ``Embed`` (sent: array (texts, d)), ``Search`` (sent: list of ``Hit``), ``Complete`` (sent:
@@ -96,12 +105,13 @@ def conversation(
         heard = hear((yield Listen(turn)))
         call.add("user", heard.text or SILENCE)
         decision = yield from manager.decide(call, heard)
-        text = yield from _speak(call, decision.guidance)
+        guidance = decision.guidance if guided else None
+        text = yield from _speak(call, guidance)
         call.add("assistant", text)
         outcome = decision.outcome
         if outcome is None and call.state.turn >= max_turns:
             outcome = Outcome.TURN_LIMIT
-        turn = CustomerTurn(text, decision.guidance, outcome, call.state.copy())
+        turn = CustomerTurn(text, guidance, outcome, call.state.copy())
     return turn
 
 
@@ -117,13 +127,14 @@ def _pick_up(group: Group, profile: CustomerProfile, rng: np.random.Generator, k
     return Call(group, profile, candidates, state, rng, [customer_system(group, profile)])
 
 
-def _speak(call: Call, guidance: Guidance) -> Generator[Request, Any, str]:
-    """Line 12 of Algorithm 1: the customer model puts the guidance into words.
+def _speak(call: Call, guidance: Guidance | None) -> Generator[Request, Any, str]:
+    """Line 12 of Algorithm 1: the customer model puts the guidance into words, or finds its own where there is none.
 
     Small models fall into repeating themselves to the letter, which people do with a word or two only: the model is
     asked again then, and what it insists on is taken.
     """
-    messages = [*call.history, guidance_message(call.group, guidance)]
+    told = [] if guidance is None else [guidance_message(call.group, guidance)]
+    messages = [*call.history, *told]
     text = ""
     for _ in range(SPEAKING_TRIES):
         seed = int(call.rng.integers(2**31))

@@ -41,6 +41,7 @@ class Simulator:
         library: ``"milvus"`` (Lite), a Milvus server's URI, or ``"memory"``; ``None`` likewise.
         k: Size of K_p (eq. 8), at least 1.
         max_turns: Exchanges after which a call is truncated, at least 1.
+        guidance: Whether the customer model is told the Manager's guidance; without it there is no dynamic SOP (table 2).
 
     Raises:
         ConfigurationError: if an argument is not legal.
@@ -54,6 +55,7 @@ class Simulator:
     library: str | None = None
     k: int = 5
     max_turns: int = 15
+    guidance: bool = True
     group: Group = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,10 @@ class Simulator:
                     raise ConfigurationError(f"{name} must be {own!r} or a back end. {error}") from error
         if self.library is not None and self.library not in ("memory", "milvus") and "://" not in self.library:
             raise unknown("library (nor a URI)", self.library, ("memory", "milvus"))
+        if not self.guidance and self._core:
+            raise ConfigurationError(
+                "The scripted customer says what the guidance quotes: it needs guidance=True. Name a back end that finds words."
+            )
         for name in ("k", "max_turns"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}.")
@@ -124,7 +130,7 @@ class Simulator:
 
     def start(self, profile: CustomerProfile, rng: np.random.Generator) -> Steps:
         """Return a new conversation with ``profile``; give it and :attr:`services` to a driver."""
-        return conversation(self.group, profile, self._manager, rng, self.k, self.max_turns)
+        return conversation(self.group, profile, self._manager, rng, self.k, self.max_turns, guided=self.guidance)
 
     @cached_property
     def services(self) -> Services:
