@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from gsim_env import __version__
-from gsim_env.cli import chat, demo, doctor, group, models, train
+from gsim_env.cli import chat, demo, doctor, evaluate, group, models, train
 from gsim_env.cli.terminal import out, print_error
 from gsim_env.errors import GsimError, SimulatorError
 
@@ -67,4 +67,5 @@ app.command()(chat.chat)
 app.add_typer(models.app, name="models")
 app.add_typer(group.app, name="group")
 app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
 app.command()(doctor.doctor)

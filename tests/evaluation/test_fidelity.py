@@ -1,0 +1,115 @@
+"""Distances from people against scipy's and hand calculations; and what the two-sample test can and cannot tell."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import wasserstein_distance
+
+from gsim_env.evaluation.fidelity import Fidelity, transitions, two_sample_accuracy
+from gsim_env.evaluation.reading import Reader
+from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.models.encoders import HashingEncoder
+from tests.evaluation.test_diversity import reading
+
+
+def test_words_distance_is_scipys(group) -> None:
+    own, people = (
+        [reading(group, ["a b c", "a"])],
+        [reading(group, ["a b", "a b c d e"]), reading(group, ["a"], number=1)],
+    )
+    found = Fidelity(group, people, None).words_distance(own)
+    assert found.value == pytest.approx(wasserstein_distance([3, 1], [2, 5, 1]))
+    assert found.n == 1
+
+
+def test_stage_distance_is_of_transitions_with_start_and_end(group) -> None:
+    first, second = list(group.taxonomy.customer)[:2]
+    own = [reading(group, ["x", "y"], stages=[first, second])]
+    people = [reading(group, ["x", "y"], stages=[first, first])]
+    # own: start-1, 1-2, 2-end; people: start-1, 1-1, 1-end
+    expected = jensenshannon([1, 1, 1, 0, 0], [1, 0, 0, 1, 1], base=2)
+    assert Fidelity(group, people, None).stage_distance(own).value == pytest.approx(expected)
+    assert Fidelity(group, people, None).stage_distance(people).value == pytest.approx(0.0)
+    assert transitions(own) == {"start": {first: 1.0}, first: {second: 1.0}, second: {"end": 1.0}}
+
+
+def test_outcome_distance_is_half_the_differences_of_shares(group) -> None:
+    people = [reading(group, ["x"], outcome=outcome) for outcome in ("accepted", "declined", "declined", "hung_up")]
+    own = [reading(group, ["x"], outcome=outcome) for outcome in ("accepted", "accepted", "declined", "turn_limit")]
+    found = Fidelity(group, people, None).outcome_distance(own)
+    assert found.value == pytest.approx((0.25 + 0.25 + 0.25 + 0.25) / 2)
+
+
+def people_as(group, calls, method="human"):
+    calls = [EvaluatedCall.of_people(number, call) for number, call in enumerate(calls)]
+    return [call.model_copy(update={"method": method}) for call in calls]
+
+
+@pytest.fixture(scope="module")
+def reader(group):
+    return Reader(group, HashingEncoder())
+
+
+def test_people_are_not_told_from_people_and_a_parrot_is(group, reader) -> None:
+    first, second = reader.read(people_as(group, group.calls[::2])), reader.read(people_as(group, group.calls[1::2]))
+    alike = two_sample_accuracy(first, second, seed=0)
+    assert 0.4 < alike.value < 0.6
+    parrots = [
+        call.model_copy(
+            update={
+                "turns": tuple(
+                    turn.model_copy(update={"customer": "Yes, that is very interesting!"}) for turn in call.turns
+                )
+            }
+        )
+        for call in people_as(group, group.calls[::2])
+    ]
+    assert two_sample_accuracy(reader.read(parrots), second, seed=0).value > 0.95
+
+
+def test_the_reader_finds_salespeople_in_the_customers_place_and_prompts_in_their_words(group, reader) -> None:
+    swapped = [
+        call.model_copy(
+            update={"turns": tuple(turn.model_copy(update={"customer": turn.sales}) for turn in call.turns)}
+        )
+        for call in people_as(group, group.calls[:40])
+    ]
+    people = reader.read(people_as(group, group.calls[:40]))
+    turned = reader.read(swapped)
+    share = lambda some: float(np.mean(np.concatenate([one.inverted for one in some])))  # noqa: E731
+    assert share(people) < 0.03
+    assert share(turned) > 0.5
+    (leaky,) = reader.read(
+        [
+            swapped[0].model_copy(
+                update={
+                    "turns": tuple(
+                        swapped[0].turns[0].model_copy(update={"customer": text})
+                        for text in (
+                            "Mood: cold.",
+                            "As an AI I cannot eat.",
+                            "<|im_end|> hello",
+                            "What does it cost?",
+                            "Next, please.",
+                        )
+                    )
+                }
+            )
+        ]
+    )
+    assert leaky.leaked.tolist() == [True, True, True, False, False]
+
+
+def test_repetition_is_to_the_letter_and_short_words_may_come_again(group, reader) -> None:
+    (call,) = people_as(group, group.calls[:1])
+    texts = ["Mm.", "I have no time.", "mm.", "i have  no time.", "No time today, really."]
+    turns = tuple(call.turns[0].model_copy(update={"customer": text}) for text in texts)
+    (found,) = reader.read([call.model_copy(update={"turns": turns})])
+    assert found.repeated.tolist() == [False, False, False, True, False]
+
+
+def test_failed_calls_are_in_no_figure(group, reader) -> None:
+    (call,) = people_as(group, group.calls[:1])
+    failed = call.model_copy(update={"turns": (), "outcome": None, "error": "no answer"})
+    assert len(reader.read([failed, call])) == 1
+    assert reader.read([failed]) == []
