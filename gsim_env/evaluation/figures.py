@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plot", "figures", "svg", "write_png"]
 
-EXTRA = "train"
+EXTRA = "evaluation"
 INK = "#010203"
 COLOURS = ("#3d85c6", "#e0812b", "#2f9e77", "#c0568f", "#8b72cf", "#a3902f", "#4aa3b5", "#b0694a")
 """Of methods, in their order: told apart by most colour-blind readers, and on light and dark."""
@@ -230,7 +230,7 @@ def stage_graphs(results: Mapping[str, Any]) -> list[Plot]:
     stages = list(dict.fromkeys(["start", *(stage for stage in met if stage not in {"start", "end"}), "end"]))
     graphs = []
     for place, (name, colour) in enumerate(names.items(), 1):
-        figure = require("matplotlib.figure", EXTRA).Figure(figsize=(5, 4.4), layout="constrained")
+        figure = require("matplotlib.figure", EXTRA).Figure(figsize=(5.2, 4), layout="constrained")
         stage_graph(figure.add_subplot(), stages, found[name], colour)
         label = f"Graph of the stages of {spoken_method(name)}: which follows which, as shares."
         graphs.append(Plot(f"stages_{place}_{slug(name)}", f"Stages: {spoken_method(name)}", label, figure))
@@ -260,13 +260,15 @@ def stage_graph(axes: "Axes", stages: Sequence[str], rows: Mapping[str, Mapping[
         )  # fmt: skip
         axes.add_patch(arrow)
         if share >= TOLD_SHARE and reached[one] >= 0.1:
-            along = (start + end) / 2 + BEND / 2 * np.array([end[1] - start[1], start[0] - end[0]])
+            # At a third of the way, nearer to where it leaves: in the middle many lines cross.
+            bowed = (start + end) / 2 + BEND * np.array([end[1] - start[1], start[0] - end[0]])
+            along = (4 * start + 4 * bowed + end) / 9
             axes.text(along[0], along[1], f"{share:.0%}", fontsize=7, ha="center", va="center")
     axes.scatter(places[:, 0], places[:, 1], s=20 + 50 * reached, color=INK, zorder=3)
     for stage, (across, up) in zip(stages, places, strict=True):
         side = "center" if abs(across) < 0.3 else "left" if across > 0 else "right"
         axes.text(1.24 * across, 1.26 * up, spoken(stage), ha=side, va="center", fontsize=9)
-    axes.set(xlim=(-2, 2), ylim=(-1.4, 1.4), aspect="equal")
+    axes.set(xlim=(-1.85, 1.85), ylim=(-1.38, 1.38), aspect="equal")
     axes.set_axis_off()
 
 
@@ -324,7 +326,14 @@ def legend(figure: "Figure", names: Mapping[str, str], *, lines: bool = False) -
         else patch(color=colour, label=spoken_method(name))
         for name, colour in names.items()
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4), fontsize=9)
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=min(len(handles), 5),
+        fontsize=9,
+        handlelength=1.6,
+        columnspacing=1.2,
+    )
 
 
 def canvas(wide: float, high: float, across: str = "", up: str = "") -> tuple["Figure", "Axes"]:

@@ -100,8 +100,12 @@ def missing(results: Mapping[str, Any]) -> list[str]:
         for evaluator, number in evaluators.items()
         if number
     ]
-    number = at(results, "robustness", "missing")
-    return [*found, f"Robustness: {counted(number, 'rating')} missing."] if number else found
+    found += [
+        f"Robustness: {counted(number, noun)} missing."
+        for key, noun in (("missing", "verdict"), ("undrawn", "profile"))
+        if (number := at(results, "robustness", key))
+    ]
+    return found
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -344,7 +344,7 @@ FIDELITY = (
 FIDELITY_NOTE = (
     "Turn length: Wasserstein distance in words. Told apart: accuracy of a classifier of people and machine, 0.5 if it cannot "
     "tell. P(real): the group's discriminator. Stages: Jensen-Shannon distance, 0 to 1. Outcomes: total variation, 0 to 1. "
-    "The last row compares two halves of the people: nothing can be expected to be nearer."
+    "The last row has other people in a method's place: nothing can be expected to be nearer. Its P(real) is people's own."
 )
 KINDS = (
     Column("words_per_turn", "words a turn", digits=1),
@@ -432,7 +432,9 @@ def checks(results: Mapping[str, Any]) -> Table:
     found = at(results, "judge", "checks") or {}
     columns = (Column("value", "found", digits=3),)
     rows = (
-        Row(name, (Cell.of(value),), spoken(check)) for check, values in found.items() for name, value in leaves(values)
+        Row(name, (Cell.of(f"{value:,}" if type(value) is int else value),), spoken(check))  # a count is whole
+        for check, values in found.items()
+        for name, value in leaves(values)
     )
     return Table("judge_checks", "Checks of the judge", "", ("check", "figure"), columns, tuple(rows))
 

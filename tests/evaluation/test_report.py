@@ -300,6 +300,7 @@ def test_a_scripted_judge_and_what_is_missing_are_said(html):
     assert "Ratings mean nothing here." in html
     assert "usp: 2 calls failed and count in no figure." in html
     assert "userlm: 3 ratings of business realism missing." in html
+    assert "Robustness: 1 verdict missing." in html
     assert "grouped: 0" not in html
 
 
@@ -332,7 +333,7 @@ def test_the_module_imports_without_matplotlib(monkeypatch):
     import gsim_env.evaluation.report as module
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="gsim-env"):
+    with pytest.raises(ImportError, match=r"gsim-env\[evaluation\]"):
         module.figures({"methods": [], "archetypes": []})
 
 
