@@ -38,7 +38,7 @@ report: models  ## Evaluate three methods against people: tables, figures, a pag
 	$(BIN)/gsim evaluate run --out $(REPORTS)/p4g --group build/p4g --discriminator charity --calls $(CALLS)
 
 browser:  # what the tests of the report look at it with; root on Debian gets it, anybody else is told
-	@command -v chromedriver > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -qq -y chromium chromium-driver > /dev/null; } \
+	@command -v chromedriver > /dev/null || { [ "$$(id -u)" = 0 ] && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -qq -y chromium chromium-driver > /dev/null; } \
 		|| echo "No chromium and chromedriver: the report's browser tests will be skipped."
 
 test: models lint browser  ## Everything: lint, types, all tests, two files at a time (minutes)
