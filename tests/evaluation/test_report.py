@@ -365,7 +365,9 @@ def opened(browser, report):
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get(report.as_uri())
-    pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 60).until(listed)  # the driver may come back before the page has changed
+    pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 60).until(
+        listed
+    )  # the driver may come back before the page has changed
     yield browser
     assert browser.get_log("browser") == []
 
