@@ -21,6 +21,7 @@ from gsim_env.sop.milvus import build_lite, library_key
 __all__ = ["assemble"]
 
 TEMPLATE_FILES = ("group.toml", "taxonomy.toml", "script.toml")
+TEMPLATE_FOLDERS = ("prompts", "adapter")
 
 
 def assemble(build: Build, counts: dict[str, Any], progress: Callable[[str, int, int | None], None]) -> Group:
@@ -36,7 +37,9 @@ def assemble(build: Build, counts: dict[str, Any], progress: Callable[[str, int,
     for name in TEMPLATE_FILES:
         if (build.group.path / name).is_file():
             shutil.copyfile(build.group.path / name, build.out / name)
-    shutil.copytree(build.group.path / "prompts", build.out / "prompts", dirs_exist_ok=True)
+    for name in TEMPLATE_FOLDERS:
+        if (build.group.path / name).is_dir():
+            shutil.copytree(build.group.path / name, build.out / name, dirs_exist_ok=True)
     split_calls(build)
     progress("assemble", next(steps), 5)
 

@@ -11,6 +11,11 @@ RIDGE = 1.0
 """The ridge parameter; with unit vectors, a class of few examples is held near zero and one of many is fitted."""
 
 
+OUTWEIGHED = 2.0
+"""Examples of no class weigh together at most so many times what those of a class do. A corpus labelled by a machine leaves most
+of its turns without one; at their full weight nothing would ever score (tests/sop/test_probe.py)."""
+
+
 class LinearProbe:
     """One ridge regression a class, of 1 for its own examples and 0 for all others, fitted in closed form.
 
@@ -27,10 +32,12 @@ class LinearProbe:
         self.names = sorted({label for label in labels if label is not None})
         wanted = np.array([[label == name for name in self.names] for label in labels], dtype=np.float64)
         rows = vectors.astype(np.float64)
-        mean, base = rows.mean(axis=0), wanted.mean(axis=0)
+        other = np.array([label is None for label in labels])
+        weight = np.where(other, min(1.0, OUTWEIGHED * (~other).sum() / max(1, other.sum())), 1.0)[:, None]
+        mean, base = (weight * rows).sum(axis=0) / weight.sum(), (weight * wanted).sum(axis=0) / weight.sum()
         rows -= mean  # so that the constant is not held down as the weights are
         penalty = RIDGE * np.eye(rows.shape[1])
-        self._weights = np.linalg.solve(rows.T @ rows + penalty, rows.T @ (wanted - base))
+        self._weights = np.linalg.solve(rows.T @ (weight * rows) + penalty, rows.T @ (weight * (wanted - base)))
         self._constant = base - mean @ self._weights
 
     def scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ pass instead of one a turn (about a third of the tokens), and every logit is wha
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,11 @@ import torch
 from gsim_env.simulation.replay import ReplayedCall
 
 IGNORED = -100
+
+
+def token_ids(tokenizer: Any, text: str) -> list[int]:
+    """Return the tokens of ``text`` as it is."""
+    return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,10 @@ class PackedCall:
 def pack(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
     """Lay out ``call`` as a comb; late branches that do not fit in ``max_tokens`` are left out."""
 
-    def encode(text: str) -> list[int]:
-        return list(tokenizer.encode(text, add_special_tokens=False))
-
     def chat(role: str, content: str) -> list[int]:
         return encode(f"<|im_start|>{role}\n{content}<|im_end|>\n")
 
+    encode = partial(token_ids, tokenizer)
     trunk: list[int] = []
     branches: list[tuple[int, list[int], list[int]]] = []
     guidances = iter(call.guidances)
@@ -62,3 +66,19 @@ def pack(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
     return PackedCall(
         call.call_id, torch.tensor([ids]), torch.tensor([positions]), torch.tensor([labels]), mask[None, None]
     )
+
+
+def pack_unguided(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
+    """Lay out ``call`` as it was said, without guidance (UserLM's way); what is over ``max_tokens`` is left out."""
+    encode = partial(token_ids, tokenizer)
+    ids: list[int] = []
+    labels: list[int] = []
+    for message in call.history:
+        head, said, gap = encode(f"<|im_start|>{message['role']}\n"), encode(f"{message['content']}<|im_end|>"), encode("\n")
+        ids += head + said + gap
+        learnt = said if message["role"] == "assistant" else [IGNORED] * len(said)
+        labels += [IGNORED] * len(head) + learnt + [IGNORED] * len(gap)
+    ids, labels = ids[:max_tokens], labels[:max_tokens]
+    mask = torch.tril(torch.ones(len(ids), len(ids), dtype=torch.bool))
+    positions = torch.arange(len(ids))[None]
+    return PackedCall(call.call_id, torch.tensor([ids]), positions, torch.tensor([labels]), mask[None, None])

@@ -14,6 +14,7 @@ import json
 import math
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from gsim_env.models.encoders import SentenceEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
-from recipes.embedded_lora.packing import PackedCall, pack
+from recipes.embedded_lora.packing import PackedCall, pack, pack_unguided
 
+STYLES = {"guided": pack, "userlm": pack_unguided}
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -39,7 +41,9 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True, help="base model: a .gguf file or a transformers folder")
     parser.add_argument("--group", default="food_delivery", help="built-in group or path of a bundle")
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter, checkpoints and the log")
+    parser.add_argument("--style", choices=STYLES, default="guided", help="with guidance, or calls as they were said")
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--calls", type=int, help="calls an epoch, drawn anew for each; default: all")
     parser.add_argument("--rank", type=int, default=16, help="LoRA rank r; alpha is 2 r")
     parser.add_argument("--learning-rate", type=float, default=4e-4)
     parser.add_argument("--calls-per-step", type=int, default=2)
@@ -66,16 +70,18 @@ def main() -> None:
     indexed = index_calls(group.calls, SentenceEncoder())
     library = MemoryLibrary(indexed)
     held_ids = held_out_ids(group, args.held_out, args.seed)
+    lay_out = partial(STYLES[args.style], tokenizer=tokenizer, max_tokens=args.max_tokens)
     for epoch in range(epochs_done, args.epochs):
         rng = np.random.default_rng([args.seed, epoch])
         echo = args.echo if 2 * epoch >= args.epochs else 0.0
-        calls = [pack(call, tokenizer, args.max_tokens) for call in replay(group, indexed, library, rng, echo=echo)]
+        replayed = replay(group, indexed, library, rng, echo=echo)
+        train = [lay_out(call) for call in replayed if call.call_id not in held_ids]
         plain = replay(group, indexed, library, np.random.default_rng(args.seed))
-        held = [pack(call, tokenizer, args.max_tokens) for call in plain if call.call_id in held_ids]
-        train = [call for call in calls if call.call_id not in held_ids]
+        held = [lay_out(call) for call in plain if call.call_id in held_ids]
         if not log:
             log.append({"epoch": 0, "held_out_loss": evaluate(model, held)})
         random.Random(args.seed + epoch).shuffle(train)
+        train = train[: args.calls]
         start = time.perf_counter()
         loss = train_epoch(model, optimizer, train, epoch, args)
         log.append(

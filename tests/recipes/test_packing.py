@@ -59,3 +59,22 @@ def test_references_never_hold_the_answer_itself(replayed, group):
             assert quoted
             shared = quoted & own[call.call_id]
             assert all(len(text.split()) <= 3 for text in shared), shared
+
+
+def test_without_guidance_a_call_is_what_was_said_and_the_customers_words_are_learnt(replayed):
+    from transformers import AutoTokenizer
+
+    from gsim_env.models.weights import pull_base
+    from recipes.embedded_lora.packing import pack_unguided
+
+    base = pull_base()
+    tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
+    call = min(replayed, key=lambda call: len(call.history))
+    packed = pack_unguided(call, tokenizer, max_tokens=4096)
+    said = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in call.history)
+    assert tokenizer.decode(packed.input_ids[0]) == said
+    learnt = tokenizer.decode(packed.labels[packed.labels != -100])
+    assert learnt == "".join(f"{m['content']}<|im_end|>" for m in call.history if m["role"] == "assistant")
+    short = pack_unguided(call, tokenizer, max_tokens=50)
+    assert short.input_ids.shape == short.labels.shape == (1, 50)
+    assert short.mask.shape == (1, 1, 50, 50)

@@ -104,6 +104,16 @@ def test_no_line_comes_twice_while_there_is_another(policy):
         assert len(set(said)) == len(said)
 
 
+def test_a_scripted_salesperson_who_hears_no_concern_asks_once_there_is_nothing_left_to_say():
+    staff = team("scripted")
+    script = SalesScript.load(staff.group)
+    alone = staff.begin("", np.random.default_rng(0))
+    said = [block_on(answered(alone.say(words), staff.services)) for words in [None, *["Right."] * 12]]
+    talk = len(script.discovery) + len(script.pitch)
+    assert not {*said[: talk + 1]} & {*script.close}
+    assert said[talk + 1] in script.close
+
+
 @pytest.mark.parametrize("policy", POLICIES, ids=json.dumps)
 def test_all_that_a_salesperson_goes_by_is_the_brief_and_what_was_said(policy):
     """Told the same words, one that never met the customer says the same."""

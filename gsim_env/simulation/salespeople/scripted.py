@@ -60,7 +60,8 @@ class PitchingSalesperson:
 
 
 class ListeningSalesperson:
-    """Answers the concern it heard, asks for the deal when there was an answer, else finds out or pitches.
+    """Answers the concern it heard, asks for the deal when there was an answer or nothing else is left to say, else finds
+    out or pitches.
 
     It tells concerns apart by a probe on labelled customer turns.
 
@@ -87,12 +88,13 @@ class ListeningSalesperson:
             self._answered += 1
             answer = self._line(self._script.answers[concerns[0]])
             return f"{answer} {self._line(self._script.close)}" if self._answered > 1 else answer
+        discovery, pitch = self._unsaid(self._script.discovery), self._unsaid(self._script.pitch)
         asked, self._asked = self._asked, not self._asked and self._answered > 0
         if self._asked:
             return self._line(self._script.close)
-        if asked and self._unsaid(self._script.pitch):
-            return self._line(self._script.pitch)
-        return self._line(self._script.discovery if self._unsaid(self._script.discovery) else self._script.pitch)
+        if asked and pitch:
+            return self._line(pitch)
+        return self._line(discovery or pitch or self._script.close)
 
     def _unsaid(self, lines: Sequence[str]) -> list[str]:
         return [line for line in lines if line not in self._said]
