@@ -12,8 +12,8 @@ RIDGE = 1.0
 
 
 OUTWEIGHED = 2.0
-"""Examples of no class weigh together at most so many times what those of a class do. A corpus labelled by a machine leaves most
-of its turns without one; at their full weight nothing would ever score (tests/sop/test_probe.py)."""
+"""Examples of no class weigh together at most so many times what those of a class do. A corpus labelled by a machine leaves
+most of its turns without one; at their full weight nothing would ever score (tests/sop/test_probe.py)."""
 
 
 class LinearProbe:

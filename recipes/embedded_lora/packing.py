@@ -74,7 +74,11 @@ def pack_unguided(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> Packed
     ids: list[int] = []
     labels: list[int] = []
     for message in call.history:
-        head, said, gap = encode(f"<|im_start|>{message['role']}\n"), encode(f"{message['content']}<|im_end|>"), encode("\n")
+        head, said, gap = (
+            encode(f"<|im_start|>{message['role']}\n"),
+            encode(f"{message['content']}<|im_end|>"),
+            encode("\n"),
+        )
         ids += head + said + gap
         learnt = said if message["role"] == "assistant" else [IGNORED] * len(said)
         labels += [IGNORED] * len(head) + learnt + [IGNORED] * len(gap)

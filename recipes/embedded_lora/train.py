@@ -35,8 +35,8 @@ STYLES = {"guided": pack, "userlm": pack_unguided}
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def main() -> None:
-    """Parse the command line and train."""
+def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", type=Path, required=True, help="base model: a .gguf file or a transformers folder")
     parser.add_argument("--group", default="food_delivery", help="built-in group or path of a bundle")
@@ -51,7 +51,12 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=2048, help="of one packed call")
     parser.add_argument("--held-out", type=float, default=0.1, help="share of calls kept for the held-out loss")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train."""
+    args = parse()
     torch.manual_seed(args.seed)
     group = load_group(args.group)
     tokenizer, model = load_base(args.base)
@@ -74,14 +79,13 @@ def main() -> None:
     for epoch in range(epochs_done, args.epochs):
         rng = np.random.default_rng([args.seed, epoch])
         echo = args.echo if 2 * epoch >= args.epochs else 0.0
-        replayed = replay(group, indexed, library, rng, echo=echo)
-        train = [lay_out(call) for call in replayed if call.call_id not in held_ids]
+        replayed = [call for call in replay(group, indexed, library, rng, echo=echo) if call.call_id not in held_ids]
+        random.Random(args.seed + epoch).shuffle(replayed)
+        train = [lay_out(call) for call in replayed[: args.calls]]
         plain = replay(group, indexed, library, np.random.default_rng(args.seed))
         held = [lay_out(call) for call in plain if call.call_id in held_ids]
         if not log:
             log.append({"epoch": 0, "held_out_loss": evaluate(model, held)})
-        random.Random(args.seed + epoch).shuffle(train)
-        train = train[: args.calls]
         start = time.perf_counter()
         loss = train_epoch(model, optimizer, train, epoch, args)
         log.append(

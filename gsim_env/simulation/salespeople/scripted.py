@@ -60,8 +60,7 @@ class PitchingSalesperson:
 
 
 class ListeningSalesperson:
-    """Answers the concern it heard, asks for the deal when there was an answer or nothing else is left to say, else finds
-    out or pitches.
+    """Answers the concern it heard, asks for the deal when there was an answer, else finds out, pitches, and then asks too.
 
     It tells concerns apart by a probe on labelled customer turns.
 

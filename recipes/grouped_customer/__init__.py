@@ -1,0 +1,1 @@
+"""The grouped customer: a group's embedded model tuned by SFT and GRPO, and the methods it is compared with."""
