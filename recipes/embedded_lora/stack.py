@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from safetensors.numpy import load_file, save_file
+import torch
+from safetensors.torch import load_file, save_file
 
 
 def main() -> None:
@@ -33,12 +33,11 @@ def stack(adapters: Sequence[Path], out: Path) -> None:
         raise ValueError(f"{', '.join(map(str, adapters))} do not change the same modules, so they have no sum.")
     summed = {}
     for name in weights[0]:
-        parts = [own[name].astype(np.float32) for own in weights]
+        parts = [own[name].float() for own in weights]
         if ".lora_B." in name:
             scales = [config["lora_alpha"] / config["r"] for config in configs]
             parts = [scale * part for scale, part in zip(scales, parts, strict=True)]
-        joined = np.concatenate(parts, axis=1 if ".lora_B." in name else 0)
-        summed[name] = np.ascontiguousarray(joined.astype(np.float16))
+        summed[name] = torch.cat(parts, dim=1 if ".lora_B." in name else 0).half()
     rank = sum(config["r"] for config in configs)
     out.mkdir(parents=True, exist_ok=True)
     save_file(summed, out / "adapter_model.safetensors")

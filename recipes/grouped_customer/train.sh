@@ -2,12 +2,12 @@
 # bash recipes/grouped_customer/train.sh GROUP OUT [overrides of customer_grpo]
 # Trains the packaged model as the customers of GROUP on a CPU: OUT/without_rl (supervised), OUT/full (that, then GRPO), OUT/userlm
 # (supervised, without guidance). What is in OUT already is not trained again; a training that was cut off goes on.
-# OUT/methods.toml then names them for `gsim evaluate run --methods-file`.
-# DISCRIMINATOR (default: GROUP), STEPS of GRPO (24), EPOCHS (2) of CALLS (100) for the supervised ones.
+# Copy OUT/full's two files into the group's folder adapter/ and it is the group's customer; OUT/methods.toml names the others.
+# DISCRIMINATOR (default: GROUP), STEPS of GRPO (20), EPOCHS (2) of CALLS (100) for the supervised ones.
 set -euo pipefail
 group=$1 named=$2 out=$(realpath -m "$2")
 shift 2
-discriminator=${DISCRIMINATOR:-$group} steps=${STEPS:-24} python=${PYTHON:-python}
+discriminator=${DISCRIMINATOR:-$group} steps=${STEPS:-20} python=${PYTHON:-python}
 supervised=(--group "$group" --epochs "${EPOCHS:-2}" --calls "${CALLS:-100}" --held-out 0.02)
 base=$("$python" -c 'from gsim_env.models.weights import pull_base; print(pull_base())')
 mkdir -p "$out"
@@ -21,6 +21,7 @@ CONFIG=cpu VERL_FILE_LOGGER_PATH="$out/metrics.jsonl" bash "$(dirname "$0")/../c
   data.train_files="$out/data/d_sim/train.parquet" data.val_files="$out/data/d_sim/test.parquet" data.max_prompt_length=640 \
   actor_rollout_ref.model.path="$out/without_rl_model" actor_rollout_ref.model.lora_rank=16 actor_rollout_ref.model.lora_alpha=32 \
   actor_rollout_ref.model.lora.merge=true actor_rollout_ref.actor.optim.lr=1e-4 \
+  actor_rollout_ref.actor.fsdp_config.model_dtype=bf16 actor_rollout_ref.ref.fsdp_config.model_dtype=bf16 `# torch's FSDP2 fails otherwise` \
   'actor_rollout_ref.actor.checkpoint.save_contents=[model,optimizer,extra]' \
   reward.custom_reward_function.reward_kwargs.discriminator="$discriminator" \
   trainer.default_local_dir="$out/checkpoints" trainer.total_training_steps="$steps" trainer.test_freq="$steps" "$@"
@@ -30,6 +31,4 @@ CONFIG=cpu VERL_FILE_LOGGER_PATH="$out/metrics.jsonl" bash "$(dirname "$0")/../c
 cat > "$out/methods.toml" <<METHODS
 without_rl = { customer = { backend = "embedded", adapter = "$named/without_rl" }, guidance = true }
 userlm = { customer = { backend = "embedded", adapter = "$named/userlm" }, guidance = false }
-without_sop = { customer = { backend = "embedded", adapter = "$named/full" }, guidance = false }
-full = { customer = { backend = "embedded", adapter = "$named/full" }, guidance = true }
 METHODS

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import gsim_env  # noqa: F401 - registers
 from gsim_env.cli.app import app
-from gsim_env.groups.bundle import Group, read_calls
+from gsim_env.groups.bundle import Group, builtin_templates, read_calls
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
 pytestmark = pytest.mark.skipif(not DATA.is_file(), reason=f"needs PersuasionForGood at {DATA}")
@@ -60,6 +60,13 @@ def test_a_built_group_plays(built):
     brief, _ = env.reset(seed=0)
     assert "charity" in brief
     assert all(env.step(line)[0] for line in ("Hello, how are you?", "Would you give a part of your payment?"))
+
+
+def test_what_the_template_brings_is_in_the_group(built):
+    """A group built from `charity` speaks by its LoRA, wherever the group is carried."""
+    template = builtin_templates()["charity"]
+    for file in [template / "script.toml", *(template / "prompts").iterdir(), *(template / "adapter").iterdir()]:
+        assert (built / file.relative_to(template)).read_bytes() == file.read_bytes()
 
 
 def test_every_turn_has_a_stage_and_labels_of_the_source_are_kept(built, source):

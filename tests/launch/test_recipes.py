@@ -1,12 +1,16 @@
 """Each recipe, launched for two steps with verl, Ray and rollouts by transformers; what they log is what is asserted on."""
 
+import subprocess
+import sys
 import zlib
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from gsim_env.testing import mock_server
+from recipes.embedded_lora.stack import stack
 from tests.launch.conftest import launch
 
 pytestmark = pytest.mark.slow
@@ -62,6 +66,35 @@ def test_customer_grpo(tiny_model, training_files, tmp_path) -> None:
     ).state_dict()
     assert before.keys() == after.keys()
     assert any(not torch.equal(weight, after[name]) for name, weight in before.items())
+
+
+def test_customer_grpo_of_a_lora(tiny_model, training_files, tmp_path) -> None:
+    """As recipes/grouped_customer trains: a LoRA in bf16, sent merged to the rollout, and taken out of the checkpoint."""
+    lora = [f"actor_rollout_ref.model.{key}" for key in ("lora_rank=4", "lora_alpha=8", "lora.merge=true")]
+    steps = launch(
+        "customer_grpo",
+        tmp_path / "log.jsonl",
+        *on_recorded_contexts(tiny_model, training_files),
+        *lora,
+        *(f"actor_rollout_ref.{role}.fsdp_config.model_dtype=bf16" for role in ("actor", "ref")),
+        f"trainer.default_local_dir={tmp_path}/checkpoints",
+        "trainer.val_before_train=false",
+        "trainer.test_freq=-1",
+        "trainer.save_freq=2",
+        "actor_rollout_ref.actor.checkpoint.save_contents=[model]",
+        "actor_rollout_ref.actor.optim.lr=1e-3",
+    )
+    found = [step["data"] for step in steps if step["step"] > 0]
+    assert all(metrics["training/rollout_actor_probs_pearson_corr"] > 0.99 for metrics in found)
+    assert moved(found[1])
+    merge = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"]
+    where = ["--local_dir", str(tmp_path / "checkpoints/global_step_2/actor"), "--target_dir", str(tmp_path / "rl")]
+    subprocess.run([*merge, *where], check=True, capture_output=True)
+    stack([tmp_path / "rl/lora_adapter"] * 2, tmp_path / "sum")
+    one, both = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("rl/lora_adapter", "sum"))
+    changed = [name for name in one if ".lora_B." in name and one[name].abs().max() > 0]
+    assert changed
+    assert all(both[name].shape[1] == 2 * one[name].shape[1] for name in changed)
 
 
 def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_path) -> None:
