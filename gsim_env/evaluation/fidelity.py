@@ -127,7 +127,12 @@ def two_sample_accuracy(readings: Sequence[Reading], people: Sequence[Reading], 
     """
     rng = np.random.default_rng([seed, 0x25A])
     turns = [
-        (np.append(vector, np.log1p(length)), real, reading.call.profile.listing, number)
+        (
+            np.append(vector, np.log1p(length)),
+            real,
+            f"{reading.call.profile.listing} {reading.call.profile.name}",
+            number,
+        )
         for real, some in ((False, readings), (True, people))
         for number, reading in enumerate(some)
         for vector, length in zip(reading.vectors, reading.lengths, strict=True)

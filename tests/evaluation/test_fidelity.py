@@ -67,6 +67,19 @@ def test_people_are_not_told_from_people_and_a_parrot_is(group, reader) -> None:
     assert two_sample_accuracy(reader.read(parrots), second, seed=0).value > 0.95
 
 
+def test_customers_of_whom_a_directory_says_the_same_are_others(group, reader) -> None:
+    """Extracted profiles have one listing: by it alone there would be one customer, and no fold to hold out."""
+
+    def unlisted(calls):
+        return [
+            call.model_copy(update={"profile": call.profile.model_copy(update={"listing": "a contact"})})
+            for call in people_as(group, calls)
+        ]
+
+    first, second = reader.read(unlisted(group.calls[:40:2])), reader.read(unlisted(group.calls[1:40:2]))
+    assert two_sample_accuracy(first, second, seed=0) is not None
+
+
 def test_the_reader_finds_salespeople_in_the_customers_place_and_prompts_in_their_words(group, reader) -> None:
     swapped = [
         call.model_copy(
