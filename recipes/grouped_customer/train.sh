@@ -17,11 +17,12 @@ mkdir -p "$out"
 
 [ -d "$out/data" ] || gsim group data "$group" --out "$out/data"
 [ -d "$out/without_rl_model" ] || "$python" -m recipes.embedded_lora.export --adapter "$out/without_rl" --out "$out/without_rl_model"
+# Both models in bf16: with weights in fp32 and passes in bf16 the backward pass of a LoRA fails in torch's FSDP2.
 CONFIG=cpu VERL_FILE_LOGGER_PATH="$out/metrics.jsonl" bash "$(dirname "$0")/../customer_grpo/run.sh" \
   data.train_files="$out/data/d_sim/train.parquet" data.val_files="$out/data/d_sim/test.parquet" data.max_prompt_length=640 \
   actor_rollout_ref.model.path="$out/without_rl_model" actor_rollout_ref.model.lora_rank=16 actor_rollout_ref.model.lora_alpha=32 \
   actor_rollout_ref.model.lora.merge=true actor_rollout_ref.actor.optim.lr=1e-4 \
-  actor_rollout_ref.actor.fsdp_config.model_dtype=bf16 actor_rollout_ref.ref.fsdp_config.model_dtype=bf16 `# torch's FSDP2 fails otherwise` \
+  actor_rollout_ref.actor.fsdp_config.model_dtype=bf16 actor_rollout_ref.ref.fsdp_config.model_dtype=bf16 \
   'actor_rollout_ref.actor.checkpoint.save_contents=[model,optimizer,extra]' \
   reward.custom_reward_function.reward_kwargs.discriminator="$discriminator" \
   trainer.default_local_dir="$out/checkpoints" trainer.total_training_steps="$steps" trainer.test_freq="$steps" "$@"
