@@ -1,16 +1,19 @@
-"""The embedded model through the environment: tokens a second against the raw engine, and prompt tokens reused."""
+"""The embedded model: tokens a second of the environment beside the raw engine's, and of the tuned model beside the raw one's."""
 
 import time
 
+import numpy as np
 import pytest
 
 from gsim_env.envs import TelemarketingVectorEnv
-from gsim_env.models import Complete
+from gsim_env.models import Complete, Sampling
 from gsim_env.models.embedded import EmbeddedConfig, EmbeddedModel
+from gsim_env.profiles import ProfileConstraints
 from tests.envs.test_telemarketing import LINES
 
 pytestmark = pytest.mark.slow
 CALLS, TURNS = 16, 4
+SAID = 48
 
 
 class Recorder(EmbeddedModel):
@@ -81,3 +84,34 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
     }
     # Without a cache every turn would process its whole prompt; with one, at most what is new, and the guidance.
     assert processed < 0.7 * prompts
+
+
+def test_the_tuned_model_beside_the_raw_one(benchmark, group):
+    """Both say as many tokens to the same prompts, in turns; the first time is not counted, for it loads."""
+    models = {
+        "tuned": EmbeddedModel(EmbeddedConfig(parallel=CALLS, adapter=str(group.path / "adapter"))),
+        "raw": EmbeddedModel(EmbeddedConfig(parallel=CALLS, model="base")),
+    }
+    messages = [
+        [{"role": "system", "content": group.profile_generator.sample(np.random.default_rng(i), ProfileConstraints()).text}]
+        + [{"role": "user", "content": line} for line in LINES[:1]]
+        for i in range(CALLS)
+    ]
+
+    def speak(model, seed):
+        prompts = [model.prompt(Complete("customer", call, Sampling(), seed)) for call in messages]
+        body = {"prompt": prompts, "max_tokens": SAID, "seed": seed, "ignore_eos": True, "cache_prompt": False}
+        _, before = metrics(model)
+        start = time.perf_counter()
+        model.server.handle_completions(body)
+        seconds = time.perf_counter() - start
+        assert metrics(model)[1] - before == CALLS * SAID
+        return seconds
+
+    def run():
+        rounds = [{name: speak(model, seed) for name, model in models.items()} for seed in range(4)]
+        return {name: sum(found[name] for found in rounds[1:]) for name in models}
+
+    seconds = benchmark.pedantic(run, rounds=1)
+    benchmark.extra_info |= {f"{name}_tokens_per_second": 3 * CALLS * SAID / seconds[name] for name in models}
+    benchmark.extra_info["ratio_tuned_to_raw"] = seconds["raw"] / seconds["tuned"]

@@ -1,6 +1,7 @@
 """The agent loops, with a policy that says what it is given to say: tokens, masks, seeds, failures."""
 
 import asyncio
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -155,7 +156,10 @@ def test_a_call_without_room_ends_at_the_turn_limit_and_fits(tokenizer) -> None:
 
 def test_a_customer_call_is_a_sequence_a_turn_with_the_prompt_of_the_simulator(tokenizer) -> None:
     outputs, policy = customer(
-        tokenizer, policy=Policy(tokenizer, ("Who is this?", "I have no time for this.", "Hm, well."))
+        tokenizer,
+        0,
+        "gsim.guidance=true",
+        policy=Policy(tokenizer, ("Who is this?", "I have no time for this.", "Hm, well.")),
     )
     call = outputs[0].extra_fields["messages"]
     assert len(outputs) == len(call) // 2 == len(policy.drawn)
@@ -168,6 +172,15 @@ def test_a_customer_call_is_a_sequence_a_turn_with_the_prompt_of_the_simulator(t
             assert message["content"] in text
         assert text.endswith("<|im_start|>assistant\n")
     assert {tuple(output.extra_fields["messages"][0].items()) for output in outputs} == {tuple(call[0].items())}
+
+
+def test_a_customer_without_guidance_is_told_the_profile_and_what_was_said(tokenizer) -> None:
+    """The baseline USP: each prompt goes on where the one before it ended."""
+    _, policy = customer(tokenizer)
+    texts = [tokenizer.decode(prompt) for prompt in policy.prompts]
+    assert len(texts) > 1
+    assert not any("Mood:" in text for text in texts)
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
 
 
 def test_a_customer_group_begins_alike(tokenizer) -> None:

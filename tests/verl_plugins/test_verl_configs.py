@@ -17,6 +17,7 @@ ROOT = Path(recipes.__file__).parent
 GRPO = ("customer_grpo", "sales_grpo", "usp_grpo")
 SFT = ("customer_sft", "profile_sft")
 PRIMARIES = ("cpu_smoke", "single_gpu", "paper")
+ON_CPU = ("cpu_smoke", "cpu")
 FILES = ("data.train_files=train.parquet", "data.val_files=val.parquet")
 
 
@@ -25,7 +26,7 @@ def grpo(recipe: str, primary: str):
     return composed(recipe, primary, "actor_rollout_ref.model.path=model", *files)
 
 
-@pytest.mark.parametrize("primary", PRIMARIES)
+@pytest.mark.parametrize("primary", [*PRIMARIES, "cpu"])
 @pytest.mark.parametrize("recipe", GRPO)
 def test_a_grpo_configuration_composes_and_verl_accepts_it(recipe, primary) -> None:
     config = grpo(recipe, primary)
@@ -34,12 +35,9 @@ def test_a_grpo_configuration_composes_and_verl_accepts_it(recipe, primary) -> N
     }  # verl's own, for a model that is not enabled
     assert config.algorithm.adv_estimator == "grpo"
     assert config.actor_rollout_ref.model.external_lib == "verl_plugins.register"
-    assert (
-        config.trainer.v1.sampler.sampler_kwargs.rollout_n
-        == config.actor_rollout_ref.rollout.n
-        == (4 if "cpu" in primary else 8)
-    )
-    if primary != "cpu_smoke":
+    assert config.trainer.v1.sampler.sampler_kwargs.rollout_n == config.actor_rollout_ref.rollout.n
+    assert config.actor_rollout_ref.rollout.n == 8 or primary in ON_CPU
+    if primary not in ON_CPU:
         config.trainer.device = "cpu"  # so that verl's check asks for no accelerator
     validate_config(config=config, use_reference_policy=True, use_critic=False)
     omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
@@ -77,10 +75,11 @@ def test_the_papers_tables_are_what_paper_says() -> None:
 
 
 @pytest.mark.parametrize("recipe", ["sales_grpo", "usp_grpo"])
-@pytest.mark.parametrize("primary", PRIMARIES)
+@pytest.mark.parametrize("primary", [*PRIMARIES, "cpu"])
 def test_the_calls_of_a_configuration_can_be_played(recipe, primary) -> None:
     settings = CallSettings.of(grpo(recipe, primary))
-    Simulator(settings.group, settings.customer, settings.manager, settings.profiles)
+    Simulator(settings.group, settings.customer, settings.manager, settings.profiles, guidance=settings.guidance)
+    assert settings.guidance == (recipe == "sales_grpo")  # USP has no dynamic SOP
     shared_team(settings)
 
 

@@ -33,6 +33,7 @@ class CallSettings(BaseModel):
     encoder: str | None = Field(default=None, description="as for gym.make")
     library: str | None = None
     k: int = 5
+    guidance: bool = Field(default=True, description="whether the customer's model is told the Manager's guidance")
     max_turns: int = Field(default=15, description="exchanges after which a call is truncated")
     turn_tokens: int = Field(default=96, ge=1, description="the most that the policy may say in a turn, in tokens")
 
@@ -61,7 +62,9 @@ def shared_team(settings: CallSettings) -> SalesTeam:
 @lru_cache(maxsize=4)
 def _simulator(settings: str) -> Simulator:
     own = CallSettings.model_validate_json(settings)
-    return Simulator(own.group, own.customer, own.manager, own.profiles, own.encoder, own.library, own.k, own.max_turns)
+    return Simulator(
+        own.group, own.customer, own.manager, own.profiles, own.encoder, own.library, own.k, own.max_turns, own.guidance
+    )
 
 
 @lru_cache(maxsize=4)
