@@ -1,4 +1,4 @@
-"""The embedded model: tokens a second of the environment beside the raw engine's, and of the tuned model beside the raw one's."""
+"""The embedded model: tokens a second of the environment beside the raw engine's, and of the tuned model beside the raw."""
 
 import time
 
