@@ -93,7 +93,12 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
         "raw": EmbeddedModel(EmbeddedConfig(parallel=CALLS, model="base")),
     }
     messages = [
-        [{"role": "system", "content": group.profile_generator.sample(np.random.default_rng(i), ProfileConstraints()).text}]
+        [
+            {
+                "role": "system",
+                "content": group.profile_generator.sample(np.random.default_rng(i), ProfileConstraints()).text,
+            }
+        ]
         + [{"role": "user", "content": line} for line in LINES[:1]]
         for i in range(CALLS)
     ]
