@@ -1,4 +1,4 @@
-"""The report of an evaluation: one page that needs nothing else, its figures as images, its tables as CSV files."""
+"""The report of an evaluation: one page that needs nothing else, its figures as images, its tables as CSV and Markdown."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any
 
 from gsim_env.evaluation.figures import EXTRA, figures, svg, write_png
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall
-from gsim_env.evaluation.tables import PEOPLE, at, spoken, tables, write_csv
+from gsim_env.evaluation.tables import PEOPLE, at, spoken, tables, write_csv, write_markdown
 from gsim_env.models.extras import require
 
 __all__ = ["write_report"]
@@ -21,7 +21,7 @@ ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def write_report(results: Mapping[str, Any], calls: Sequence[EvaluatedCall], out: Path) -> Path:
-    """Write ``report.html``, ``figures/*.png`` and ``tables/*.csv`` to a folder, and return the page's path.
+    """Write ``report.html``, ``figures/*.png``, ``tables/*.csv`` and ``tables.md`` to a folder, and return the page's path.
 
     Args:
         results: The evaluation's figures, as plain data; a section that is absent or ``None`` is left out.
@@ -36,6 +36,7 @@ def write_report(results: Mapping[str, Any], calls: Sequence[EvaluatedCall], out
         (out / name).mkdir(parents=True, exist_ok=True)
     for table in laid.values():
         write_csv(out / "tables" / f"{table.name}.csv", table)
+    write_markdown(out / "tables.md", laid.values())
     for plot in plots:
         write_png(plot, out / "figures")
     file = out / "report.html"

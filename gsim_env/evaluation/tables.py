@@ -1,11 +1,12 @@
-"""The tables of an evaluation, in the layouts of the paper: rows for a CSV file and for the page.
+"""The tables of an evaluation, in the layouts of the paper: rows for CSV files, for Markdown and for the page.
 
 What is absent stays absent: an empty field of the file, a dash on the page, and never a zero.
 """
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from gsim_env.evaluation.records import HUMAN
 
-__all__ = ["ABSENT", "PEOPLE", "Cell", "Column", "Row", "Table", "spoken", "tables", "write_csv"]
+__all__ = ["ABSENT", "PEOPLE", "Cell", "Column", "Row", "Table", "spoken", "tables", "write_csv", "write_markdown"]
 
 ABSENT = "\N{EN DASH}"
 PEOPLE = "people"
@@ -182,6 +183,37 @@ def write_csv(file: Path, table: Table) -> None:
         writer.writerow(header)
         for row in table.rows:
             writer.writerow([*(row.block, row.name)[-len(table.of) :], *fields(table.columns, row)])
+
+
+def write_markdown(file: Path, laid: Iterable[Table]) -> None:
+    """Write tables as they stand on the page, for a README or a paper's draft: the best figure of a column is bold."""
+    file.write_text("\n\n".join(map(markdown, laid)) + "\n", encoding="utf-8")
+
+
+def markdown(table: Table) -> str:
+    """Return a table under its title."""
+    labels = Counter(column.label for column in table.columns)
+    headings = [
+        f"{f'{column.group}: ' if labels[column.label] > 1 else ''}{column.label} {column.arrow}".rstrip()
+        for column in table.columns
+    ]
+    lines = [(*table.of, *headings), ("---",) * (len(table.of) + len(headings))]
+    for name, block in table.blocks:
+        best = [table.best(block, place) for place in range(len(table.columns))]
+        for row in block:
+            shown = [
+                f"**{text}**" if row.name in first else text
+                for text, first in zip(map(in_words, table.columns, row.cells), best, strict=True)
+            ]
+            lines.append((*(name, row.name)[-len(table.of) :], *shown))
+    body = "\n".join(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in line)} |" for line in lines)
+    return f"## {table.title}\n\n{body}\n\n{table.note}"
+
+
+def in_words(column: Column, cell: Cell) -> str:
+    """Return a figure with its interval, as it is read."""
+    text = cell.text or column.show(cell.value)
+    return text if cell.low is None else f"{text} [{column.show(cell.low)}, {column.show(cell.high)}]"
 
 
 def fields(columns: Sequence[Column], row: Row) -> Iterator[str]:

@@ -253,6 +253,17 @@ def test_what_is_absent_is_empty_in_files_and_a_dash_on_the_page(report, html):
     assert [cell.strip() for cell in cells[:11]] == ["\N{EN DASH}"] * 11
 
 
+def test_the_markdown_has_every_table_with_the_best_in_bold(report, results):
+    blocks = (report.parent / "tables.md").read_text(encoding="utf-8").split("## ")[1:]
+    assert [block.splitlines()[0] for block in blocks] == [table.title for table in tables(results).values()]
+    first, second = (block.splitlines() for block in blocks[:2])
+    assert first[2].count("Avg.") == len({cell for cell in first[2].split("|") if "Avg." in cell}) == 3
+    lines = [line for line in second if line.startswith("| ")]
+    assert len({line.count("|") for line in lines}) == 1
+    assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {name}" for name in (*METHODS, "people")]
+    assert [line.split(" | ")[5] for line in lines[2:]] == ["0.10", "0.22", "0.28", "**0.40**", "\N{EN DASH}"]
+
+
 def test_a_figure_of_zero_is_zero_and_one_near_it_is_not():
     column = Column("leaked", "leaked")
     assert [column.show(value) for value in (0.0, 0.001, -0.001, -0.5, None)] == [
