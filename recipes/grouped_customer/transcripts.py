@@ -31,7 +31,7 @@ def main() -> None:
     args = parser.parse_args()
     simulator = Simulator(args.group)
     team = SalesTeam(args.group, "scripted", simulator.encoder_name)
-    episode = Episode(simulator, Reward("outcome", 1.0))
+    episode = Episode(simulator, Reward("outcome", 1.0), reveal=False)
     calls = [block_on(play(episode, team, seeding.np_random(seed)[0])) for seed in tqdm(range(args.seeds), unit="call")]
     command = shlex.join(["python", "-m", "recipes.grouped_customer.transcripts", *sys.argv[1:]])
     head = f"`{command}`, group {simulator.group.digest[:12]}, unedited"
