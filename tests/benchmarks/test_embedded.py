@@ -13,7 +13,7 @@ from tests.envs.test_telemarketing import LINES
 
 pytestmark = pytest.mark.slow
 CALLS, TURNS = 16, 4
-SAID = 48
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_tokens=48)
 
 
 class Recorder(EmbeddedModel):
@@ -104,13 +104,13 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
     ]
 
     def speak(model, seed):
-        prompts = [model.prompt(Complete("customer", call, Sampling(), seed)) for call in messages]
-        body = {"prompt": prompts, "max_tokens": SAID, "seed": seed, "ignore_eos": True, "cache_prompt": False}
+        prompts = [model.prompt(Complete("customer", call, SAMPLING, seed)) for call in messages]
+        body = {"prompt": prompts, **SAMPLING.model_dump(exclude_none=True), "seed": seed, "ignore_eos": True}
         _, before = metrics(model)
         start = time.perf_counter()
         model.server.handle_completions(body)
         seconds = time.perf_counter() - start
-        assert metrics(model)[1] - before == CALLS * SAID
+        assert metrics(model)[1] - before == CALLS * SAMPLING.max_tokens
         return seconds
 
     def run():
@@ -118,5 +118,7 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
         return {name: sum(found[name] for found in rounds[1:]) for name in models}
 
     seconds = benchmark.pedantic(run, rounds=1)
-    benchmark.extra_info |= {f"{name}_tokens_per_second": 3 * CALLS * SAID / seconds[name] for name in models}
+    benchmark.extra_info |= {
+        f"{name}_tokens_per_second": 3 * CALLS * SAMPLING.max_tokens / seconds[name] for name in models
+    }
     benchmark.extra_info["ratio_tuned_to_raw"] = seconds["raw"] / seconds["tuned"]
