@@ -111,7 +111,7 @@ class AsyncTelemarketing:
         profiles: ModelSpec = "corpus",
         encoder: str | None = None,
         library: str | None = None,
-        k: int = 5,
+        k: int = 10,
         max_turns: int = 15,
         reward: str = "outcome",
         gamma: float = 1.0,

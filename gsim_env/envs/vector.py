@@ -66,7 +66,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         profiles: ModelSpec = "corpus",
         encoder: str | None = None,
         library: str | None = None,
-        k: int = 5,
+        k: int = 10,
         max_turns: int = 15,
         reward: str = "outcome",
         gamma: float = 1.0,

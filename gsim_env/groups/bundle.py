@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gsim_env.errors import ConfigurationError, CorpusError, unknown
 from gsim_env.models.protocol import Sampling
 from gsim_env.profiles import Archetype, CorpusProfileGenerator, CustomerProfile, RecordedCall
+from gsim_env.sop.own_words import OwnWords
 from gsim_env.sop.taxonomy import Taxonomy
 
 __all__ = ["Group", "GroupConfig", "Stances", "builtin_groups", "find_group", "find_template", "load_group"]
@@ -125,6 +126,11 @@ class Group:
     def profile_generator(self) -> CorpusProfileGenerator:
         """P(p | constraints), estimated from this group's corpus."""
         return CorpusProfileGenerator([call.profile for call in self.calls], self.config.archetypes)
+
+    @cached_property
+    def own_words(self) -> OwnWords:
+        """Tells the words that only one or the other of this group's customers uses."""
+        return OwnWords(self.calls)
 
 
 def read_calls(path: Path) -> tuple[RecordedCall, ...]:

@@ -10,10 +10,8 @@ from gsim_env.groups import Group
 from gsim_env.models import Embed
 from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
-from gsim_env.simulation.prompts import Guidance
 from gsim_env.simulation.reading import SalesReader
 from gsim_env.simulation.state import SalesMove, update
-from gsim_env.simulation.steering import references
 
 __all__ = ["ChainManager"]
 
@@ -52,9 +50,7 @@ class ChainManager:
         call.state.stage = stage
         if concern is not None:
             call.state.stated = concern
-        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.said)
-        stance = call.state.stance(call.group.config.stances)
-        return Decision(Guidance(stage, stance, concern, shown), outcome)
+        return Decision(call.guide(nearness, stage, concern), outcome)
 
     def _next(
         self, call: Call, move: SalesMove, outcome: Outcome | None, nearness: NDArray[np.float64]

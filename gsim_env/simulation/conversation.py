@@ -1,6 +1,7 @@
 """Algorithm 1 as one generator. It does no I/O: it yields what it needs and is sent the answer."""
 
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from gsim_env.models import Complete, Completion, Embed
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.hearing import hear
 from gsim_env.simulation.manager import Call, Manager
-from gsim_env.simulation.prompts import SILENCE, Guidance, customer_system, guidance_message, spoken
+from gsim_env.simulation.prompts import SILENCE, Guidance, customer_system, guidance_message, reads_out, spoken
 from gsim_env.simulation.state import CustomerState, init_state
 from gsim_env.simulation.steering import Candidates
 from gsim_env.sop import Hit, Search
@@ -22,10 +23,15 @@ from gsim_env.sop import Hit, Search
 __all__ = ["CustomerTurn", "Listen", "Request", "conversation"]
 
 SPEAKING_TRIES = 3
-"""How often the customer model is asked, with another seed each time, when it says nothing or what it said before."""
+"""How often the customer model is asked, with another seed each time, when what it says cannot stand."""
 
-REPEATABLE_WORDS = 3
-"""Answers of up to so many words ("Mm.", "Not today, thanks.") may come again."""
+WARMER = 0.4
+"""By how much the temperature is raised each time: a model that is caught in a loop gives the same words for any seed."""
+
+WORD = re.compile(r"\w+")
+
+REPEATABLE_WORDS = 2
+"""Answers of up to so many words ("Mm.", "No, thanks.") may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,25 +129,32 @@ def _pick_up(group: Group, profile: CustomerProfile, rng: np.random.Generator, k
         raise SimulatorError(f"The library holds no chain of archetype {profile.archetype!r}; rebuild it.")
     dynamics = group.config.archetypes[profile.archetype].dynamics
     state = init_state(profile, dynamics, rng)
-    candidates = Candidates.of([hit.chain for hit in hits], group.taxonomy)
+    candidates = Candidates.of([hit.chain for hit in hits], group, profile)
     return Call(group, profile, candidates, state, rng, [customer_system(group, profile)])
 
 
 def _speak(call: Call, guidance: Guidance | None) -> Generator[Request, Any, str]:
     """Line 12 of Algorithm 1: the customer model puts the guidance into words, or finds its own where there is none.
 
-    Small models fall into repeating themselves to the letter, which people do with a word or two only: the model is
-    asked again then, and what it insists on is taken.
+    Small models fall into repeating themselves to the letter, which people do with a word or two only, or read out what
+    they were told: the model is asked again then, and what it insists on is taken.
     """
     told = [] if guidance is None else [guidance_message(call.group, guidance)]
     messages = [*call.history, *told]
-    text = ""
+    sampling, text = call.group.config.sampling, ""
     for _ in range(SPEAKING_TRIES):
         seed = int(call.rng.integers(2**31))
-        completion = yield Complete("customer", messages, call.group.config.sampling, seed)
+        completion = yield Complete("customer", messages, sampling, seed)
+        sampling = sampling.model_copy(update={"temperature": sampling.temperature + WARMER})
         text = spoken(completion.text) or text
-        if text and (text not in call.said or text.count(" ") < REPEATABLE_WORDS):
+        if text and not said_again(text, call.said) and not any(reads_out(text, message) for message in told):
             return text
     if text:
         return text
     raise SimulatorError(f"The customer model said nothing in {SPEAKING_TRIES} tries.")
+
+
+def said_again(text: str, said: Iterable[str]) -> bool:
+    """Return whether ``text`` was said before, but for capitals and punctuation; a word or two may come again."""
+    words = WORD.findall(text.lower())
+    return len(words) > REPEATABLE_WORDS and any(words == WORD.findall(line.lower()) for line in said)

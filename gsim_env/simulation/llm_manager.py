@@ -9,9 +9,8 @@ from gsim_env.groups import Group
 from gsim_env.models import Complete, Completion, Message, Sampling
 from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
-from gsim_env.simulation.prompts import Guidance, manager_system
+from gsim_env.simulation.prompts import manager_system
 from gsim_env.simulation.state import CustomerState, SalesMove
-from gsim_env.simulation.steering import references
 from gsim_env.sop.taxonomy import SalesKind
 
 __all__ = ["LLMManager", "Verdict"]
@@ -86,8 +85,7 @@ class LLMManager:
         call.state.stage = stage
         if concern is not None:
             call.state.stated = concern
-        shown = references(call.candidates, nearness, stage, concern, self._taxonomy, call.said)
-        return Decision(Guidance(stage, call.state.stance(call.group.config.stances), concern, shown), outcome)
+        return Decision(call.guide(nearness, stage, concern), outcome)
 
     def _ask(self, call: Call) -> Generator[Complete, Completion, Verdict]:
         messages: list[Message] = [call.memory[0], *call.history[1:], _question(call.state)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome
 from gsim_env.groups import Group
@@ -13,7 +14,7 @@ from gsim_env.profiles import CustomerProfile, Dynamics
 from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.prompts import Guidance
 from gsim_env.simulation.state import CustomerState, SalesMove
-from gsim_env.simulation.steering import Candidates
+from gsim_env.simulation.steering import Candidates, references
 from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind
 
 __all__ = ["Call", "Decision", "Manager", "ending", "ending_stage"]
@@ -31,6 +32,7 @@ class Call:
         rng: The source of every random draw.
         history: System message and all that was said, as the customer model sees it; append-only by :meth:`add`.
         said: The words of ``history``, of both sides.
+        shown: The reference utterances of all guidance so far.
         memory: A Manager's own notes on this call (the vectors of what was said before, say).
     """
 
@@ -41,12 +43,20 @@ class Call:
     rng: np.random.Generator
     history: list[Message]
     said: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
     memory: list[Any] = field(default_factory=list)
 
     def add(self, role: str, content: str) -> None:
         """Append what was said to the history."""
         self.history.append({"role": role, "content": content})
         self.said.add(content)
+
+    def guide(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> Guidance:
+        """Return the guidance to ``stage`` about ``concern``; its references, by ``nearness``, are new to this call."""
+        used = self.said | self.shown
+        shown = references(self.candidates, nearness, stage, concern, self.group.taxonomy, used)
+        self.shown.update(shown)
+        return Guidance(stage, self.state.stance(self.group.config.stances), concern, shown)
 
     @property
     def dynamics(self) -> Dynamics:

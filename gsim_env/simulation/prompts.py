@@ -8,7 +8,7 @@ from gsim_env.models.scripted import QUOTED
 from gsim_env.plain import neutralise
 from gsim_env.profiles import CustomerProfile
 
-__all__ = ["Guidance", "customer_system", "guidance_message", "manager_system", "spoken"]
+__all__ = ["Guidance", "customer_system", "guidance_message", "manager_system", "reads_out", "spoken"]
 
 SILENCE = "..."
 """How a customer hears a salesperson who says nothing."""
@@ -79,3 +79,9 @@ def spoken(text: str) -> str:
     if len(line) > 1 and line[0] == line[-1] == '"':
         line = line[1:-1].strip()
     return line
+
+
+def reads_out(text: str, guidance: Message) -> bool:
+    """Return whether ``text`` holds a line of the guidance that is an instruction, not one of the references."""
+    lines = guidance["content"].splitlines()
+    return any(line in text for line in lines if line and not line.startswith(QUOTED))

@@ -41,7 +41,7 @@ class ReplayedCall:
 
 
 def replay(
-    group: Group, indexed: Indexed, library: SopLibrary, rng: np.random.Generator, k: int = 5, echo: float = 0.0
+    group: Group, indexed: Indexed, library: SopLibrary, rng: np.random.Generator, k: int = 10, echo: float = 0.0
 ) -> Iterator[ReplayedCall]:
     """Replay every call of ``indexed``: annotated stages instead of a Manager's choice, all else as in a live call.
 
@@ -51,7 +51,7 @@ def replay(
     """
     for call, vector, chain in zip(indexed.calls, indexed.profiles, indexed.chains(), strict=True):
         hits = library.search([Search(vector, k + 1, call.profile.archetype)])[0]
-        candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k], group.taxonomy)
+        candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k], group, call.profile)
         yield _replay(group, call.profile, chain, candidates, rng, echo)
 
 
@@ -67,15 +67,15 @@ def _replay(
     state = init_state(profile, dynamics, rng)
     history = [customer_system(group, profile)]
     guidances = []
+    used: set[str] = set()
     for step, vector in zip(chain.steps, chain.vectors, strict=True):
         kind = group.taxonomy.sales[step.sales_stage].kind
         answers = frozenset(() if step.answers is None else (step.answers,))
         update(state, SalesMove(kind, step.sales_stage, answers, kind == "ask"), dynamics)
         nearness = candidates.nearness(state, step.sales_stage, vector)
         stance = state.stance(group.config.stances)
-        shown = references(
-            candidates, nearness, step.stage, step.concern, group.taxonomy, {message["content"] for message in history}
-        )
+        shown = references(candidates, nearness, step.stage, step.concern, group.taxonomy, used)
+        used.update(shown)
         if rng.random() < echo:
             others = [text for text in shown if text != step.customer][:2]
             others.insert(int(rng.integers(len(others) + 1)), step.customer)
@@ -83,6 +83,7 @@ def _replay(
         guidances.append(guidance_message(group, Guidance(step.stage, stance, step.concern, shown)))
         history.append({"role": "user", "content": hear(step.sales).text})
         history.append({"role": "assistant", "content": neutralise(step.customer)})
+        used.update((history[-2]["content"], history[-1]["content"]))
         state.stage = step.stage
         state.stated = step.concern or state.stated
     return ReplayedCall(chain.call_id, history, guidances)

@@ -53,7 +53,7 @@ class Simulator:
     profiles: ModelSpec = "corpus"
     encoder: str | None = None
     library: str | None = None
-    k: int = 5
+    k: int = 10
     max_turns: int = 15
     guidance: bool = True
     group: Group = field(init=False)

@@ -1,5 +1,6 @@
 """Choosing what the customer does next from the retrieved chains K_p: the step whose state is nearest to S_t."""
 
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -7,8 +8,11 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from gsim_env.groups import Group
+from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.state import CustomerState
 from gsim_env.sop import BehaviourChain, ChainStep, Taxonomy
+from gsim_env.sop.own_words import words
 from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind
 
 __all__ = ["Candidates", "references"]
@@ -18,6 +22,9 @@ SAID_ALIKE, SAME_BEFORE, SAME_SALES_STAGE, SAME_PLACE = 2.0, 0.6, 0.4, 0.3
 
 REFERENCES = 3
 """The most reference utterances that a guidance quotes."""
+
+FOREIGN = 0
+"""The most that a reference may hold of somebody else's life (``OwnWords.foreign``): a small model says what it is shown."""
 
 TYPICAL_EXCHANGES = 8
 """Over how many exchanges ``progress`` runs from 0 to 1 in a live call, whose length nobody knows yet."""
@@ -43,6 +50,8 @@ class Candidates:
         going_on: Which steps are at a stage that does not end the call.
         once: Which are at a stage that nobody is at twice in a row.
         warm: Which are at a stage of kind ``warm``.
+        portable: Of which the words would make sense in this customer's mouth.
+        whose: The customer's name.
     """
 
     steps: tuple[ChainStep, ...]
@@ -56,10 +65,12 @@ class Candidates:
     going_on: NDArray[np.bool_]
     once: NDArray[np.bool_]
     warm: NDArray[np.bool_]
+    portable: NDArray[np.bool_]
+    whose: str
 
     @classmethod
-    def of(cls, chains: Sequence[BehaviourChain], taxonomy: Taxonomy) -> "Candidates":
-        """Lay out the steps of ``chains``."""
+    def of(cls, chains: Sequence[BehaviourChain], group: Group, profile: CustomerProfile) -> "Candidates":
+        """Lay out the steps of ``chains`` for a customer of ``group``."""
         steps = tuple(step for behaviour in chains for step in behaviour.steps)
         names = [(step.previous or "", step.sales_stage, step.stage) for step in steps]
         codes = {name: code for code, name in enumerate(dict.fromkeys(("", *chain.from_iterable(names))))}
@@ -67,7 +78,8 @@ class Candidates:
         at: dict[tuple[str, str | None], list[int]] = {}
         for index, step in enumerate(steps):
             at.setdefault((step.stage, step.concern), []).append(index)
-        kinds = [taxonomy.customer[step.stage].kind for step in steps]
+        kinds = [group.taxonomy.customer[step.stage].kind for step in steps]
+        own = frozenset(word.lower() for word in words(f"{profile.name} {profile.listing} {profile.text}"))
         return cls(
             steps,
             np.concatenate([behaviour.vectors for behaviour in chains]),
@@ -80,6 +92,8 @@ class Candidates:
             np.array([kind not in ENDING_KINDS.values() for kind in kinds]),
             np.array([kind in ONCE for kind in kinds]),
             np.array([kind == "warm" for kind in kinds]),
+            np.array([group.own_words.foreign(step.customer, own) <= FOREIGN for step in steps]),
+            profile.name,
         )
 
     def nearness(self, state: CustomerState, sales_stage: str, said: NDArray[np.float32] | None) -> NDArray[np.float64]:
@@ -109,15 +123,20 @@ class Candidates:
             allowed = self.going_on & ~opening & ~again
         return np.asarray(allowed if state.settled else allowed & ~self.warm)
 
-    def nearest(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> list[str]:
-        """Return what customers said at ``stage`` about ``concern``, nearest first.
+    def nearest(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> tuple[list[str], list[str]]:
+        """Return what customers said at ``stage`` about ``concern``: what this customer could say too, and the rest.
 
-        Where no concern is asked for and none of the steps is without one, all steps of the stage serve.
+        Both are nearest first. Where no concern is asked for and none of the steps is without one, all steps of the stage
+        serve; where nothing portable is said about a concern at this stage, what is said about it at others does.
         """
         found = self.at.get((stage, concern), [])
         if not found and concern is None:
             found = [index for index, step in enumerate(self.steps) if step.stage == stage]
-        return [self.steps[index].customer for index in sorted(found, key=lambda index: -nearness[index])]
+        if concern is not None and not any(self.portable[index] for index in found):
+            found = [index for index, step in enumerate(self.steps) if step.concern == concern]
+        found = sorted(found, key=lambda index: -nearness[index])
+        portable = [self.steps[index].customer for index in found if self.portable[index]]
+        return portable, [self.steps[index].customer for index in found if not self.portable[index]]
 
 
 def references(
@@ -126,16 +145,18 @@ def references(
     stage: str,
     concern: str | None,
     taxonomy: Taxonomy,
-    said: Collection[str],
+    used: Collection[str],
 ) -> tuple[str, ...]:
     """Return one to three utterances for the guidance: what like customers said at this stage, nearest first.
 
-    A concern asks for steps about that concern; where the chains have none, the taxonomy's own examples serve. What was
-    ``said`` already in this call is left out while there is anything else.
+    A concern asks for steps about that concern. Where the chains have none that this customer could say, the taxonomy's own
+    examples serve, in an order that each customer has for itself, and only after them what is about another's life. What was
+    ``used`` in this call already, said or shown, is left out while there is anything else.
     """
-    recorded = candidates.nearest(nearness, stage, concern)
-    fresh = [line for line in recorded if line not in said]
-    if not fresh:
-        examples = taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
-        fresh = [line for line in examples if line not in said][:1] or recorded or list(examples)
-    return tuple(dict.fromkeys(fresh))[:REFERENCES]
+    portable, others = candidates.nearest(nearness, stage, concern)
+    said = taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
+    examples = sorted(said, key=lambda line: zlib.crc32(f"{candidates.whose}: {line}".encode()))
+    for lines in (portable, examples, others):
+        if fresh := [line for line in dict.fromkeys(lines) if line not in used]:
+            return tuple(fresh[:REFERENCES])
+    return tuple(dict.fromkeys(portable or examples or others))[:REFERENCES]

@@ -67,9 +67,7 @@ def main() -> None:
         epochs_done, log = saved["epochs_done"], saved["log"]
         model = PeftModel.from_pretrained(model, str(args.out), is_trainable=True)
     else:
-        model = get_peft_model(
-            model, LoraConfig(r=args.rank, lora_alpha=2 * args.rank, lora_dropout=0.05, target_modules=TARGETS)
-        )
+        model = get_peft_model(model, LoraConfig(r=args.rank, lora_alpha=2 * args.rank, target_modules=TARGETS))
     model.peft_config["default"].base_model_name_or_path = args.base.name
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=args.learning_rate)
     indexed = index_calls(group.calls, SentenceEncoder())

@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 
 from gsim_env.models.weights import read_deltas
 from recipes.embedded_lora.stack import stack
+from recipes.embedded_lora.unstack import unstack
 
 QUERY = "base_model.model.model.layers.0.self_attn.q_proj"
 GATE = "base_model.model.model.layers.0.mlp.gate_proj"
@@ -46,3 +47,14 @@ def test_loras_of_different_modules_have_no_sum(tmp_path):
     one, two = adapter(tmp_path / "one", 4, 8), adapter(tmp_path / "two", 2, 1, modules=(QUERY,))
     with pytest.raises(ValueError, match="do not change the same modules"):
         stack([one, two], tmp_path / "both")
+
+
+def test_the_first_of_a_stack_comes_out_as_it_went_in(tmp_path):
+    one, two = adapter(tmp_path / "one", rank=4, alpha=8), adapter(tmp_path / "two", rank=2, alpha=1)
+    stack([one, two], tmp_path / "both")
+    unstack(tmp_path / "both", 4, tmp_path / "again")
+    again, first = deltas(tmp_path / "again"), deltas(one)
+    for name, delta in again.items():
+        np.testing.assert_allclose(delta, first[name], atol=0.05)
+    with pytest.raises(ValueError, match="has rank 6: the first of its parts has a rank below that, not 6"):
+        unstack(tmp_path / "both", 6, tmp_path / "all")

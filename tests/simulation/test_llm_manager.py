@@ -28,7 +28,7 @@ def call(group):
     indexed = index_calls(group.calls[:5], HashingEncoder())
     profile = group.calls[0].profile
     state = CustomerState(0.2, 0.2, 0.5, list(profile.concerns))
-    candidates = Candidates.of(indexed.chains(), group.taxonomy)
+    candidates = Candidates.of(indexed.chains(), group, profile)
     return Call(group, profile, candidates, state, np.random.default_rng(0), [customer_system(group, profile)])
 
 

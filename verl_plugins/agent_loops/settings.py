@@ -32,7 +32,7 @@ class CallSettings(BaseModel):
     profiles: Spec = "corpus"
     encoder: str | None = Field(default=None, description="as for gym.make")
     library: str | None = None
-    k: int = 5
+    k: int = 10
     guidance: bool = Field(default=True, description="whether the customer's model is told the Manager's guidance")
     max_turns: int = Field(default=15, description="exchanges after which a call is truncated")
     turn_tokens: int = Field(default=96, ge=1, description="the most that the policy may say in a turn, in tokens")

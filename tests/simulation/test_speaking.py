@@ -1,0 +1,69 @@
+"""What a customer model says is not taken if it says it again, or reads out what it was told."""
+
+import numpy as np
+import pytest
+
+from gsim_env.models import Complete, Completion
+from gsim_env.models.encoders import HashingEncoder
+from gsim_env.simulation.conversation import SPEAKING_TRIES, WARMER, _speak, said_again
+from gsim_env.simulation.manager import Call
+from gsim_env.simulation.prompts import Guidance, customer_system
+from gsim_env.simulation.state import CustomerState
+from gsim_env.simulation.steering import Candidates
+from gsim_env.sop.index import index_calls
+
+SAID = "I'd have to ask my wife."
+
+
+@pytest.fixture
+def call(group):
+    profile = group.calls[0].profile
+    candidates = Candidates.of(index_calls(group.calls[:1], HashingEncoder()).chains(), group, profile)
+    state = CustomerState(0.2, 0.2, 0.5, list(profile.concerns))
+    call = Call(group, profile, candidates, state, np.random.default_rng(0), [customer_system(group, profile)])
+    call.add("user", "Shall I set it up?")
+    call.add("assistant", SAID)
+    return call
+
+
+def speak(call, *answers):
+    """Return what is taken, and the requests."""
+    steps = _speak(call, Guidance("stalling", "guarded", None, ("Let me think.", "Ring after the holidays.")))
+    asked, answer = [], None
+    try:
+        while True:
+            request = steps.send(answer)
+            assert isinstance(request, Complete)
+            asked.append(request)
+            answer = Completion(answers[len(asked) - 1])
+    except StopIteration as end:
+        return end.value, asked
+
+
+def test_a_model_that_repeats_itself_is_asked_again_each_time_warmer(call):
+    said, asked = speak(call, SAID, "i'd have to ask my wife!", "Give me a week.")
+    assert said == "Give me a week."
+    temperature = call.group.config.sampling.temperature
+    assert [request.sampling.temperature for request in asked] == pytest.approx(
+        [temperature + WARMER * k for k in range(3)]
+    )
+    assert len({request.seed for request in asked}) == 3
+
+
+def test_what_it_insists_on_is_taken(call):
+    said, asked = speak(call, *[SAID] * SPEAKING_TRIES)
+    assert said == SAID
+    assert len(asked) == SPEAKING_TRIES
+
+
+def test_a_model_that_reads_out_its_instructions_is_asked_again_and_one_that_quotes_a_reference_is_not(call):
+    told = str(call.group.prompts["guidance"].template).splitlines()[-1]
+    assert speak(call, f"No. {told}", "No.")[0] == "No."
+    assert len(speak(call, "Ring after the holidays.")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "again"), [("No, thanks", False), ("That is it", True), ("that is... IT!", True), ("That is 12", False)]
+)
+def test_a_word_or_two_may_come_again_and_numbers_count(text, again):
+    assert said_again(text, ["No, thanks.", "That is it.", "That is 15"]) is again

@@ -1,0 +1,39 @@
+"""Words that only one customer uses are told from everybody's."""
+
+import pytest
+
+from gsim_env.dialogue import Turn
+from gsim_env.sop.own_words import OwnWords
+
+
+@pytest.fixture
+def learnt(group):
+    def learn(*rare: str) -> OwnWords:
+        """160 customers: those who say the given things, and others who all say the same."""
+        said = [*rare, *["We do lunches here, the two of us."] * (160 - len(rare))]
+        pairs = [(Turn(role="sales", text="Guidry?"), Turn(role="customer", text=text)) for text in said]
+        return OwnWords([group.calls[0].model_copy(update={"turns": pair}) for pair in pairs])
+
+    return learn
+
+
+def test_a_rare_word_counts_one_and_a_name_two(learnt):
+    own_words = learnt("We do the goose, here.", "Guidry, do lunches!")
+    assert own_words.of("Guidry, the two of us do goose here.") == {"guidry": 2, "goose": 1}
+    assert own_words.foreign("Guidry, the two of us do goose here.", frozenset()) == 3
+    assert own_words.foreign("We do lunches.", frozenset()) == 0
+
+
+def test_the_customers_own_words_are_not_foreign(learnt):
+    own_words = learnt("We do the goose, here.", "Guidry, do lunches!")
+    assert own_words.foreign("Guidry's goose", frozenset({"goose"})) == 2
+
+
+def test_two_of_160_customers_are_few_and_three_are_not(learnt):
+    assert learnt("goose", "goose here").of("goose") == {"goose": 1}
+    assert learnt("goose", "goose here", "we do goose").of("goose") == {}
+
+
+def test_where_calls_are_few_no_word_that_was_said_is_rare(group):
+    own_words = OwnWords(group.calls[:20])
+    assert all(own_words.of(turn.text) == {} for call in group.calls[:20] for turn in call.customer_turns())
