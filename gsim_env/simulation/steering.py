@@ -23,9 +23,6 @@ SAID_ALIKE, SAME_BEFORE, SAME_SALES_STAGE, SAME_PLACE = 2.0, 0.6, 0.4, 0.3
 REFERENCES = 3
 """The most reference utterances that a guidance quotes."""
 
-FOREIGN = 0
-"""The most that a reference may hold of somebody else's life (``OwnWords.foreign``): a small model says what it is shown."""
-
 TYPICAL_EXCHANGES = 8
 """Over how many exchanges ``progress`` runs from 0 to 1 in a live call, whose length nobody knows yet."""
 
@@ -50,7 +47,7 @@ class Candidates:
         going_on: Which steps are at a stage that does not end the call.
         once: Which are at a stage that nobody is at twice in a row.
         warm: Which are at a stage of kind ``warm``.
-        portable: Of which the words would make sense in this customer's mouth.
+        portable: In which the customer said nothing with words of its own (``OwnWords``) that this one lacks.
         whose: The customer's name.
     """
 
@@ -79,7 +76,7 @@ class Candidates:
         for index, step in enumerate(steps):
             at.setdefault((step.stage, step.concern), []).append(index)
         kinds = [group.taxonomy.customer[step.stage].kind for step in steps]
-        own = frozenset(word.lower() for word in words(f"{profile.name} {profile.listing} {profile.text}"))
+        own = words(f"{profile.name} {profile.listing} {profile.text}")
         return cls(
             steps,
             np.concatenate([behaviour.vectors for behaviour in chains]),
@@ -92,7 +89,7 @@ class Candidates:
             np.array([kind not in ENDING_KINDS.values() for kind in kinds]),
             np.array([kind in ONCE for kind in kinds]),
             np.array([kind == "warm" for kind in kinds]),
-            np.array([group.own_words.foreign(step.customer, own) <= FOREIGN for step in steps]),
+            np.array([group.own_words.of(step.customer) <= own for step in steps]),
             profile.name,
         )
 
@@ -133,7 +130,7 @@ class Candidates:
         if not found and concern is None:
             found = [index for index, step in enumerate(self.steps) if step.stage == stage]
         if concern is not None and not any(self.portable[index] for index in found):
-            found = [index for index, step in enumerate(self.steps) if step.concern == concern]
+            found = [i for i, step in enumerate(self.steps) if step.concern == concern and self.going_on[i]]
         found = sorted(found, key=lambda index: -nearness[index])
         portable = [self.steps[index].customer for index in found if self.portable[index]]
         return portable, [self.steps[index].customer for index in found if not self.portable[index]]

@@ -17,23 +17,17 @@ def learnt(group):
     return learn
 
 
-def test_a_rare_word_counts_one_and_a_name_two(learnt):
+def test_words_that_one_customer_uses_are_its_own_and_those_that_all_use_are_not(learnt):
     own_words = learnt("We do the goose, here.", "Guidry, do lunches!")
-    assert own_words.of("Guidry, the two of us do goose here.") == {"guidry": 2, "goose": 1}
-    assert own_words.foreign("Guidry, the two of us do goose here.", frozenset()) == 3
-    assert own_words.foreign("We do lunches.", frozenset()) == 0
-
-
-def test_the_customers_own_words_are_not_foreign(learnt):
-    own_words = learnt("We do the goose, here.", "Guidry, do lunches!")
-    assert own_words.foreign("Guidry's goose", frozenset({"goose"})) == 2
+    assert own_words.of("Guidry, the two of us do GOOSE here.") == {"guidry", "goose"}
+    assert own_words.of("We do lunches.") == frozenset()
 
 
 def test_two_of_160_customers_are_few_and_three_are_not(learnt):
-    assert learnt("goose", "goose here").of("goose") == {"goose": 1}
-    assert learnt("goose", "goose here", "we do goose").of("goose") == {}
+    assert learnt("goose", "goose here").of("goose") == {"goose"}
+    assert learnt("goose", "goose here", "we do goose").of("goose") == frozenset()
 
 
 def test_where_calls_are_few_no_word_that_was_said_is_rare(group):
     own_words = OwnWords(group.calls[:20])
-    assert all(own_words.of(turn.text) == {} for call in group.calls[:20] for turn in call.customer_turns())
+    assert all(own_words.of(turn.text) == frozenset() for call in group.calls[:20] for turn in call.customer_turns())

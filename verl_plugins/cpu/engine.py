@@ -1,5 +1,6 @@
 """verl's FSDP engine for the device "cpu": prompts that samples share are read once (``comb``)."""
 
+import os
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +18,11 @@ __all__ = ["CpuFSDPEngine", "register"]
 
 class CpuFSDPEngine(FSDPEngineWithLMHead):
     """The engine, laying a micro-batch out as a comb, without pinned memory, which is for accelerators."""
+
+    def initialize(self) -> None:
+        """Build model and optimizer, for all the processors: Ray leaves a worker one of them."""
+        torch.set_num_threads(os.cpu_count() or 1)
+        super().initialize()
 
     def _build_fsdp_module(self, module: Any) -> Any:
         with patch.object(
