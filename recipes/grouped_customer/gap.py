@@ -2,9 +2,9 @@
 
     python -m recipes.grouped_customer.gap results/evaluation/p4g
 
-A figure's gap is (figure - people) / (prompt_only - people), where people are other people in a method's place: 1 for
-the untuned model, 0 for what is as near to people as people are, or nearer. A figure in which the untuned model is as near as people tells
-nothing and is left out. Each figure has its interval in the evaluation's tables; the mean has none.
+A figure's gap is (figure - people) / (prompt_only - people), where people are other people in a method's place: 1 for the
+untuned model, 0 for what is as near to people as people are, or nearer. A figure in which the untuned model is as near as
+people tells nothing and is left out. Each figure has its interval in the evaluation's tables; the mean has none.
 """
 
 import argparse
