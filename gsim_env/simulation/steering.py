@@ -20,6 +20,9 @@ __all__ = ["Candidates", "references"]
 SAID_ALIKE, SAME_BEFORE, SAME_SALES_STAGE, SAME_PLACE = 2.0, 0.6, 0.4, 0.3
 """Weights of nearness: what the salesperson said, the customer's last stage, the sales stage, the place in the call."""
 
+WORDS_TO_ONE = 8
+"""So many words of a line carry one that is somebody else's own. With none allowed, the lines that are left are too short."""
+
 REFERENCES = 3
 """The most reference utterances that a guidance quotes."""
 
@@ -47,7 +50,7 @@ class Candidates:
         going_on: Which steps are at a stage that does not end the call.
         once: Which are at a stage that nobody is at twice in a row.
         warm: Which are at a stage of kind ``warm``.
-        portable: In which the customer said nothing with words of its own (``OwnWords``) that this one lacks.
+        portable: In which the customer used few words of its own (``OwnWords``) that this one lacks.
         whose: The customer's name.
     """
 
@@ -89,7 +92,12 @@ class Candidates:
             np.array([kind not in ENDING_KINDS.values() for kind in kinds]),
             np.array([kind in ONCE for kind in kinds]),
             np.array([kind == "warm" for kind in kinds]),
-            np.array([group.own_words.of(step.customer) <= own for step in steps]),
+            np.array(
+                [
+                    len(group.own_words.of(step.customer) - own) <= len(step.customer.split()) // WORDS_TO_ONE
+                    for step in steps
+                ]
+            ),
             profile.name,
         )
 

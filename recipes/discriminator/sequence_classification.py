@@ -72,6 +72,7 @@ def fit(pairs: Sequence[Pair], settings: SequenceClassification, out: Path, seed
         report_to=[],
         seed=seed,
     )
+    torch.manual_seed(seed)  # the trainer seeds its own draws; the new head is drawn before it is there
     trainer = Trainer(
         model=untrained(settings, tokenizer),
         args=arguments,

@@ -4,7 +4,8 @@
 
 A figure's gap is (figure - people) / (prompt_only - people), where people are other people in a method's place: 1 for the
 untuned model, 0 for what is as near to people as people are, or nearer. A figure in which the untuned model is as near as
-people tells nothing and is left out. Each figure has its interval in the evaluation's tables; the mean has none.
+people tells nothing and is left out. How calls end is decided by the Manager's state, so there is a mean of what is said alone,
+too. Each figure has its interval in the evaluation's tables; the means have none.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from typing import Any
 from gsim_env.evaluation.records import HUMAN
 from gsim_env.evaluation.run import read_results
 
-FIGURES = {"two_sample_accuracy": 1, "p_real": -1, "words_distance": 1, "stage_distance": 1, "outcome_distance": 1}
+OUTCOMES = "outcome_distance"
+FIGURES = {"two_sample_accuracy": 1, "p_real": -1, "words_distance": 1, "stage_distance": 1, OUTCOMES: 1}
 """Those of fidelity, and whether more is further from people (1) or nearer (-1)."""
 
 UNTUNED = "prompt_only"
@@ -30,9 +32,10 @@ def main() -> None:
     for folder in args.evaluations:
         found = gaps(read_results(folder)["fidelity"])
         names = list(found[UNTUNED])
-        print(f"| {folder.name} | {' | '.join(names)} | mean |\n|{'---|' * (len(names) + 2)}")
+        print(f"| {folder.name} | {' | '.join(names)} | mean | of what is said |\n|{'---|' * (len(names) + 3)}")
         for method, own in found.items():
-            print(f"| {method} | {' | '.join(f'{gap:.2f}' for gap in own.values())} | {mean(own.values()):.2f} |")
+            said = mean(gap for name, gap in own.items() if name != OUTCOMES)
+            print(f"| {method} | {' | '.join(f'{gap:.2f}' for gap in (*own.values(), mean(own.values()), said))} |")
 
 
 def gaps(fidelity: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsim_env.models.encoders import HashingEncoder
-from gsim_env.simulation.steering import Candidates, references
+from gsim_env.simulation.steering import WORDS_TO_ONE, Candidates, references
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.own_words import words
 
@@ -21,7 +21,7 @@ def refer(candidates, group, stage, concern=None, used=()):
 def test_what_is_about_anothers_life_comes_only_when_nothing_else_is_left(group, chains):
     profile = group.calls[60].profile
     candidates = Candidates.of(chains, group, profile)
-    assert 0.1 < candidates.portable.mean() < 0.5
+    assert 0.1 < candidates.portable.mean() < 0.7
     own = words(f"{profile.name} {profile.listing} {profile.text}")
     for stage in group.taxonomy.customer:
         used: set[str] = set()
@@ -29,7 +29,10 @@ def test_what_is_about_anothers_life_comes_only_when_nothing_else_is_left(group,
         while fresh := set(refer(candidates, group, stage, used=used)) - used:
             told.append(fresh)
             used |= fresh
-        strange = [all(not group.own_words.of(line) <= own for line in lines) for lines in told]
+        strange = [
+            all(len(group.own_words.of(line) - own) > len(line.split()) // WORDS_TO_ONE for line in lines)
+            for lines in told
+        ]
         examples = set(group.taxonomy.customer[stage].examples)
         strange = [odd and not lines <= examples for odd, lines in zip(strange, told, strict=True)]
         assert strange == sorted(strange), stage
