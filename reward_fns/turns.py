@@ -1,12 +1,12 @@
 """What the customer's rewards judge: one answer in its context, and the faults that have the lowest score everywhere."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Message
 from gsim_env.plain import CONTROL_TOKENS, ROLE_LABELS
+from gsim_env.repetition import copies
 
 __all__ = ["FLOOR", "Fault", "Turn", "fault_of", "turn_of"]
 
@@ -14,12 +14,6 @@ FLOOR = -2.0
 """The least of the format and of the semantic reward, which have no lower bound that matters. Chosen by ``recipes/rewards``."""
 
 Fault = Literal["empty", "control_tokens", "wrong_role", "copy"]
-
-COPIED_WORDS, COPIED_SHARE = 5, 0.8
-"""An answer copies the salesperson if so many of its words in a row, and such a share of them all, are his last turn's. Of
-8,274 human turns of PersuasionForGood 2 are as near."""
-
-WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 
 
 class Turn(NamedTuple):
@@ -40,7 +34,8 @@ def fault_of(turn: Turn) -> Fault | None:
     """Return what makes an answer no answer of a customer, or ``None``.
 
     ``empty``: no letter and no digit. ``control_tokens``: those of a chat template or of a model's reasoning.
-    ``wrong_role``: a line that names its speaker, as a script does. ``copy``: the salesperson's last words, back to him.
+    ``wrong_role``: a line that names its speaker, as a script does. ``copy``: the salesperson's last words, back to him;
+    of 8,274 human turns of PersuasionForGood 2 are as near.
     """
     if not any(letter.isalnum() for letter in turn.answer):
         return "empty"
@@ -50,14 +45,6 @@ def fault_of(turn: Turn) -> Fault | None:
         return "wrong_role"
     sales = next((message["content"] for message in reversed(turn.context) if message["role"] == "user"), "")
     return "copy" if copies(turn.answer, sales) else None
-
-
-def copies(answer: str, sales: str) -> bool:
-    """Return whether most of an answer stands in the salesperson's turn, in one piece."""
-    said, heard = ([word.lower() for word in WORD.findall(text)] for text in (answer, sales))
-    least = max(COPIED_WORDS, int(-(-COPIED_SHARE * len(said) // 1)))
-    windows = {tuple(heard[start : start + least]) for start in range(len(heard) - least + 1)}
-    return any(tuple(said[start : start + least]) in windows for start in range(len(said) - least + 1))
 
 
 def turn_of(solution_str: str, ground_truth: Any, extra_info: Mapping[str, Any] | None) -> Turn:

@@ -1,7 +1,6 @@
 """Algorithm 1 as one generator. It does no I/O: it yields what it needs and is sent the answer."""
 
-import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models import Complete, Completion, Embed
 from gsim_env.profiles import CustomerProfile
+from gsim_env.repetition import loops, said_again
 from gsim_env.simulation.hearing import hear
 from gsim_env.simulation.manager import Call, Manager
 from gsim_env.simulation.prompts import SILENCE, Guidance, customer_system, guidance_message, reads_out, spoken
@@ -27,11 +27,6 @@ SPEAKING_TRIES = 3
 
 WARMER = 0.4
 """By how much the temperature is raised each time: a model that is caught in a loop gives the same words for any seed."""
-
-WORD = re.compile(r"\w+")
-
-REPEATABLE_WORDS = 2
-"""Answers of up to so many words ("Mm.", "No, thanks.") may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,25 +131,21 @@ def _pick_up(group: Group, profile: CustomerProfile, rng: np.random.Generator, k
 def _speak(call: Call, guidance: Guidance | None) -> Generator[Request, Any, str]:
     """Line 12 of Algorithm 1: the customer model puts the guidance into words, or finds its own where there is none.
 
-    Small models fall into repeating themselves to the letter, which people do with a word or two only, or read out what
-    they were told: the model is asked again then, and what it insists on is taken.
+    Small models get caught in a word, say again what was said by either side, or read out what they were told: the model is
+    asked again then, and what it insists on is taken.
     """
     told = [] if guidance is None else [guidance_message(call.group, guidance)]
     messages = [*call.history, *told]
+    last = next((message["content"] for message in reversed(call.history) if message["role"] == "assistant"), "")
     sampling, text = call.group.config.sampling, ""
     for _ in range(SPEAKING_TRIES):
         seed = int(call.rng.integers(2**31))
         completion = yield Complete("customer", messages, sampling, seed)
         sampling = sampling.model_copy(update={"temperature": sampling.temperature + WARMER})
         text = spoken(completion.text) or text
-        if text and not said_again(text, call.said) and not any(reads_out(text, message) for message in told):
+        stuck = loops(text) or said_again(text, call.said, last)
+        if text and not stuck and not any(reads_out(text, message) for message in told):
             return text
     if text:
         return text
     raise SimulatorError(f"The customer model said nothing in {SPEAKING_TRIES} tries.")
-
-
-def said_again(text: str, said: Iterable[str]) -> bool:
-    """Return whether ``text`` was said before, but for capitals and punctuation; a word or two may come again."""
-    words = WORD.findall(text.lower())
-    return len(words) > REPEATABLE_WORDS and any(words == WORD.findall(line.lower()) for line in said)

@@ -21,7 +21,8 @@ SAID_ALIKE, SAME_BEFORE, SAME_SALES_STAGE, SAME_PLACE = 2.0, 0.6, 0.4, 0.3
 """Weights of nearness: what the salesperson said, the customer's last stage, the sales stage, the place in the call."""
 
 WORDS_TO_ONE = 8
-"""So many words of a line carry one that is somebody else's own. With none allowed, the lines that are left are too short."""
+"""So many words of a line carry one that is somebody else's own, if it is no name. With none allowed, the lines that are left
+are too short."""
 
 REFERENCES = 3
 """The most reference utterances that a guidance quotes."""
@@ -50,7 +51,7 @@ class Candidates:
         going_on: Which steps are at a stage that does not end the call.
         once: Which are at a stage that nobody is at twice in a row.
         warm: Which are at a stage of kind ``warm``.
-        portable: In which the customer used few words of its own (``OwnWords``) that this one lacks.
+        portable: What was said at which this customer could say as well.
         whose: The customer's name.
     """
 
@@ -92,12 +93,7 @@ class Candidates:
             np.array([kind not in ENDING_KINDS.values() for kind in kinds]),
             np.array([kind in ONCE for kind in kinds]),
             np.array([kind == "warm" for kind in kinds]),
-            np.array(
-                [
-                    len(group.own_words.of(step.customer) - own) <= len(step.customer.split()) // WORDS_TO_ONE
-                    for step in steps
-                ]
-            ),
+            np.array([portable(step.customer, group, own) for step in steps]),
             profile.name,
         )
 
@@ -140,8 +136,14 @@ class Candidates:
         if concern is not None and not any(self.portable[index] for index in found):
             found = [i for i, step in enumerate(self.steps) if step.concern == concern and self.going_on[i]]
         found = sorted(found, key=lambda index: -nearness[index])
-        portable = [self.steps[index].customer for index in found if self.portable[index]]
-        return portable, [self.steps[index].customer for index in found if not self.portable[index]]
+        sayable = [self.steps[index].customer for index in found if self.portable[index]]
+        return sayable, [self.steps[index].customer for index in found if not self.portable[index]]
+
+
+def portable(line: str, group: Group, own: frozenset[str]) -> bool:
+    """Return whether a customer of these ``own`` words could say ``line``: it names nobody and has little of another's life."""
+    foreign = group.own_words.of(line) - own
+    return not group.own_words.names(line) & foreign and len(foreign) <= len(line.split()) // WORDS_TO_ONE
 
 
 def references(
@@ -158,10 +160,10 @@ def references(
     examples serve, in an order that each customer has for itself, and only after them what is about another's life. What was
     ``used`` in this call already, said or shown, is left out while there is anything else.
     """
-    portable, others = candidates.nearest(nearness, stage, concern)
+    sayable, others = candidates.nearest(nearness, stage, concern)
     said = taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
     examples = sorted(said, key=lambda line: zlib.crc32(f"{candidates.whose}: {line}".encode()))
-    for lines in (portable, examples, others):
+    for lines in (sayable, examples, others):
         if fresh := [line for line in dict.fromkeys(lines) if line not in used]:
             return tuple(fresh[:REFERENCES])
-    return tuple(dict.fromkeys(portable or examples or others))[:REFERENCES]
+    return tuple(dict.fromkeys(sayable or examples or others))[:REFERENCES]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from gsim_env.profiles import RecordedCall
 
@@ -26,9 +26,12 @@ class OwnWords:
         calls: The corpus.
     """
 
-    def __init__(self, calls: Iterable[RecordedCall]) -> None:
-        """Count in how many calls customers use each word."""
+    def __init__(self, calls: Sequence[RecordedCall]) -> None:
+        """Count in how many calls customers use each word, and see which ones nobody ever writes small."""
         said = [frozenset().union(*(words(turn.text) for turn in call.customer_turns())) for call in calls]
+        self._small = {
+            word for call in calls for turn in call.turns for word in WORD.findall(turn.text) if word[0].islower()
+        }
         self._calls = Counter(word for one in said for word in one)
         self._most = RARE * len(said)
         self._found: dict[str, frozenset[str]] = {}
@@ -38,3 +41,8 @@ class OwnWords:
         if text not in self._found:  # the lines of a corpus come again call after call
             self._found[text] = frozenset(word for word in words(text) if self._calls[word] <= self._most)
         return self._found[text]
+
+    def names(self, text: str) -> frozenset[str]:
+        """Return those words of ``of(text)`` that begin with a capital wherever anybody writes them, in lower case."""
+        capitals = {word.lower() for word in WORD.findall(text) if word[0].isupper()}
+        return (self.of(text) & capitals) - self._small

@@ -6,9 +6,10 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
 from gsim_env.evaluation.fidelity import Fidelity, transitions, two_sample_accuracy
-from gsim_env.evaluation.reading import Reader
+from gsim_env.evaluation.reading import Reader, learn_roles
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.models.encoders import HashingEncoder
+from gsim_env.models.registry import build_encoder
 from tests.evaluation.test_diversity import reading
 
 
@@ -111,6 +112,16 @@ def test_the_reader_finds_salespeople_in_the_customers_place_and_prompts_in_thei
         ]
     )
     assert leaky.leaked.tolist() == [True, True, True, False, False]
+
+
+@pytest.mark.slow
+def test_no_line_that_customers_are_shown_for_want_of_others_sounds_like_the_salesperson(group) -> None:
+    encoder = build_encoder("minilm")
+    roles, threshold = learn_roles(group, encoder)
+    lines = [line for stage in group.taxonomy.customer.values() for line in stage.examples]
+    lines += [line for concern in group.taxonomy.concerns.values() for line in concern.raised]
+    margins = roles.decision_function(encoder.encode(lines))
+    assert [line for line, margin in zip(lines, margins, strict=True) if margin > threshold] == []
 
 
 def test_repetition_is_to_the_letter_and_short_words_may_come_again(group, reader) -> None:

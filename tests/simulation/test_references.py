@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsim_env.models.encoders import HashingEncoder
-from gsim_env.simulation.steering import WORDS_TO_ONE, Candidates, references
+from gsim_env.simulation.steering import Candidates, portable, references
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.own_words import words
 
@@ -29,14 +29,21 @@ def test_what_is_about_anothers_life_comes_only_when_nothing_else_is_left(group,
         while fresh := set(refer(candidates, group, stage, used=used)) - used:
             told.append(fresh)
             used |= fresh
-        strange = [
-            all(len(group.own_words.of(line) - own) > len(line.split()) // WORDS_TO_ONE for line in lines)
-            for lines in told
-        ]
+        strange = [not any(portable(line, group, own) for line in lines) for lines in told]
         examples = set(group.taxonomy.customer[stage].examples)
         strange = [odd and not lines <= examples for odd, lines in zip(strange, told, strict=True)]
         assert strange == sorted(strange), stage
         assert examples <= used
+
+
+def test_a_name_is_for_those_who_know_it_and_an_odd_word_needs_seven_others_around_it(group):
+    line = next(t.text for call in group.calls for t in call.customer_turns() if "Enzo" in t.text)
+    assert not portable(line, group, frozenset())
+    assert portable(line, group, group.own_words.of(line))
+    rare = next(word for call in group.calls for t in call.customer_turns() for word in sorted(group.own_words.of(t.text))
+                if not group.own_words.names(word.capitalize()))  # fmt: skip
+    assert portable(f"well no we do not have a {rare}", group, frozenset())
+    assert not portable(f"we do not have a {rare}", group, frozenset())
 
 
 def test_nothing_is_shown_twice_while_there_is_anything_else_and_something_always_is(group, chains):

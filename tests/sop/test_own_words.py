@@ -28,6 +28,12 @@ def test_two_of_160_customers_are_few_and_three_are_not(learnt):
     assert learnt("goose", "goose here", "we do goose").of("goose") == frozenset()
 
 
+def test_names_are_own_words_that_nobody_writes_small(learnt):
+    own_words = learnt("Goose, Enzo? We do the goose, I tell Enzo.", "Guidry, do lunches!")
+    assert own_words.names("Enzo does goose. Goose! Guidry too.") == {"enzo", "guidry"}
+    assert own_words.names("enzo does goose") == frozenset()
+
+
 def test_where_calls_are_few_no_word_that_was_said_is_rare(group):
     own_words = OwnWords(group.calls[:20])
     assert all(own_words.of(turn.text) == frozenset() for call in group.calls[:20] for turn in call.customer_turns())
