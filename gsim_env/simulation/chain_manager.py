@@ -12,6 +12,7 @@ from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
 from gsim_env.simulation.reading import SalesReader
 from gsim_env.simulation.state import SalesMove, update
+from gsim_env.sop import ChainStep
 
 __all__ = ["ChainManager"]
 
@@ -70,22 +71,29 @@ class ChainManager:
                 return pick("defer" if move.asks else "warm"), None
             if state.unsettled:
                 return pick("concern"), state.unsettled[0]
-            return pick("defer"), None
+            # No concern is left, but it is not won yet.
+            step = self._draw(call, nearness, call.candidates.may_follow(state) & call.candidates.idle)
+            return (pick("defer") if step is None else step.stage), None
         return self._follow(call, nearness)
 
-    def _follow(self, call: Call, nearness: NDArray[np.float64]) -> tuple[str, str | None]:
-        """Draw the next step from K_p; a step about a concern that this customer lacks becomes one about his own."""
-        state = call.state
-        weights = np.exp(SHARPNESS * (nearness - nearness.max())) * call.candidates.may_follow(state)
-        shares = weights.cumsum()
+    def _draw(self, call: Call, nearness: NDArray[np.float64], allowed: NDArray[np.bool_]) -> ChainStep | None:
+        """Draw the next step among those ``allowed`` of K_p, rather the nearest; ``None`` if none is."""
+        shares = (np.exp(SHARPNESS * (nearness - nearness.max())) * allowed).cumsum()
         if not shares[-1]:
-            return call.pick_stage("neutral"), None
+            return None
         index = int(np.searchsorted(shares, call.rng.random() * shares[-1], side="right"))
         nearness[index] = np.inf  # its own words come first among the references
-        drawn = call.candidates.steps[index]
-        concern = drawn.concern
-        if concern is None and self._taxonomy.customer[drawn.stage].kind != "concern":
-            return drawn.stage, None
+        return call.candidates.steps[index]
+
+    def _follow(self, call: Call, nearness: NDArray[np.float64]) -> tuple[str, str | None]:
+        """Take the next step from K_p; one about a concern that this customer lacks becomes one about his own."""
+        state = call.state
+        step = self._draw(call, nearness, call.candidates.may_follow(state))
+        if step is None:
+            return call.pick_stage("neutral"), None
+        concern = step.concern
+        if concern is None and self._taxonomy.customer[step.stage].kind != "concern":
+            return step.stage, None
         if concern not in state.unsettled:
             concern = state.unsettled[0] if state.unsettled else None
-        return (drawn.stage, concern) if concern is not None else (call.pick_stage("warm"), None)
+        return (step.stage, concern) if concern is not None else (call.pick_stage("warm"), None)

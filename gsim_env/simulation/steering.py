@@ -20,7 +20,7 @@ __all__ = ["Candidates", "references"]
 SAID_ALIKE, SAME_BEFORE, SAME_SALES_STAGE, SAME_PLACE = 2.0, 0.6, 0.4, 0.3
 """Weights of nearness: what the salesperson said, the customer's last stage, the sales stage, the place in the call."""
 
-WORDS_TO_ONE = 8
+WORDS_TO_ONE = 6
 """So many words of a line carry one that is somebody else's own, if it is no name. With none allowed, the lines that are left
 are too short."""
 
@@ -33,6 +33,9 @@ TYPICAL_EXCHANGES = 8
 
 ONCE: frozenset[CustomerKind] = frozenset({"confused", "defer", "warm"})
 """Kinds of stages that nobody is at twice in a row."""
+
+IDLE: frozenset[CustomerKind] = frozenset({"neutral", "defer"})
+"""Kinds of stages that neither raise a concern nor warm to the offer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,7 @@ class Candidates:
         going_on: Which steps are at a stage that does not end the call.
         once: Which are at a stage that nobody is at twice in a row.
         warm: Which are at a stage of kind ``warm``.
+        idle: At which the customer only asks, tells or puts off.
         portable: What was said at which this customer could say as well.
         whose: The customer's name.
     """
@@ -66,6 +70,7 @@ class Candidates:
     going_on: NDArray[np.bool_]
     once: NDArray[np.bool_]
     warm: NDArray[np.bool_]
+    idle: NDArray[np.bool_]
     portable: NDArray[np.bool_]
     whose: str
 
@@ -93,6 +98,7 @@ class Candidates:
             np.array([kind not in ENDING_KINDS.values() for kind in kinds]),
             np.array([kind in ONCE for kind in kinds]),
             np.array([kind == "warm" for kind in kinds]),
+            np.array([kind in IDLE for kind in kinds]),
             np.array([portable(step.customer, group, own) for step in steps]),
             profile.name,
         )

@@ -36,14 +36,14 @@ def test_what_is_about_anothers_life_comes_only_when_nothing_else_is_left(group,
         assert examples <= used
 
 
-def test_a_name_is_for_those_who_know_it_and_an_odd_word_needs_seven_others_around_it(group):
+def test_a_name_is_for_those_who_know_it_and_an_odd_word_needs_five_others_around_it(group):
     line = next(t.text for call in group.calls for t in call.customer_turns() if "Enzo" in t.text)
     assert not portable(line, group, frozenset())
     assert portable(line, group, group.own_words.of(line))
     rare = next(word for call in group.calls for t in call.customer_turns() for word in sorted(group.own_words.of(t.text))
                 if not group.own_words.names(word.capitalize()))  # fmt: skip
-    assert portable(f"well no we do not have a {rare}", group, frozenset())
-    assert not portable(f"we do not have a {rare}", group, frozenset())
+    assert portable(f"no we do not have {rare}", group, frozenset())
+    assert not portable(f"we do not have {rare}", group, frozenset())
 
 
 def test_nothing_is_shown_twice_while_there_is_anything_else_and_something_always_is(group, chains):
