@@ -12,8 +12,8 @@ COPIED_WORDS, COPIED_SHARE = 5, 0.8
 """An utterance copies another if so many of its words in a row, and such a share of them all, stand there."""
 
 REPEATABLE_WORDS = 2
-"""Answers of up to so many words ("Mm.", "No, thanks.") may come again, though not right after themselves: of 167 such answers
-in PersuasionForGood and the written corpus none does."""
+"""Answers of up to so many words ("Mm.", "No, thanks.") may come again, though not right after themselves: people's never do
+(``tests/test_repetition.py`` counts)."""
 
 LOOP = re.compile(r"\b(\w+(?:\W+\w+){0,2})(?:\W+\1\b){3,}")
 
@@ -32,14 +32,14 @@ def copies(text: str, other: str) -> bool:
 
 
 def loops(text: str) -> bool:
-    """Return whether one to three words come more than three times in a row, which they do in none of people's 7,880 turns."""
+    """Return whether one to three words come more than three times in a row, which they do in none of people's turns."""
     return LOOP.search(text.lower()) is not None
 
 
 def said_again(text: str, before: Iterable[str], last: str) -> bool:
     """Return whether ``text`` says again, but for capitals and punctuation, what either side said ``before`` in the call.
 
-    Of people's turns 10 in 7,880 do. A word or two may come again, only not right after the customer's ``last`` answer.
+    Of people's turns 2 in 1,000 do, at most. A word or two may come again, only not right after the customer's ``last`` answer.
     """
     words = words_of(text)
     if len(words) <= REPEATABLE_WORDS:

@@ -2,7 +2,10 @@
 
 import pytest
 
-from gsim_env.repetition import loops, said_again
+from gsim_env.corpus.mapping import FieldMapping
+from gsim_env.corpus.readers import CorpusReader
+from gsim_env.repetition import loops, said_again, words_of
+from tests.corpus.annotation_scores import DATA
 
 BEFORE = ["No, thanks.", "That is it.", "That is 15", "We could send the tablet round on Tuesday."]
 
@@ -38,3 +41,32 @@ def test_nothing_comes_right_after_itself():
 )
 def test_four_times_in_a_row_is_a_loop(text, caught):
     assert loops(text) is caught
+
+
+def habits(dialogues):
+    """Return how many customer turns there are, and how many loop, say again, and say a word or two right after themselves."""
+    turns = looping = again = at_once = 0
+    for dialogue in dialogues:
+        before, last = [], ""
+        for turn in dialogue.turns:
+            if turn.role == "customer" and words_of(turn.text):
+                repeated, short = said_again(turn.text, before, last), len(words_of(turn.text)) <= 2
+                turns, looping = turns + 1, looping + loops(turn.text)
+                again, at_once = again + (repeated and not short), at_once + (repeated and short)
+                last = turn.text
+            before.append(turn.text)
+    return turns, looping, again, at_once
+
+
+def test_people_hardly_ever_do(group):
+    turns, *found = habits(group.calls)
+    assert turns > 1200
+    assert found == [0, 0, 0]
+
+
+@pytest.mark.skipif(not DATA.is_file(), reason=f"needs PersuasionForGood at {DATA}")
+def test_people_who_type_hardly_ever_do():
+    turns, looping, again, at_once = habits(CorpusReader(DATA, FieldMapping.load("p4g")))
+    assert turns > 8000
+    assert again / turns < 0.0025
+    assert (looping, at_once) == (0, 0)

@@ -55,9 +55,8 @@ def test_the_exam_is_the_same_each_time_and_as_single_calls():
 
 
 def test_those_who_listen_pass_and_those_who_pitch_do_not():
-    exam = Exam(
-        "food_delivery", "hashing", 160
-    )  # four calls to each customer: with one, chance says as much as they do
+    # Four calls to each customer: with one, chance says as much as they do.
+    exam = Exam("food_delivery", "hashing", 160)
     assert exam.by_team("scripted").mean() > 0.4 > 0.1 > exam.by_team("pitching").mean()
 
 
