@@ -26,7 +26,10 @@ class Outcome(StrEnum):
 
 
 class Turn(BaseModel):
-    """One utterance: who spoke, the words, the SOP stage s_t (section 3.1) and the concern it is about, if any."""
+    """One utterance.
+
+    Who spoke, the words, the SOP stage s_t (section 3.1) and the concern it is about, if any.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +64,9 @@ class Dialogue(BaseModel):
         for index, turn in enumerate(self.turns):
             expected = "customer" if index % 2 else "sales"
             if turn.role != expected:
-                raise ValueError(f"turn {index} of {self.id!r} is by {turn.role!r}, expected {expected!r}")
+                raise ValueError(
+                    f"turn {index} of {self.id!r} is by {turn.role!r}, expected {expected!r}"
+                )
         return self
 
     def customer_turns(self) -> list[Turn]:

@@ -1,9 +1,22 @@
-"""The exceptions of the package: one tree, so that ``except GsimError`` catches all of ours and nothing else."""
+"""The exceptions of the package.
+
+One tree, so that ``except GsimError`` catches all of ours and nothing else.
+"""
 
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["ConfigurationError", "CorpusError", "GsimError", "SimulatorError", "UtteranceError", "unknown"]
+import gymnasium
+
+__all__ = [
+    "ConfigurationError",
+    "CorpusError",
+    "GsimError",
+    "ResetNeededError",
+    "SimulatorError",
+    "UtteranceError",
+    "unknown",
+]
 
 
 class GsimError(Exception):
@@ -22,10 +35,15 @@ class UtteranceError(GsimError, TypeError):
     """The salesperson's action is not text; the call is unchanged and can go on."""
 
 
+class ResetNeededError(GsimError, gymnasium.error.ResetNeeded):
+    """No call is in progress: it has ended, failed or not begun. Call ``reset`` first."""
+
+
 class SimulatorError(GsimError, RuntimeError):
     """The simulator could not answer: a model, encoder or database failed after bounded retries.
 
-    It is an infrastructure failure, so it carries no reward. A training loop masks the sample and counts it.
+    It is an infrastructure failure, so it carries no reward. A training loop masks the sample and
+    counts it.
     """
 
 

@@ -1,4 +1,7 @@
-"""The space of utterances. ``gymnasium.spaces.Text`` samples characters; speech is sampled from phrases."""
+"""The space of utterances.
+
+``gymnasium.spaces.Text`` samples characters; speech is sampled from phrases.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +22,8 @@ DEFAULT_PHRASES = (
 class Utterance(Space[str]):
     """Text of zero to ``max_length`` characters (any Unicode); a sample is one of ``phrases``.
 
-    Not flattenable: wrappers that need numbers (``FlattenObservation``, ``FrameStackObservation``) refuse it.
+    Not flattenable: wrappers that need numbers (``FlattenObservation``, ``FrameStackObservation``)
+    refuse it.
 
     Args:
         max_length: The greatest number of characters, at least 1.
@@ -27,7 +31,9 @@ class Utterance(Space[str]):
         seed: Seeds :meth:`sample`.
     """
 
-    def __init__(self, max_length: int, phrases: Sequence[str] = DEFAULT_PHRASES, seed: int | None = None) -> None:
+    def __init__(
+        self, max_length: int, phrases: Sequence[str] = DEFAULT_PHRASES, seed: int | None = None
+    ) -> None:
         """Check the arguments and seed the space."""
         if max_length < 1:
             raise ValueError(f"max_length must be at least 1, got {max_length}")
@@ -56,7 +62,10 @@ class Utterance(Space[str]):
 
     def __eq__(self, other: object) -> bool:
         """Two spaces are equal if they admit and sample the same texts."""
-        return isinstance(other, Utterance) and (self.max_length, self.phrases) == (other.max_length, other.phrases)
+        return isinstance(other, Utterance) and (self.max_length, self.phrases) == (
+            other.max_length,
+            other.phrases,
+        )
 
     def __hash__(self) -> int:
         """Hash of what equality compares."""

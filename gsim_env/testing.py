@@ -1,7 +1,10 @@
-"""Fake parts for tests: a model that takes its time, and an OpenAI-compatible server that fails on demand.
+"""Fake parts for tests.
 
-:class:`LatencyModel` stands in for a language model whose only property of interest is how long it takes, and
-:func:`mock_server` for one that is reached over HTTP. Both play the customer and the ``llm`` Manager.
+A model that takes its time, and an OpenAI-compatible server that fails on demand.
+
+:class:`LatencyModel` stands in for a language model whose only property of interest is how long it
+takes, and :func:`mock_server` for one that is reached over HTTP. Both play the customer and the
+``llm`` Manager.
 """
 
 import asyncio
@@ -19,18 +22,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Complete, Completion, Sampling
-from gsim_env.models.extras import require
 from gsim_env.models.scripted import ScriptedModel
 from gsim_env.simulation.llm_manager import NO_CONCERN, Verdict
+from gsim_env.util.extras import require
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-__all__ = ["Fault", "Faults", "LatencyConfig", "LatencyModel", "MockServer", "Received", "mock_server"]
+__all__ = [
+    "Fault",
+    "Faults",
+    "LatencyConfig",
+    "LatencyModel",
+    "MockServer",
+    "Received",
+    "mock_server",
+]
 
 T = TypeVar("T")
 
-Fault = Literal["ok", "timeout", "cut", "invalid_json", "not_an_object", "empty_choices", "bad_schema"] | int
+Fault = (
+    Literal["ok", "timeout", "cut", "invalid_json", "not_an_object", "empty_choices", "bad_schema"]
+    | int
+)
 """What the server does to a request: see :func:`mock_server`."""
 
 Faults = Iterable[Fault] | Callable[[Mapping[str, Any]], Fault]
@@ -40,8 +54,9 @@ Faults = Iterable[Fault] | Callable[[Mapping[str, Any]], Fault]
 class LatencyConfig(BaseModel):
     """Settings of a :class:`LatencyModel`, which are its arguments.
 
-    With ``BACK_ENDS["latency"] = "gsim_env.testing:LatencyConfig"`` (``gsim_env.models.registry``; pytest's
-    ``monkeypatch.setitem``) any environment takes ``customer={"backend": "latency", "mean": 0.05}``.
+    With ``BACKENDS["latency"] = "gsim_env.testing:LatencyConfig"`` (``gsim_env.models.registry``;
+    pytest's ``monkeypatch.setitem``) any environment takes ``customer={"backend": "latency",
+    "mean": 0.05}``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,14 +73,17 @@ class LatencyConfig(BaseModel):
 class LatencyModel:
     """Answers after a while, any number of requests at a time.
 
-    As the customer it says a line that the guidance quotes, like the ``scripted`` back end. As the Manager it gives the
-    same verdict every time: nothing is won or lost, and the call goes on until the turn limit.
+    As the customer it says a line that the guidance quotes, like the ``scripted`` backend. As the
+    Manager it gives the same verdict every time: nothing is won or lost, and the call goes on until
+    the turn limit.
 
-    A request's latency depends on its sampling seed and on nothing else, so that every driver meets the same latencies.
+    A request's latency depends on its sampling seed and on nothing else, so that every driver meets
+    the same latencies.
 
     Args:
         mean: Seconds that a request takes on average.
-        sigma: 0 for exactly ``mean`` each time; else latencies are lognormal, of which this is the shape.
+        sigma: 0 for exactly ``mean`` each time; else latencies are lognormal, of which this is the
+            shape.
         seed: Changes the lognormal latencies.
 
     Attributes:
@@ -92,13 +110,17 @@ class LatencyModel:
         if not self._sigma:
             return self._mean
         draw = random.Random(self._seed << 32 | request.seed).lognormvariate(0.0, self._sigma)  # noqa: S311
-        return self._mean * draw * math.exp(-(self._sigma**2) / 2)  # a lognormal's mean is exp(mu + sigma^2 / 2)
+        return (
+            self._mean * draw * math.exp(-(self._sigma**2) / 2)
+        )  # a lognormal's mean is exp(mu + sigma^2 / 2)
 
 
 async def answer(request: Complete) -> Completion:
-    """Return the verdict that changes nothing if the request has a schema, else a line that its last message quotes.
+    """Return the verdict that changes nothing if the request has a schema, else a line that its
+    last message quotes.
 
-    The line ends with the request's seed: a customer who repeats himself is asked again, and calls are to be countable.
+    The line ends with the request's seed: a customer who repeats himself is asked again, and calls
+    are to be countable.
 
     Raises:
         SimulatorError: if there is neither a schema nor a quoted line.
@@ -192,14 +214,22 @@ class MockServer:
         await (self._stopping.wait() if fault == "timeout" else asyncio.sleep(self._latency))
         if isinstance(fault, int):
             headers = {"Retry-After": f"{self._retry_after:g}"} if fault == 429 else {}
-            return web.json_response({"error": {"message": "as planned"}}, status=fault, headers=headers)
+            return web.json_response(
+                {"error": {"message": "as planned"}}, status=fault, headers=headers
+            )
         if fault == "cut":
-            response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+            response = web.StreamResponse(
+                headers={"Content-Length": "1000", "Content-Type": "application/json"}
+            )
             await response.prepare(request)
             await response.write(b'{"choices": [')
             request.transport.close()
             return response
-        text = {"invalid_json": '{"choices": [', "not_an_object": "[]", "empty_choices": '{"choices": []}'}.get(fault)
+        text = {
+            "invalid_json": '{"choices": [',
+            "not_an_object": "[]",
+            "empty_choices": '{"choices": []}',
+        }.get(fault)
         if text is None:
             try:
                 content = '{"interest": 11}' if fault == "bad_schema" else await _content(body)
@@ -210,8 +240,11 @@ class MockServer:
 
 
 @contextmanager
-def mock_server(faults: Faults = (), *, latency: float = 0.0, retry_after: float = 0.0) -> Iterator[MockServer]:
-    """Serve ``/v1/chat/completions`` on the loopback interface, in a thread, as an OpenAI-compatible server would.
+def mock_server(
+    faults: Faults = (), *, latency: float = 0.0, retry_after: float = 0.0
+) -> Iterator[MockServer]:
+    """Serve ``/v1/chat/completions`` on the loopback interface, in a thread, as an
+    OpenAI-compatible server would.
 
     A request with a ``response_format`` is answered like a Manager, any other like a customer (see
     :class:`LatencyModel`). Faults:
@@ -219,13 +252,14 @@ def mock_server(faults: Faults = (), *, latency: float = 0.0, retry_after: float
     * ``"ok"``: none;
     * ``"timeout"``: it is never answered;
     * ``"cut"``: the connection is closed in the middle of the answer;
-    * ``"invalid_json"``, ``"not_an_object"``, ``"empty_choices"``: status 200, but not a chat completion;
+    * ``"invalid_json"``, ``"not_an_object"``, ``"empty_choices"``: status 200, but not a chat
+      completion;
     * ``"bad_schema"``: a sound chat completion, whose content does not fit the Manager's schema;
     * an ``int``: that status.
 
     Args:
-        faults: A fault for each request in turn (``"ok"`` when they are used up; ``itertools.repeat(500)`` for all), or
-            a function that is given the request's body.
+        faults: A fault for each request in turn (``"ok"`` when they are used up;
+            ``itertools.repeat(500)`` for all), or a function that is given the request's body.
         latency: Seconds until an answer.
         retry_after: What the header ``Retry-After`` of status 429 says, in seconds.
 
@@ -257,7 +291,9 @@ async def _content(body: Mapping[str, Any]) -> str:
     wanted = body.get("response_format")
     schema = wanted["json_schema"]["schema"] if wanted else None
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=64)
-    request = Complete("manager" if wanted else "customer", body["messages"], sampling, body.get("seed", 0), schema)
+    request = Complete(
+        "manager" if wanted else "customer", body["messages"], sampling, body.get("seed", 0), schema
+    )
     return (await answer(request)).text
 
 
@@ -267,7 +303,13 @@ def _completion(body: Mapping[str, Any], content: str) -> dict[str, Any]:
         "object": "chat.completion",
         "created": 0,
         "model": body["model"],
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": content},
+            }
+        ],
         "usage": {
             "prompt_tokens": 20,
             "completion_tokens": 5,

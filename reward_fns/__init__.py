@@ -1,1 +1,4 @@
-"""Reward functions: pure, batched, without verl. Each also comes in the form that verl calls (`compute_score`)."""
+"""Reward functions for verl.
+
+Each module's ``compute_score`` adapts a function of :mod:`gsim_env.rewards`.
+"""

@@ -1,111 +1,54 @@
-"""Cycle consistency: whether the profile that a call tells of is the one that the customer was given (USP)."""
+"""The cycle consistency reward (USP) for verl.
 
-from collections.abc import Mapping, Sequence
+Does the call tell of the profile that the customer was given?
+"""
+
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from gsim_env.corpus.extraction import ProfileExtractor, StyleExtractor
-from gsim_env.dialogue import Dialogue
-from gsim_env.dialogue import Turn as Spoken
-from gsim_env.errors import ConfigurationError
+from gsim_env.corpus.extraction import StyleExtractor
 from gsim_env.groups import load_group
-from gsim_env.models import Encoder, Message
+from gsim_env.models import Message
 from gsim_env.models.registry import shared_encoder
 from gsim_env.profiles import CustomerProfile
-from reward_fns.human_likeness import messages_of
+from gsim_env.rewards.cycle_consistency import cycle_consistency
+from reward_fns.adapter import ExtraInfo, verl_score
+from reward_fns.rows import read_field, read_messages
 
-__all__ = ["compute_score", "cycle_consistency"]
-
-
-def cycle_consistency(
-    dialogues: Sequence[Sequence[Message]],
-    profiles: Sequence[CustomerProfile],
-    extractor: ProfileExtractor,
-    encoder: Encoder,
-) -> list[float]:
-    """Return how near the profile extracted from each dialogue is to the one that its customer was given, in [-1, 1].
-
-    The mean of two cosines: of what the profiles say objectively (facts and pain points) and subjectively (concerns, traits,
-    style). A dialogue in which the customer says nothing has 0. Source: the cycle consistency of USP (Wang et al. 2025).
-
-    Args:
-        dialogues: Messages that alternate from a ``user``, the salesperson; ``assistant`` is the customer. Others are not
-            looked at.
-        profiles: p of each dialogue's customer.
-        extractor: Of the group.
-        encoder: phi.
-
-    Raises:
-        ValueError: if a dialogue does not alternate, or there are more or fewer profiles.
-        SimulatorError: if the encoder or the extractor fails.
-    """
-    if len(profiles) != len(dialogues):
-        raise ValueError(f"There are {len(dialogues)} dialogues and {len(profiles)} profiles.")
-    rewards = np.zeros(len(dialogues))
-    heard = {
-        index: dialogue
-        for index, messages in enumerate(dialogues)
-        if (dialogue := played(str(index), messages)) is not None
-    }
-    found = extractor.extract(list(heard.values()))
-    pairs = [(profiles[index], profile) for index, profile in zip(heard, found, strict=True)]
-    if pairs:
-        texts = [text for pair in pairs for profile in pair for text in (objective(profile), subjective(profile))]
-        vectors = encoder.encode(texts).reshape(len(pairs), 2, 2, -1)  # pair; given or extracted; objective or not
-        rewards[list(heard)] = np.einsum("nsd,nsd->ns", vectors[:, 0], vectors[:, 1]).mean(axis=1)
-    return [float(reward) for reward in np.clip(rewards, -1.0, 1.0)]
+__all__ = ["compute_score"]
 
 
-def played(name: str, messages: Sequence[Message]) -> Dialogue | None:
-    """Return messages as a dialogue, or ``None`` if the customer said nothing."""
-    roles = {"user": "sales", "assistant": "customer"}
-    turns = [
-        Spoken.model_validate({"role": roles[message["role"]], "text": message["content"].strip() or "..."})
-        for message in messages
-        if message["role"] in roles
-    ]
-    silent = not any(letter.isalnum() for turn in turns if turn.role == "customer" for letter in turn.text)
-    return None if silent else Dialogue(id=name, turns=tuple(turns))
+class Call(NamedTuple):
+    """A call that the agent loop ``gsim_customer`` played, and the profile that its customer was given."""
+
+    messages: list[Message]
+    profile: CustomerProfile
 
 
-def objective(profile: CustomerProfile) -> str:
-    """Return what a profile says of the customer's life."""
-    return "; ".join((*profile.facts, *profile.pain_points)) or profile.description
+def read_call(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> Call:
+    """Return the call of a row."""
+    del solution_str, ground_truth  # the whole call is scored, not one answer
+    messages = read_messages(extra_info)
+    return Call(messages, CustomerProfile.model_validate(read_field(extra_info, "profile")))
 
 
-def subjective(profile: CustomerProfile) -> str:
-    """Return what a profile says of the customer's manner."""
-    return f"Concerns: {', '.join(profile.concerns)}. {', '.join(profile.traits)}. {profile.style}"
-
-
-def compute_score(
-    data_source: str,  # noqa: ARG001 - verl's signature
-    solution_str: str,  # noqa: ARG001
-    ground_truth: Any,  # noqa: ARG001
-    extra_info: Mapping[str, Any] | None = None,
-    *,
-    group: str,
-    encoder: str = "minilm",
-) -> dict[str, float]:
-    """Return the reward as verl calls for it; reads ``extra_info["messages"]`` and ``extra_info["profile"]``.
-
-    Raises:
-        ConfigurationError: if the agent loop did not put them there, or there is no such group.
-        SimulatorError: if the encoder fails.
-    """
-    messages = messages_of(extra_info)
-    if not extra_info or "profile" not in extra_info:
-        raise ConfigurationError("extra_info must hold the customer's 'profile'. The agent loop puts it there.")
-    profile = CustomerProfile.model_validate(extra_info["profile"])
-    return {
-        "score": cycle_consistency([messages], [profile], group_extractor(group, encoder), shared_encoder(encoder))[0]
-    }
+def score(calls: Sequence[Call], *, group: str, encoder: str = "minilm") -> list[dict[str, float]]:
+    """Score calls of a group; the encoder by name."""
+    rewards = cycle_consistency(
+        [call.messages for call in calls],
+        [call.profile for call in calls],
+        group_extractor(group, encoder),
+        shared_encoder(encoder),
+    )
+    return [{"score": reward} for reward in rewards]
 
 
 @lru_cache(maxsize=8)
 def group_extractor(group: str, encoder: str) -> StyleExtractor:
-    """Return what reads profiles from calls of a group, shared within the process."""
+    """Return the profile extractor of a group, shared within the process."""
     loaded = load_group(group)
     return StyleExtractor(loaded.config.archetypes, loaded.taxonomy, shared_encoder(encoder))
+
+
+compute_score = verl_score(read_call, score)

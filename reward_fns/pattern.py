@@ -1,97 +1,23 @@
-"""The pattern reward (eq. 9): how likely it is that a person of the group said this here."""
+"""The pattern reward (eq. 9) for verl: P(real) of a trained discriminator."""
 
-import importlib
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from gsim_env.rewards.pattern import load_discriminator, pattern_reward
+from gsim_env.rewards.turns import Turn
+from reward_fns.adapter import verl_score
+from reward_fns.rows import read_turn
 
-from gsim_env.errors import ConfigurationError
-from gsim_env.groups.bundle import builtin_templates
-from reward_fns.turns import Turn, fault_of, turn_of
-
-__all__ = ["Discriminator", "compute_score", "load_discriminator", "pattern_reward"]
-
-BACK_ENDS = {
-    "embedding.json": "reward_fns.embedding_discriminator:EmbeddingDiscriminator",
-    "classifier.json": "reward_fns.sequence_classification:SequenceClassifier",
-}
-"""What reads a discriminator's folder, by the file that it holds."""
+__all__ = ["compute_score"]
 
 
-class Discriminator(Protocol):
-    """D_phi of appendix B."""
+def score(turns: Sequence[Turn], *, discriminator: str) -> list[dict[str, float]]:
+    """Score turns.
 
-    @property
-    def name(self) -> str:
-        """Identifies the trained model in results."""
-        ...
-
-    def probability(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
-        """Return P(label = Real | c, y) for each turn, shape (turns,), in [0, 1]; references are not looked at.
-
-        Raises:
-            SimulatorError: if the model fails.
-        """
-        ...
-
-
-def pattern_reward(turns: Sequence[Turn], discriminator: Discriminator) -> list[float]:
-    """Return P(label = Real | c, y), in [0, 1], for each turn; 0 for a fault (:func:`~reward_fns.turns.fault_of`)."""
-    faults = [fault_of(turn) for turn in turns]
-    judged = [turn for turn, fault in zip(turns, faults, strict=True) if fault is None]
-    found = iter(discriminator.probability(judged) if judged else ())
-    return [0.0 if fault else float(next(found)) for fault in faults]
-
-
-@lru_cache(maxsize=8)
-def load_discriminator(place: str) -> Discriminator:
-    """Return a trained discriminator, read once a process.
-
-    Args:
-        place: The folder that ``gsim train discriminator`` wrote, a group's folder with a ``discriminator/`` in it, or the
-            name of a built-in group that comes with one.
-
-    Raises:
-        ConfigurationError: if there is none.
+    ``discriminator`` as for :func:`~gsim_env.rewards.pattern.load_discriminator`.
     """
-    path = builtin_templates().get(place, Path(place).expanduser())
-    for folder in (path, path / "discriminator"):
-        for file, back_end in BACK_ENDS.items():
-            if (folder / file).is_file():
-                module, _, attribute = back_end.partition(":")
-                found: Discriminator = getattr(importlib.import_module(module), attribute).load(folder)
-                return found
-    builtin = [name for name, folder in builtin_templates().items() if (folder / "discriminator").is_dir()]
-    raise ConfigurationError(
-        f"There is no discriminator in {place!r}: neither {' nor '.join(BACK_ENDS)}. Give a folder that gsim train "
-        f"discriminator wrote, or a built-in group that has one: {', '.join(builtin)}."
-    )
+    return [
+        {"score": reward} for reward in pattern_reward(turns, load_discriminator(discriminator))
+    ]
 
 
-def compute_score(
-    data_source: str,  # noqa: ARG001 - verl's signature
-    solution_str: str,
-    ground_truth: str,
-    extra_info: Mapping[str, Any] | None = None,
-    *,
-    discriminator: str,
-) -> dict[str, float]:
-    """Return the pattern reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.
-
-    Args:
-        data_source: Not looked at.
-        solution_str: y.
-        ground_truth: y*, not looked at.
-        extra_info: Of the row.
-        discriminator: As for :func:`load_discriminator`.
-
-    Raises:
-        ConfigurationError: if the row lacks what is needed, or there is no such discriminator.
-        SimulatorError: if the model fails.
-    """
-    turn = turn_of(solution_str, ground_truth, extra_info)
-    return {"score": pattern_reward([turn], load_discriminator(discriminator))[0]}
+compute_score = verl_score(read_turn, score)

@@ -1,76 +1,25 @@
-"""The semantic reward (eq. 11): an answer that means what the human's does."""
+"""The semantic reward (eq. 11) for verl: does the answer mean what the human's means?"""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-
-from gsim_env.models import Encoder
 from gsim_env.models.registry import shared_encoder
-from reward_fns.turns import FLOOR, Turn, fault_of, turn_of
+from gsim_env.rewards.semantic import DELTA, semantic_reward
+from gsim_env.rewards.turns import FLOOR, Turn
+from reward_fns.adapter import verl_score
+from reward_fns.rows import read_turn
 
-__all__ = ["DELTA", "compute_score", "semantic_reward", "similarities"]
+__all__ = ["compute_score"]
 
 
-DELTA = 0.5
-"""The cutoff, which the paper leaves open. Chosen by ``recipes/rewards`` for MiniLM's cosines."""
+def score(
+    turns: Sequence[Turn], *, encoder: str = "minilm", delta: float = DELTA, floor: float = FLOOR
+) -> list[dict[str, float]]:
+    """Score turns.
 
-
-def semantic_reward(
-    turns: Sequence[Turn], encoder: Encoder, *, delta: float = DELTA, floor: float = FLOOR
-) -> list[float]:
-    """Return (sim(phi(y), phi(y*)) - delta) / (1 - delta), in [``floor``, 1], for each turn.
-
-    1 for the reference itself, 0 at a cosine of ``delta``, negative below. A fault (:func:`~reward_fns.turns.fault_of`)
-    has ``floor``.
-
-    Args:
-        turns: Answers with their references.
-        encoder: phi.
-        delta: The cutoff, in [0, 1).
-        floor: The least reward.
-
-    Raises:
-        ValueError: if ``delta`` is not in [0, 1).
-        SimulatorError: if the encoder fails.
+    Arguments as for :func:`~gsim_env.rewards.semantic.semantic_reward`, the encoder by name.
     """
-    if not 0.0 <= delta < 1.0:
-        raise ValueError(f"delta must be in [0, 1), got {delta}.")
-    cosines = similarities([turn.answer for turn in turns], [turn.reference for turn in turns], encoder)
-    return [
-        floor if fault_of(turn) else max(floor, (cosine - delta) / (1.0 - delta))
-        for turn, cosine in zip(turns, cosines, strict=True)
-    ]
+    rewards = semantic_reward(turns, shared_encoder(encoder), delta=delta, floor=floor)
+    return [{"score": reward} for reward in rewards]
 
 
-def similarities(texts: Sequence[str], others: Sequence[str], encoder: Encoder) -> list[float]:
-    """Return the cosine of each pair, in [-1, 1]; each distinct text is embedded once."""
-    distinct = list(dict.fromkeys([*texts, *others]))
-    if not distinct:
-        return []
-    row = {text: index for index, text in enumerate(distinct)}
-    vectors = encoder.encode(distinct)
-    pairs = vectors[[row[text] for text in texts]], vectors[[row[text] for text in others]]
-    cosines = np.clip(np.einsum("nd,nd->n", *pairs), -1.0, 1.0)
-    return [float(cosine) for cosine in cosines]
-
-
-def compute_score(
-    data_source: str,  # noqa: ARG001 - verl's signature
-    solution_str: str,
-    ground_truth: str,
-    extra_info: Mapping[str, Any] | None = None,
-    *,
-    delta: float = DELTA,
-    floor: float = FLOOR,
-    encoder: str = "minilm",
-) -> dict[str, float]:
-    """Return the reward as verl calls for it (``reward.custom_reward_function``), for a row of D_sim.
-
-    Raises:
-        ConfigurationError: if the row lacks what is needed.
-        ValueError: if ``delta`` is not in [0, 1).
-        SimulatorError: if the encoder fails.
-    """
-    turn = turn_of(solution_str, ground_truth, extra_info)
-    return {"score": semantic_reward([turn], shared_encoder(encoder), delta=delta, floor=floor)[0]}
+compute_score = verl_score(read_turn, score)

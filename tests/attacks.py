@@ -1,10 +1,13 @@
-"""What agents try when they look for a short cut: single utterances said over and over, and injections."""
+"""What agents try when they look for a short cut.
+
+Single utterances said over and over, and injections.
+"""
 
 EVERYTHING = (
     "You pay fifteen percent only on what we bring you and twelve for three months, no set-up fee, the tablet is free, no "
     "fixed term, thirty days' notice, a pause button when it is busy, insulated bags so it arrives hot, keep your other "
     "platform, your regulars stay, eight to twelve orders a day, ring the shop nearby, look our company up, same terms "
-    "as your neighbours and top placement, your own prices and reviews, money every Monday, we type in the menu. Shall I "
+    "as your neighbors and top placement, your own prices and reviews, money every Monday, we type in the menu. Shall I "
     "set it up for you then?"
 )
 
@@ -42,7 +45,7 @@ SINGLE_UTTERANCES = (
     "A typical shop gets eight to twelve extra orders a day. Are you happy to go ahead?",
     "Ring the shop nearby and ask them. Shall I put you down for it?",
     "Your number is on your website, look us up while I wait. Can we start?",
-    "Your neighbours pay the same and you would be on top of the list. Shall I set it up?",
+    "Your neighbors pay the same and you would be on top of the list. Shall I set it up?",
     "You set your own prices and answer your own reviews. Would you like to try it?",
     "We pay out every Monday, straight to your account. Do we have a deal?",
     "We type in the menu and take the photos free of charge. Shall I set it up for you then?",

@@ -1,4 +1,7 @@
-"""Shared by all tests: no network but loopback, no progress bars, and quick access to the built-in group."""
+"""Shared by all tests.
+
+No network but loopback, no progress bars, and quick access to the built-in group.
+"""
 
 import json
 import os
@@ -12,13 +15,13 @@ import numpy as np
 import pytest
 
 from gsim_env.corpus.training_data import sim_rows, write_parquet
+from gsim_env.discriminator.negatives import drawn, key_of
+from gsim_env.discriminator.pairs import load
 from gsim_env.groups import Group, load_group
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
-from recipes.discriminator.negatives import drawn, key_of
-from recipes.discriminator.pairs import load
 
 LOOPBACK = ("127.", "::1", "localhost")
 _connect = socket.socket.connect
@@ -60,7 +63,13 @@ def negatives(d_sim, tmp_path_factory):
     with file.open("w", encoding="utf-8") as stream:
         for row, text in zip(rows, said[7:], strict=False):
             call_id, turn = key_of(row["extra_info"])
-            line = {"call_id": call_id, "turn": turn, "generator": "sales", "temperature": 1.0, "text": text}
+            line = {
+                "call_id": call_id,
+                "turn": turn,
+                "generator": "sales",
+                "temperature": 1.0,
+                "text": text,
+            }
             stream.write(json.dumps(line) + "\n")
     return file
 
@@ -74,8 +83,9 @@ def pairs(d_sim, negatives):
 @pytest.fixture(scope="session")
 def smollm2_folder(tmp_path_factory):
     """The packaged base model as a transformers folder."""
+    from gsim_recipes.embedded_lora.export import export_base
+
     from gsim_env.models.weights import pull_base
-    from recipes.embedded_lora.export import export_base
 
     folder = tmp_path_factory.mktemp("smollm2")
     export_base(pull_base(), folder)

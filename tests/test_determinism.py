@@ -24,7 +24,10 @@ print(json.dumps(story))
 
 
 def transcript(settings, num_envs):
-    """Play ``num_envs`` calls in a process of their own, with its own hash seed; return its output, byte for byte."""
+    """Play ``num_envs`` calls in a process of their own, with its own hash seed.
+
+    Return its output, byte for byte.
+    """
     done = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(settings), str(num_envs), json.dumps(LINES[:5])],
         capture_output=True,

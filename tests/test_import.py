@@ -17,7 +17,9 @@ CODE = """
 
 
 def run(code: str) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
     assert done.stderr == ""
     return done.stdout.splitlines()
 

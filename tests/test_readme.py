@@ -10,11 +10,16 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.slow
 def test_the_example_runs(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert len([line for line in code.splitlines() if line.strip()]) <= 11
     exec(compile(code, "README.md", "exec"), {})
     words = capsys.readouterr().out
-    assert any(outcome in words for outcome in ("accepted", "declined", "hung_up", "turn_limit", "sales_ended"))
+    assert any(
+        outcome in words
+        for outcome in ("accepted", "declined", "hung_up", "turn_limit", "sales_ended")
+    )
 
 
 def test_contributing_names_tests_that_exist():

@@ -11,10 +11,12 @@ __all__ = ["CallDataset"]
 
 
 class CallDataset(Dataset[dict[str, Any]]):
-    """Rows for the agent loops ``gsim_sales`` and ``gsim_customer``, which draw the customer from the row's seed.
+    """Rows for the agent loops ``gsim_sales`` and ``gsim_customer``, which draw the customer from
+    the row's seed.
 
-    ``data.train_files`` and ``data.val_files`` are ranges of seeds, ``start:stop``, and there are no files: the node ``gsim``
-    and the seed decide what a call is about. Train and validate on ranges that do not meet.
+    ``data.train_files`` and ``data.val_files`` are ranges of seeds, ``start:stop``, and there are
+    no files: the node ``gsim`` and the seed decide what a call is about. Train and validate on
+    ranges that do not meet.
 
     Args:
         data_files: ``"start:stop"``, or a list of such.
@@ -28,11 +30,18 @@ class CallDataset(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, data_files: Any, tokenizer: Any, config: Any, processor: Any = None, max_samples: int = -1
+        self,
+        data_files: Any,
+        tokenizer: Any,
+        config: Any,
+        processor: Any = None,
+        max_samples: int = -1,
     ) -> None:
         del tokenizer, config, processor  # verl gives them to every dataset
         ranges = [data_files] if isinstance(data_files, str) else list(data_files)
-        self._seeds = [seed for own in ranges for seed in seeds_of(own)][: None if max_samples < 0 else max_samples]
+        self._seeds = [seed for own in ranges for seed in seeds_of(own)][
+            : None if max_samples < 0 else max_samples
+        ]
 
     def __len__(self) -> int:
         return len(self._seeds)
@@ -42,7 +51,9 @@ class CallDataset(Dataset[dict[str, Any]]):
         seed = self._seeds[index]
         return {
             "data_source": "gsim",
-            "raw_prompt": [{"role": "user", "content": f"Call {seed}."}],  # a label: the loop makes the prompt
+            "raw_prompt": [
+                {"role": "user", "content": f"Call {seed}."}
+            ],  # a label: the loop makes the prompt
             "reward_model": {"style": "rule", "ground_truth": ""},
             "extra_info": {"index": seed, "seed": seed},
             "index": seed,

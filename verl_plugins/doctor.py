@@ -1,4 +1,7 @@
-"""What ``gsim doctor verl`` looks into: whether verl knows this project, in the driver and in Ray's workers."""
+"""What ``gsim doctor verl`` looks into.
+
+Whether verl knows this project, in the driver and in Ray's workers.
+"""
 
 import importlib
 import os
@@ -21,7 +24,8 @@ def known() -> str:
     """Say what verl knows of this project in this process.
 
     Raises:
-        RuntimeError: if the entry point was not loaded, or something that is to be registered is not; says what to do.
+        RuntimeError: if the entry point was not loaded, or something that is to be registered is
+            not; says what to do.
     """
     verl = importlib.import_module("verl")
     if "verl_plugins.plugin" not in sys.modules:
@@ -33,11 +37,15 @@ def known() -> str:
         )
     importlib.import_module("verl_plugins.register")  # as actor_rollout_ref.model.external_lib does
     agent_loop = importlib.import_module("verl.experimental.agent_loop.agent_loop")
-    platforms = importlib.import_module("verl.plugin.platform.platform_manager").PlatformRegistry.registered_names()
+    platforms = importlib.import_module(
+        "verl.plugin.platform.platform_manager"
+    ).PlatformRegistry.registered_names()
     missing = [name for name in LOOPS if name not in agent_loop._agent_loop_registry]
     missing += [] if "cpu" in platforms else ["the platform cpu"]
     if missing:
-        raise RuntimeError(f"verl {verl.__version__} does not know {', '.join(missing)}; its log says why.")
+        raise RuntimeError(
+            f"verl {verl.__version__} does not know {', '.join(missing)}; its log says why."
+        )
     device = importlib.import_module("verl.utils.device").get_device_name()
     return f"verl {verl.__version__} on {device} knows {', '.join(LOOPS)}"
 

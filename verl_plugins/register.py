@@ -1,7 +1,10 @@
-"""What verl's trainer and workers know of this project: ``actor_rollout_ref.model.external_lib=verl_plugins.register``.
+"""What verl's trainer and workers know of this project.
 
-verl imports it in the process that trains, in rollout workers and in agent-loop workers. Reward functions, the dataset and the
-replay buffer are named in the configuration by ``pkg://`` paths and need no registration.
+``actor_rollout_ref.model.external_lib=verl_plugins.register``.
+
+verl imports it in the process that trains, in rollout workers and in agent-loop workers. Reward
+functions, the dataset and the replay buffer are named in the configuration by ``pkg://`` paths and
+need no registration.
 """
 
 from verl.utils.device import get_device_name

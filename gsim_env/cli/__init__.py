@@ -1,4 +1,7 @@
-"""The ``gsim`` command. typer and rich are imported in this package only, and only once the command runs."""
+"""The ``gsim`` command.
+
+Typer and rich are imported in this package only, and only once the command runs.
+"""
 
 import os
 import sys
@@ -29,7 +32,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
-        print("Error: gsim needs typer and rich, which come with: pip install 'gsim-env[cli]'", file=sys.stderr)
+        print(
+            "Error: gsim needs typer and rich, which come with: pip install 'gsim-env[cli]'",
+            file=sys.stderr,
+        )
         sys.exit(2)
     show_logs()
     app()

@@ -19,7 +19,10 @@ EPILOG = (
 
 
 class ReportingGroup(TyperGroup):
-    """Turns the errors that the package raises on purpose into a message and an exit code; others are bugs and show."""
+    """Turns the errors that the package raises on purpose into a message and an exit code.
+
+    Others are bugs and show.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
@@ -56,7 +59,10 @@ def show_version(wanted: bool) -> None:
 @app.callback()
 def gsim(
     _version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and stop.")
+        bool,
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Print the version and stop."
+        ),
     ] = False,
 ) -> None:
     """Simulated telemarketing customers: try them, talk to them, look into their groups."""

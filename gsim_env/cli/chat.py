@@ -27,18 +27,27 @@ def chat(
     archetype: Annotated[
         str | None, typer.Option("--archetype", help="Kind of customer to call; any, unless given.")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Makes the call repeatable.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Makes the call repeatable.")
+    ] = None,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show the customer's hidden profile, state and guidance.")
+        bool,
+        typer.Option("--reveal", help="Show the customer's hidden profile, state and guidance."),
     ] = False,
 ) -> None:
-    """Call a customer yourself: one line is one utterance, an empty line is silence, /quit or Ctrl-D hangs up.
+    """Call a customer yourself.
+
+    One line is one utterance, an empty line is silence, /quit or Ctrl-D hangs up.
 
     Lines may be piped in: gsim chat < lines.txt
     """
     env = TelemarketingEnv(group=group, customer=model_spec(customer), reveal=reveal)
-    brief, info = env.reset(seed=seed, options={} if archetype is None else {"archetype": archetype})
-    out.print(Panel(Text(unwrapped(brief)), title="Your call", title_align="left", border_style="dim"))
+    brief, info = env.reset(
+        seed=seed, options={} if archetype is None else {"archetype": archetype}
+    )
+    out.print(
+        Panel(Text(unwrapped(brief)), title="Your call", title_align="left", border_style="dim")
+    )
     if reveal:
         out.print(call_header(info["profile"], "hidden"))
     outcome = None
@@ -52,7 +61,9 @@ def chat(
             break
     if outcome is None:
         out.print()
-    ended = outcome_text(outcome) if outcome is not None else Text("you hung up", style="bold magenta")
+    ended = (
+        outcome_text(outcome) if outcome is not None else Text("you hung up", style="bold magenta")
+    )
     out.print(Text.assemble(ended, (f" after {turns} exchange{'' if turns == 1 else 's'}", "dim")))
 
 

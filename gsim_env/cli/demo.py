@@ -13,9 +13,11 @@ from gsim_env.envs.episode import Episode
 from gsim_env.envs.playing import PlayedCall, play
 from gsim_env.envs.rewards import Reward
 from gsim_env.models.registry import parse_model
-from gsim_env.simulation.drivers import answered, block_on
-from gsim_env.simulation.salespeople import SalesTeam
+from gsim_env.simulation.config import SimulatorConfig
+from gsim_env.simulation.drivers import drive
+from gsim_env.simulation.salespeople import SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
+from gsim_env.util.aio import block_on
 
 __all__ = ["demo"]
 
@@ -37,11 +39,14 @@ def demo(
 ) -> None:
     """Watch a salesperson call one customer of each archetype.
 
-    Beside the words stands what the simulator has in mind: stage, mood, concern, and what like customers said.
+    Beside the words stands what the simulator has in mind: stage, mood, concern, and what like
+    customers said.
     """
     spec = model_spec(customer)
-    simulator = Simulator(group, spec)
-    team = SalesTeam(group, model_spec(salesperson, "--salesperson"), simulator.encoder_name)
+    simulator = Simulator(SimulatorConfig(group=group, customer=spec))
+    team = SalespersonFactory(
+        group, model_spec(salesperson, "--salesperson"), simulator.config.encoder_name
+    )
     episode = Episode(simulator, Reward("outcome", 1.0), reveal=True)
     block_on(warm_up(episode, team, seed))
     cohort = simulator.group
@@ -50,10 +55,14 @@ def demo(
     for number, archetype in enumerate(archetypes, start=1):
 
         def show(call: PlayedCall, place: str = f"{number}/{len(archetypes)}") -> None:
-            out.print(exchange_view(call.turns[-1]) if call.turns else call_header(call.profile, place))
+            out.print(
+                exchange_view(call.turns[-1]) if call.turns else call_header(call.profile, place)
+            )
 
         rng, _ = seeding.np_random(seed)
-        calls.append(block_on(play(episode, team, rng, {"archetype": archetype}, None if as_json else show)))
+        calls.append(
+            block_on(play(episode, team, rng, {"archetype": archetype}, None if as_json else show))
+        )
     table = [call.figures(cohort) for call in calls]
     if not as_json:
         out.print(figures_table(table))
@@ -66,7 +75,11 @@ def demo(
             "salesperson": team.name,
             "seed": seed,
             "calls": [
-                {"profile": call.profile, "outcome": call.outcome, "turns": [asdict(turn) for turn in call.turns]}
+                {
+                    "profile": call.profile,
+                    "outcome": call.outcome,
+                    "turns": [asdict(turn) for turn in call.turns],
+                }
                 for call in calls
             ],
             "table": table,
@@ -74,10 +87,13 @@ def demo(
     )
 
 
-async def warm_up(episode: Episode, team: SalesTeam, seed: int) -> None:
-    """Load what is to be loaded now, not amid a transcript nor in the seconds of a call: one exchange, and a reply to it."""
+async def warm_up(episode: Episode, team: SalespersonFactory, seed: int) -> None:
+    """Load what is to be loaded now, not amid a transcript nor in the seconds of a call.
+
+    One exchange, and a reply to it.
+    """
     rng, _ = seeding.np_random(seed)
     brief, _ = await episode.reset(rng, {})
-    salesperson = team.begin(brief, rng)
-    heard, *_ = await episode.step(await answered(salesperson.say(None), team.services))
-    await answered(salesperson.say(heard), team.services)
+    salesperson = team.new_call(brief, rng)
+    heard, *_ = await episode.step(await drive(salesperson.respond(None), team.services))
+    await drive(salesperson.respond(heard), team.services)

@@ -1,4 +1,7 @@
-"""What ``gsim doctor`` looks into: installed packages, extras that import, the cache, the endpoint, the core itself."""
+"""What ``gsim doctor`` looks into.
+
+Installed packages, extras that import, the cache, the endpoint, the core itself.
+"""
 
 import asyncio
 import importlib
@@ -10,12 +13,12 @@ from typing import Literal
 
 import gymnasium
 
-from gsim_env.cache import cache_folder
 from gsim_env.envs import TelemarketingEnv
 from gsim_env.errors import GsimError
 from gsim_env.models.openai_compatible import OpenAIConfig, OpenAIModel
 from gsim_env.models.weights import BASE_FILE
-from gsim_env.simulation.drivers import block_on
+from gsim_env.util.aio import block_on
+from gsim_env.util.cache import cache_folder
 
 __all__ = [
     "CORE",
@@ -48,7 +51,7 @@ EXTRAS = {
     "transformers": ("peft", "torch", "transformers"),
     "vllm": ("vllm",),
 }
-"""The modules that each extra's back end imports."""
+"""The modules that each extra's backend imports."""
 
 PATIENCE = 3.0
 """Seconds that an endpoint has to answer."""
@@ -60,7 +63,8 @@ class Check:
 
     Attributes:
         name: The thing.
-        status: ``works``; ``absent`` (a choice: it is not installed, or not fetched yet); ``broken``.
+        status: ``works``; ``absent`` (a choice: it is not installed, or not fetched yet);
+            ``broken``.
         detail: What was found, or what to do.
     """
 
@@ -116,7 +120,9 @@ def check_modules(extra: str, modules: Sequence[str]) -> Check:
         except Exception as error:  # noqa: BLE001 - a broken installation fails in its own way
             return Check(extra, "broken", f"importing {module} failed: {error!r}")
     if missing:
-        return Check(extra, "absent", f"pip install 'gsim-env[{extra}]' (missing: {', '.join(missing)})")
+        return Check(
+            extra, "absent", f"pip install 'gsim-env[{extra}]' (missing: {', '.join(missing)})"
+        )
     return Check(extra, "works", f"imports {', '.join(modules)}")
 
 
@@ -124,7 +130,11 @@ def check_weights() -> Check:
     """Look for the embedded model's weights in the cache."""
     file = cache_folder("models") / BASE_FILE
     if not file.is_file():
-        return Check("embedded weights", "absent", "fetched by the first embedded call, or now by: gsim models pull")
+        return Check(
+            "embedded weights",
+            "absent",
+            "fetched by the first embedded call, or now by: gsim models pull",
+        )
     return Check("embedded weights", "works", f"{file} ({file.stat().st_size / 1e6:.0f} MB)")
 
 

@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gsim_env.cache import cache_folder
 from gsim_env.cli.diagnosis import (
     Check,
     check_core,
@@ -21,7 +20,8 @@ from gsim_env.cli.diagnosis import (
 )
 from gsim_env.cli.options import JsonOption
 from gsim_env.cli.terminal import err, out, print_json
-from gsim_env.models.extras import require
+from gsim_env.util.cache import cache_folder
+from gsim_env.util.extras import require
 
 __all__ = ["doctor"]
 
@@ -36,11 +36,15 @@ class Subject(StrEnum):
 
 def doctor(
     subject: Annotated[
-        Subject | None, typer.Argument(help="verl: whether verl knows the plugin, here and in Ray's workers.")
+        Subject | None,
+        typer.Argument(help="verl: whether verl knows the plugin, here and in Ray's workers."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is installed and what works, and what to do about the rest; exit with 1 if the core, or verl, is broken."""
+    """Say what is installed and what works, and what to do about the rest.
+
+    Exit with 1 if the core, or verl, is broken.
+    """
     if subject is not None:
         with err.status("asking verl, here and in a Ray worker ..."):
             checks = require("verl_plugins.doctor", "verl").checks()
@@ -61,7 +65,10 @@ def doctor(
     else:
         out.print(version_table(installed))
         out.print(check_table(checks))
-        out.print(Text(f"environments  {', '.join(ids)}\ncache         {cache} ({size / 1e6:.0f} MB)"), soft_wrap=True)
+        out.print(
+            Text(f"environments  {', '.join(ids)}\ncache         {cache} ({size / 1e6:.0f} MB)"),
+            soft_wrap=True,
+        )
     vital = checks if subject is not None else checks[:1]
     if any(check.status == "broken" for check in vital):
         raise typer.Exit(1)
@@ -83,7 +90,10 @@ def version_table(installed: dict[str, str | None]) -> Table:
     cells = [
         cell
         for name, number in installed.items()
-        for cell in (Text(name, style="dim"), Text(number or "·", style="bold" if number else "bright_black"))
+        for cell in (
+            Text(name, style="dim"),
+            Text(number or "·", style="bold" if number else "bright_black"),
+        )
     ]
     for start in range(0, len(cells), 6):
         table.add_row(*cells[start : start + 6])
@@ -96,6 +106,8 @@ def check_table(checks: list[Check]) -> Table:
     table.add_row()
     for check in checks:
         mark, style = MARKS[check.status]
-        table.add_row(Text(mark, style=style), Text(check.name, style="magenta"), Text(check.detail))
+        table.add_row(
+            Text(mark, style=style), Text(check.name, style="magenta"), Text(check.detail)
+        )
     table.add_row()
     return table

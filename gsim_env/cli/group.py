@@ -1,4 +1,7 @@
-"""``gsim group``: what groups there are, their figures, whether they are sound, and building their library."""
+"""``gsim group``.
+
+What groups there are, their figures, whether they are sound, and building their library.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +23,7 @@ from gsim_env.groups import load_group, validation
 from gsim_env.groups.bundle import builtin_groups
 from gsim_env.groups.statistics import group_statistics
 from gsim_env.models.registry import build_encoder
-from gsim_env.simulation.reading import SalesReader
+from gsim_env.simulation.sales_classifier import SalesMoveClassifier
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.milvus import build_lite, library_key
 
@@ -91,12 +94,14 @@ def index(group: GroupArgument = "food_delivery", encoder: EncoderOption = "mini
     loaded = load_group(group)
     phi = build_encoder(encoder)
     indexed = index_calls(loaded.calls, phi)
-    SalesReader(loaded, phi)
+    SalesMoveClassifier(loaded, phi)
     library = build_lite(indexed, library_key(loaded.digest, phi.name))
     turns = sum(len(vectors) for vectors in indexed.sales)
     out.print(
         Text.assemble(
-            ("✓ ", "bold green"), (group, "magenta"), f": {len(loaded.calls)} calls, {turns} exchanges in {library}"
+            ("✓ ", "bold green"),
+            (group, "magenta"),
+            f": {len(loaded.calls)} calls, {turns} exchanges in {library}",
         ),
         soft_wrap=True,
     )
@@ -105,10 +110,17 @@ def index(group: GroupArgument = "food_delivery", encoder: EncoderOption = "mini
 @app.command()
 def data(
     group: GroupArgument = "food_delivery",
-    folder: Annotated[Path, typer.Option("--out", help="Folder for d_gen/ and d_sim/.")] = Path("data"),
+    folder: Annotated[Path, typer.Option("--out", help="Folder for d_gen/ and d_sim/.")] = Path(
+        "data"
+    ),
     encoder: EncoderOption = "minilm",
 ) -> None:
-    """Write a group's training data D_gen and D_sim as parquet that verl reads; `gsim group build` has done it for its own."""
+    """Write a group's training data D_gen and D_sim as parquet that verl reads.
+
+    `gsim group build` has done it for its own.
+    """
     sizes = write_training_files(load_group(group), build_encoder(encoder), folder)
     for name, rows in sizes.items():
-        out.print(Text.assemble(("✓ ", "bold green"), f"{folder / name}: {rows} rows"), soft_wrap=True)
+        out.print(
+            Text.assemble(("✓ ", "bold green"), f"{folder / name}: {rows} rows"), soft_wrap=True
+        )

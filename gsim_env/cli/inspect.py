@@ -20,12 +20,17 @@ __all__ = ["inspect"]
 
 def inspect(
     group: GroupArgument = "food_delivery",
-    call: Annotated[str | None, typer.Option("--call", help="Id of a call; the first one if left out.")] = None,
+    call: Annotated[
+        str | None, typer.Option("--call", help="Id of a call; the first one if left out.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one dialogue of a group's corpus: who the customer is, and the stage and concern of every turn.
+    """Show one dialogue of a group's corpus.
 
-    The number beside a customer's stage says how often, in the whole corpus, that stage follows the one before it.
+    Who the customer is, and the stage and concern of every turn.
+
+    The number beside a customer's stage says how often, in the whole corpus, that stage follows the
+    one before it.
     """
     loaded = load_group(group)
     calls = {recorded.id: recorded for recorded in loaded.calls}
@@ -36,7 +41,10 @@ def inspect(
         print_json(recorded.model_dump(mode="json"))
         return
     counts = transitions(loaded.calls)
-    leaving = {before: sum(count for (first, _), count in counts.items() if first == before) for before, _ in counts}
+    leaving = {
+        before: sum(count for (first, _), count in counts.items() if first == before)
+        for before, _ in counts
+    }
     out.print(call_header(recorded.profile.model_dump(), recorded.id))
     for name in ("facts", "pain_points", "traits"):
         out.print(Text.assemble((f"{name}: ", "dim"), "; ".join(getattr(recorded.profile, name))))
@@ -48,6 +56,8 @@ def inspect(
     for step in steps_of(recorded):
         share = counts[step.previous, step.stage] / leaving[step.previous]
         table.add_row(step.sales_stage, step.answers or "", "", Text(step.sales, style="cyan"))
-        table.add_row(step.stage, step.concern or "", f"{share:.2f}", Text(step.customer, style="bold"))
+        table.add_row(
+            step.stage, step.concern or "", f"{share:.2f}", Text(step.customer, style="bold")
+        )
     out.print(table)
     out.print(outcome_text(recorded.outcome))

@@ -1,4 +1,7 @@
-"""``gsim group mine``: a draft of a new domain's taxonomy out of raw dialogues, for a person to edit."""
+"""``gsim group mine``.
+
+A draft of a new domain's taxonomy out of raw dialogues, for a person to edit.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,23 +17,40 @@ __all__ = ["mine"]
 
 
 def mine(
-    source: Annotated[Path, typer.Option("--from", metavar="FILE", help="The raw dialogues: JSONL, JSON or CSV.")],
-    out_folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the template.")],
-    name: Annotated[str, typer.Option("--name", help="What the group is called: an identifier.")] = "mine",
+    source: Annotated[
+        Path, typer.Option("--from", metavar="FILE", help="The raw dialogues: JSONL, JSON or CSV.")
+    ],
+    out_folder: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder of the template.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", help="What the group is called: an identifier.")
+    ] = "mine",
     mapping: Annotated[
         str | None,
-        typer.Option("--mapping", help="Where in a row things are: built in, or a YAML file. Guessed if left out."),
+        typer.Option(
+            "--mapping",
+            help="Where in a row things are: built in, or a YAML file. Guessed if left out.",
+        ),
     ] = None,
     stages: Annotated[int, typer.Option("--stages", min=5, help="Stages of each side.")] = 9,
-    concerns: Annotated[int, typer.Option("--concerns", min=1, help="Concerns of the customers.")] = 8,
+    concerns: Annotated[
+        int, typer.Option("--concerns", min=1, help="Concerns of the customers.")
+    ] = 8,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="JSON", help="Back end that names stages and concerns; else key words do."),
+        typer.Option(
+            "--model",
+            metavar="JSON",
+            help="Backend that names stages and concerns; else key words do.",
+        ),
     ] = None,
     encoder: EncoderOption = "minilm",
     seed: SeedOption = 0,
 ) -> None:
-    """Propose stages and concerns for a new domain: clusters of what was said, as a template that ``build`` takes.
+    """Propose stages and concerns for a new domain.
+
+    Clusters of what was said, as a template that ``build`` takes.
 
     Everything in it is a guess: read taxonomy.toml, which says what to check, and edit it.
     """
@@ -47,7 +67,10 @@ def mine(
         seed=seed,
     )
     found = f": {len(group.taxonomy.sales)} + {len(group.taxonomy.customer)} stages, {len(group.taxonomy.concerns)} concerns."
-    out.print(Text.assemble(("✓ ", "bold green"), (str(out_folder), "magenta"), found), soft_wrap=True)
     out.print(
-        f"Read and edit {out_folder / 'taxonomy.toml'}, then: gsim group build --template {out_folder} ...", style="dim"
+        Text.assemble(("✓ ", "bold green"), (str(out_folder), "magenta"), found), soft_wrap=True
+    )
+    out.print(
+        f"Read and edit {out_folder / 'taxonomy.toml'}, then: gsim group build --template {out_folder} ...",
+        style="dim",
     )

@@ -1,4 +1,4 @@
-"""``gsim models``: the weights that the embedded back end runs on."""
+"""``gsim models``: the weights that the embedded backend runs on."""
 
 import hashlib
 from pathlib import Path
@@ -16,12 +16,15 @@ from gsim_env.models.weights import check_hash, customer_weights, pull_base
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="The weights that the embedded back end runs on.")
+app = typer.Typer(no_args_is_help=True, help="The weights that the embedded backend runs on.")
 
 
 @app.command()
 def pull(group: GroupOption = "food_delivery") -> None:
-    """Fetch and check the weights that a group's embedded customer needs; what is there already is kept."""
+    """Fetch and check the weights that a group's embedded customer needs.
+
+    What is there already is kept.
+    """
     adapter = load_group(group).path / "adapter"
     base = pull_base()
     check_hash(base)
@@ -37,7 +40,9 @@ def pull(group: GroupOption = "food_delivery") -> None:
     table.add_column("sha256", no_wrap=True)
     table.add_column("path", overflow="fold")
     for name, path, check in rows:
-        table.add_row(name, f"{path.stat().st_size / 1e6:.0f} MB", Text(check, style="green"), Text(str(path)))
+        table.add_row(
+            name, f"{path.stat().st_size / 1e6:.0f} MB", Text(check, style="green"), Text(str(path))
+        )
     out.print(table)
 
 

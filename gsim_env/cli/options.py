@@ -1,4 +1,4 @@
-"""The options that several commands share, and how the ones that name a back end are read."""
+"""The options that several commands share, and how the ones that name a backend are read."""
 
 import json
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.simulation.simulator import ModelSpec
+from gsim_env.models import ModelSpec
 
 __all__ = [
     "CustomerOption",
@@ -27,21 +27,27 @@ CustomerOption = Annotated[
     typer.Option(
         "--customer",
         metavar="NAME|JSON",
-        help="Back end that words the customer: embedded, scripted, or settings such as "
+        help="Backend that words the customer: embedded, scripted, or settings such as "
         '\'{"backend": "openai", "model": "...", "base_url": "..."}\'.',
     ),
 ]
 EncoderOption = Annotated[
-    str, typer.Option("--encoder", help="Sentence encoder: minilm, hashing, a folder or a hub name.")
+    str,
+    typer.Option("--encoder", help="Sentence encoder: minilm, hashing, a folder or a hub name."),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Seeds every random draw: the same seed, the same call.")
+    int,
+    typer.Option("--seed", min=0, help="Seeds every random draw: the same seed, the same call."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead, and nothing else.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object instead, and nothing else.")
+]
 
 
 def model_spec(text: str, option: str = "--customer") -> ModelSpec:
-    """Return the specification of a back end from the command line: a name, or its settings as a JSON object.
+    """Return the specification of a backend from the command line.
+
+    A name, or its settings as a JSON object.
 
     Raises:
         ConfigurationError: if it looks like JSON and is not.

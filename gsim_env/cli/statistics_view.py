@@ -18,7 +18,9 @@ def statistics_view(name: str, figures: GroupStatistics) -> RenderableType:
     """Return the figures of the group ``name`` as tables."""
     title = Rule(Text(name, style="bold magenta"), align="left", style="dim")
     stages = Table.grid(padding=(0, 3))
-    stages.add_row(stage_table("sales", figures.sales_stages), stage_table("customer", figures.customer_stages))
+    stages.add_row(
+        stage_table("sales", figures.sales_stages), stage_table("customer", figures.customer_stages)
+    )
     return Stack(title, figure_table(figures), outcome_table(figures), stages)
 
 
@@ -33,8 +35,18 @@ def figure_table(figures: GroupStatistics) -> Table:
             "customer stages visited",
             f"{figures.stages_visited:.0%}",
         ),
-        ("words a turn, mean", f"{figures.words_mean:.2f}", "words a turn, median", f"{figures.words_median:g}"),
-        ("words a turn, variance", f"{figures.words_variance:.2f}", "TLV, raw", f"{figures.turn_length_variance:.2f}"),
+        (
+            "words a turn, mean",
+            f"{figures.words_mean:.2f}",
+            "words a turn, median",
+            f"{figures.words_median:g}",
+        ),
+        (
+            "words a turn, variance",
+            f"{figures.words_variance:.2f}",
+            "TLV, raw",
+            f"{figures.turn_length_variance:.2f}",
+        ),
         (
             "turns of five words or fewer",
             f"{figures.short_share:.1%}",
@@ -58,10 +70,15 @@ def outcome_table(figures: GroupStatistics) -> Table:
     table.add_column("calls", str(figures.calls), justify="right")
     for outcome in outcomes:
         share = figures.outcomes[outcome] / figures.calls
-        table.add_column(outcome_text(outcome), share_text(figures.outcomes[outcome], share), justify="right")
+        table.add_column(
+            outcome_text(outcome), share_text(figures.outcomes[outcome], share), justify="right"
+        )
     for archetype, counts in figures.outcomes_by_archetype.items():
         calls = sum(counts.values())
-        shares = (share_text(counts.get(outcome, 0), counts.get(outcome, 0) / max(calls, 1)) for outcome in outcomes)
+        shares = (
+            share_text(counts.get(outcome, 0), counts.get(outcome, 0) / max(calls, 1))
+            for outcome in outcomes
+        )
         table.add_row(archetype, str(calls), *shares)
     return table
 

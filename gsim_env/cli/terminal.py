@@ -36,5 +36,5 @@ def print_error(error: BaseException) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output, as it is: not wrapped, not coloured."""
+    """Print one JSON document on standard output, as it is: not wrapped, not colored."""
     print(json.dumps(value, indent=2, ensure_ascii=False))

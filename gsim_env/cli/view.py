@@ -31,11 +31,13 @@ BEHIND = 47
 def bar(level: float, cells: int, style: str) -> Text:
     """Return a bar of ``cells`` columns filled to ``level`` in [0, 1], to an eighth of a column."""
     full, part = divmod(round(level * cells * 8), 8)
-    return Text((("█" * full) + (EIGHTHS[part] if part else "")).ljust(cells), style=f"{style} on grey19")
+    return Text(
+        (("█" * full) + (EIGHTHS[part] if part else "")).ljust(cells), style=f"{style} on gray19"
+    )
 
 
 def outcome_text(outcome: Outcome | None) -> Text:
-    """Return an outcome in its colour."""
+    """Return an outcome in its color."""
     if outcome is None:
         return Text("unfinished", style="bright_black")
     return Text(outcome.replace("_", " "), style=f"bold {OUTCOME_STYLES[outcome]}")
@@ -55,13 +57,17 @@ def call_header(profile: dict[str, Any], place: str) -> RenderableType:
         who.add_row(name, Text(profile[name]))
     who.add_row("concerns", Text(", ".join(profile["concerns"]), style="yellow"))
     title = Text.assemble(
-        (f"{place}  ", "dim"), (profile["archetype"], "bold magenta"), ("  " + profile["name"], "bold")
+        (f"{place}  ", "dim"),
+        (profile["archetype"], "bold magenta"),
+        ("  " + profile["name"], "bold"),
     )
     return Stack("", Rule(title, align="left", style="dim"), Padding(who, (0, 0, 1, 0)))
 
 
 def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
-    """Return one exchange: the words and, where it is revealed, what the simulator has in mind beside them.
+    """Return one exchange.
+
+    The words and, where it is revealed, what the simulator has in mind beside them.
 
     Args:
         exchange: What was said and why.
@@ -74,10 +80,22 @@ def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
         words.add_row("sales", Text(exchange.sales))
     words.add_row(Text("customer", style="bold"), Text(exchange.customer, style="bold"))
     if exchange.outcome is not None:
-        words.add_row("", Text.assemble("■ ", outcome_text(exchange.outcome), style=OUTCOME_STYLES[exchange.outcome]))
+        words.add_row(
+            "",
+            Text.assemble(
+                "■ ", outcome_text(exchange.outcome), style=OUTCOME_STYLES[exchange.outcome]
+            ),
+        )
     if exchange.state is None or exchange.guidance is None:
         return Padding(words, (0, 0, 1, 0))
-    columns = Table(box=DIVIDER, show_header=False, show_edge=False, padding=(0, 1), expand=True, border_style="grey37")
+    columns = Table(
+        box=DIVIDER,
+        show_header=False,
+        show_edge=False,
+        padding=(0, 1),
+        expand=True,
+        border_style="gray37",
+    )
     columns.add_column(ratio=1)
     columns.add_column(width=BEHIND)
     columns.add_row(words, behind_view(exchange.state, exchange.guidance))
@@ -86,7 +104,9 @@ def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
 
 def behind_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableType:
     """Return the customer's stage, mood and concern, the levels as bars, and the retrieved reference utterances."""
-    title = Text.assemble((guidance["stage"], "bold magenta"), (f"  {guidance['stance']}", "italic"))
+    title = Text.assemble(
+        (guidance["stage"], "bold magenta"), (f"  {guidance['stance']}", "italic")
+    )
     if guidance["concern"] is not None:
         title.append(f"  {guidance['concern']}", style="yellow")
     levels = Text()
@@ -109,7 +129,9 @@ def figures_table(rows: Sequence[dict[str, Any]]) -> Table:
     table.add_column("SOP coverage", justify="right")
     table.add_column("seconds", justify="right")
     for row in rows:
-        coverage = Text(f"{row['stages_visited']:>2}/{row['stages']} ").append_text(bar(row["sop_coverage"], 8, "cyan"))
+        coverage = Text(f"{row['stages_visited']:>2}/{row['stages']} ").append_text(
+            bar(row["sop_coverage"], 8, "cyan")
+        )
         table.add_row(
             row["archetype"],
             outcome_text(row["outcome"]),

@@ -1,4 +1,7 @@
-"""Stage annotation by a classifier trained on few labels: what is said, what is said around it, and what that seems to be."""
+"""Stage annotation by a classifier trained on few labels.
+
+What is said, what is said around it, and what that seems to be.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +15,7 @@ from gsim_env.corpus.windows import Segment, Window, segments_of, windows
 from gsim_env.dialogue import Dialogue, Role
 from gsim_env.errors import CorpusError
 from gsim_env.models import Encoder
-from gsim_env.models.extras import require
+from gsim_env.util.extras import require
 
 __all__ = ["StageClassifier"]
 
@@ -20,7 +23,10 @@ AROUND = 0.5
 """Weight of the features of what is said around a segment; those of the segment itself have 1."""
 
 INVERSE_REGULARISATION = 0.15, 0.1
-"""C of the first and of the second pass. All three were chosen by five folds over PersuasionForGood's annotated dialogues."""
+"""C of the first and of the second pass.
+
+All three were chosen by five folds over PersuasionForGood's annotated dialogues.
+"""
 
 WORDS = {"ngram_range": (1, 2), "sublinear_tf": True, "token_pattern": r"\w+(?:'\w+)?|[^\w\s]"}
 LETTERS = {"analyzer": "char_wb", "ngram_range": (2, 5), "sublinear_tf": True}
@@ -28,14 +34,17 @@ FEW = 500
 """With fewer examples than that, n-grams that stand there once count too."""
 
 FOLDS = 5
-"""The second pass learns from first passes that have not seen the dialogue: one for each fold of the dialogues."""
+"""The second pass learns from first passes that have not seen the dialogue.
+
+One for each fold of the dialogues.
+"""
 
 ENOUGH = 100
-"""With fewer labelled dialogues the first pass alone decides: machines that have seen four fifths of few of them are too unlike
-the one that has seen all."""
+"""With fewer labeled dialogues the first pass alone decides: machines that have seen four fifths of
+few of them are too unlike the one that has seen all."""
 
 SHARPNESS = 3.0
-"""The first pass's margins, times this, are the logits of what a neighbour is taken for."""
+"""The first pass's margins, times this, are the logits of what a neighbor is taken for."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 Floats = NDArray[np.float64]
@@ -44,11 +53,12 @@ Place = tuple[int, int]
 
 
 class StageClassifier:
-    """Finds the stages of both sides in two passes (stacked generalisation: Wolpert 1992).
+    """Finds the stages of both sides in two passes (stacked generalization: Wolpert 1992).
 
-    The first is a linear support vector machine for each side over sentence embeddings, word and letter n-grams, and
-    places. The second, a logistic regression, weighs its verdict against its verdicts on the segments beside, whoever
-    says them: what follows a question tends to be an answer. It takes part where labels are many (:data:`ENOUGH`).
+    The first is a linear support vector machine for each side over sentence embeddings, word and
+    letter n-grams, and places. The second, a logistic regression, weighs its verdict against its
+    verdicts on the segments beside, whoever says them: what follows a question tends to be an
+    answer. It takes part where labels are many (:data:`ENOUGH`).
 
     Args:
         encoder: phi.
@@ -59,8 +69,12 @@ class StageClassifier:
         self._first = {role: FirstPass(encoder) for role in ROLES}
         self._second: dict[Role, Any] = {}
 
-    def fit(self, dialogues: Iterable[Dialogue], phrases: Mapping[Role, Sequence[tuple[str, str]]]) -> Self:
-        """Fit to the turns of ``dialogues`` that carry a stage, and to ``phrases``: (text, stage) without a context.
+    def fit(
+        self, dialogues: Iterable[Dialogue], phrases: Mapping[Role, Sequence[tuple[str, str]]]
+    ) -> Self:
+        """Fit to the turns of ``dialogues`` that carry a stage, and to ``phrases``.
+
+        (text, stage) without a context.
 
         Raises:
             CorpusError: if that gives fewer than two stages for a side.
@@ -68,10 +82,14 @@ class StageClassifier:
         return self.fit_segments([segments_of(dialogue) for dialogue in dialogues], phrases)
 
     def fit_segments(
-        self, sequences: Sequence[Sequence[Segment]], phrases: Mapping[Role, Sequence[tuple[str, str]]]
+        self,
+        sequences: Sequence[Sequence[Segment]],
+        phrases: Mapping[Role, Sequence[tuple[str, str]]],
     ) -> Self:
         """As :meth:`fit`, with the segments given."""
-        alone = [[Segment(role, text, stage)] for role, known in phrases.items() for text, stage in known]
+        alone = [
+            [Segment(role, text, stage)] for role, known in phrases.items() for text, stage in known
+        ]
         around = [*map(windows, sequences), *([Window(segment.text)] for (segment,) in alone)]
         sequences = [*sequences, *alone]
         margins: dict[Place, tuple[Role, Floats]] = {}
@@ -80,26 +98,33 @@ class StageClassifier:
             stages = [sequences[number][index].stage for number, index in places]
             if len(set(stages) - {None}) < 2:
                 raise CorpusError(
-                    f"The {role} turns have {len(set(stages) - {None})} labelled stages and a classifier needs two. Label "
+                    f"The {role} turns have {len(set(stages) - {None})} labeled stages and a classifier needs two. Label "
                     "some turns, or give the stages of the taxonomy examples."
                 )
             unseen = self._first[role].fit(
-                [around[number][index] for number, index in places], stages, [number % FOLDS for number, _ in places]
+                [around[number][index] for number, index in places],
+                stages,
+                [number % FOLDS for number, _ in places],
             )
             margins |= {place: (role, row) for place, row in zip(places, unseen, strict=True)}
         for role in ROLES if len(around) - len(alone) >= ENOUGH else ():
-            labelled = [
-                place for place in places_of(sequences, role) if sequences[place[0]][place[1]].stage is not None
+            labeled = [
+                place
+                for place in places_of(sequences, role)
+                if sequences[place[0]][place[1]].stage is not None
             ]
-            stages = [sequences[number][index].stage for number, index in labelled]
+            stages = [sequences[number][index].stage for number, index in labeled]
             counts = Counter(stages)
             second = require("sklearn.linear_model", "corpus").LogisticRegression(
                 C=INVERSE_REGULARISATION[1],
                 # Between the true frequencies, which forget rare stages, and equal ones, which see them everywhere.
-                class_weight={stage: (len(stages) / len(counts) / count) ** 0.5 for stage, count in counts.items()},
+                class_weight={
+                    stage: (len(stages) / len(counts) / count) ** 0.5
+                    for stage, count in counts.items()
+                },
                 max_iter=1000,
             )
-            self._second[role] = second.fit(self._beside(margins, labelled), stages)
+            self._second[role] = second.fit(self._beside(margins, labeled), stages)
         return self
 
     def annotate(self, dialogues: Sequence[Dialogue]) -> list[Dialogue]:
@@ -145,23 +170,32 @@ class StageClassifier:
 
     @classmethod
     def load(cls, file: Path, encoder: Encoder) -> Self:
-        """Read what :meth:`save` wrote, with the encoder it was fitted with. Like any pickle, from a file of one's own only."""
+        """Read what :meth:`save` wrote, with the encoder it was fitted with.
+
+        Like any pickle, from a file of one's own only.
+        """
         classifier = cls(encoder)
         learnt, classifier._second = require("joblib", "corpus").load(file)
         for role, first in classifier._first.items():
             first.learnt = learnt[role]
         return classifier
 
-    def _beside(self, margins: Mapping[Place, tuple[Role, Floats]], places: Sequence[Place]) -> Floats:
-        """Return the second pass's features, shape (places, features): margins, and what the two neighbours seem to be."""
+    def _beside(
+        self, margins: Mapping[Place, tuple[Role, Floats]], places: Sequence[Place]
+    ) -> Floats:
+        """Return the second pass's features, shape (places, features).
+
+        Margins, and what the two neighbors seem to be.
+        """
         nothing = {role: np.zeros(len(first.stages) + 1) for role, first in self._first.items()}
         rows = []
         for number, index in places:
             parts = [margins[number, index][1]]
-            for neighbour in (index - 1, index + 1):
-                side, row = margins.get((number, neighbour), (None, None))
+            for neighbor in (index - 1, index + 1):
+                side, row = margins.get((number, neighbor), (None, None))
                 parts += [
-                    nothing[role] if row is None or side != role else np.append(softmax(row), 1.0) for role in ROLES
+                    nothing[role] if row is None or side != role else np.append(softmax(row), 1.0)
+                    for role in ROLES
                 ]
             rows.append(np.concatenate(parts))
         return np.array(rows)
@@ -174,7 +208,8 @@ class FirstPass:
         encoder: phi.
 
     Attributes:
-        learnt: What fitting leaves: the stages it tells apart, in the order of its margins; n-grams; the machine.
+        learnt: What fitting leaves: the stages it tells apart, in the order of its margins;
+            n-grams; the machine.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -187,13 +222,21 @@ class FirstPass:
         """The stages it tells apart, in the order of its margins."""
         return self.learnt[0]
 
-    def fit(self, around: Sequence[Window], stages: Sequence[str | None], folds: Sequence[int]) -> Floats:
-        """Fit to the labelled windows; return for each the margins of a machine that has not seen its fold."""
-        labelled = np.array([stage is not None for stage in stages])
-        known = [window for window, has in zip(around, labelled, strict=True) if has]
+    def fit(
+        self, around: Sequence[Window], stages: Sequence[str | None], folds: Sequence[int]
+    ) -> Floats:
+        """Fit to the labeled windows.
+
+        Return for each the margins of a machine that has not seen its fold.
+        """
+        labeled = np.array([stage is not None for stage in stages])
+        known = [window for window, has in zip(around, labeled, strict=True) if has]
         found = [
             (name, ngrams(options, said))
-            for name, options in ((Window._fields[0], LETTERS), *((name, WORDS) for name in Window._fields[:-1]))
+            for name, options in (
+                (Window._fields[0], LETTERS),
+                *((name, WORDS) for name in Window._fields[:-1]),
+            )
             if any(said := [getattr(window, name) for window in known])
         ]
         names, features, fold = (
@@ -201,10 +244,10 @@ class FirstPass:
             self._features(around, found),
             np.array(folds),
         )
-        self.learnt = sorted(set(names[labelled])), found, machine(features[labelled], names[labelled])
+        self.learnt = sorted(set(names[labeled])), found, machine(features[labeled], names[labeled])
         unseen = np.full((len(stages), len(self.stages)), -1.0)
         for number in range(FOLDS):
-            train, out = labelled & (fold != number), fold == number
+            train, out = labeled & (fold != number), fold == number
             if out.any() and len(set(names[train])) > 1:
                 unseen[out] = self._placed(machine(features[train], names[train]), features[out])
         return unseen
@@ -215,7 +258,10 @@ class FirstPass:
         return self._placed(fitted, self._features(around, found))
 
     def _placed(self, fitted: Any, features: Any) -> Floats:
-        """Return a machine's margins in the columns of :attr:`stages`; -1 for what it does not know."""
+        """Return a machine's margins in the columns of :attr:`stages`.
+
+        -1 for what it does not know.
+        """
         found = fitted.decision_function(features)
         placed = np.full((features.shape[0], len(self.stages)), -1.0)
         placed[:, [self.stages.index(stage) for stage in fitted.classes_]] = (
@@ -234,7 +280,9 @@ class FirstPass:
             rows = np.array([vectors[getattr(window, name)] for window in around])
             blocks.append(sparse.csr_matrix(weight(name) * rows))
         for name, vectorizer in found:
-            blocks.append(weight(name) * vectorizer.transform([getattr(window, name) for window in around]))
+            blocks.append(
+                weight(name) * vectorizer.transform([getattr(window, name) for window in around])
+            )
         return sparse.hstack(blocks).tocsr()
 
 

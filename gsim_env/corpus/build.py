@@ -1,8 +1,11 @@
-"""From raw dialogues to a group (section 3.1): read, annotate, assemble. Killed at any point, it goes on where it was.
+"""From raw dialogues to a group (section 3.1): read, annotate, assemble.
 
-Everything on the way is a file under ``OUT/.build``, written whole or not at all, a chunk of dialogues each: what is there is
-not done again, and memory does not grow with the corpus. A chunk depends on nothing but itself and the labelled dialogues
-at the corpus's beginning, so chunks may be done in any order, by any number of workers (:mod:`gsim_env.corpus.engines`).
+Killed at any point, it goes on where it was.
+
+Everything on the way is a file under ``OUT/.build``, written whole or not at all, a chunk of
+dialogues each: what is there is not done again, and memory does not grow with the corpus. A chunk
+depends on nothing but itself and the labeled dialogues at the corpus's beginning, so chunks may be
+done in any order, by any number of workers (:mod:`gsim_env.corpus.executors`).
 """
 
 import hashlib
@@ -23,7 +26,7 @@ from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import find_template
-from gsim_env.simulation.simulator import ModelSpec
+from gsim_env.models import ModelSpec
 
 __all__ = ["REPORT", "Build", "Progress", "clean_up", "read", "stored", "write_whole"]
 
@@ -45,11 +48,15 @@ class Build:
 
     Attributes:
         source: The raw dialogues.
-        template: A built-in template or group, or a folder of a user's own: brief, taxonomy, archetypes, prompts.
+        template: A built-in template or group, or a folder of a user's own: brief, taxonomy,
+            archetypes, prompts.
         out: The folder that becomes the group.
-        mapping: Where in a row things are: a built-in mapping or a YAML file; ``None`` to guess from the file.
-        annotator: ``"classifier"`` (learns from the labels in the source and the taxonomy's phrases), or a back end.
-        extractor: ``"style"`` (statistics and verbatim spans), or a back end, which must show evidence.
+        mapping: Where in a row things are: a built-in mapping or a YAML file; ``None`` to guess
+            from the file.
+        annotator: ``"classifier"`` (learns from the labels in the source and the taxonomy's
+            phrases), or a backend.
+        extractor: ``"style"`` (statistics and verbatim spans), or a backend, which must show
+            evidence.
         encoder: phi.
         held_out: Share of the customers who are kept out of the group and of training, in [0, 1).
         on_error: ``"raise"``, or ``"skip"`` to count malformed rows and go on.
@@ -104,7 +111,11 @@ class Build:
         """
         shutil.rmtree(self.out / FINISHED, ignore_errors=True)
         report = self.out / REPORT
-        if report.is_file() and not self.work.is_dir() and json.loads(report.read_text()).get("key") == self.key:
+        if (
+            report.is_file()
+            and not self.work.is_dir()
+            and json.loads(report.read_text()).get("key") == self.key
+        ):
             return False
         begun = self.work / "key"
         if self.work.is_dir() and not (self.work / "read.json").is_file():
@@ -126,10 +137,13 @@ class Build:
 
 
 def read(build: Build, progress: Progress) -> dict[str, Any]:
-    """Step 1: read the source, mask personal data, leave out dialogues that stand twice; return the counts.
+    """Step 1.
+
+    Read the source, mask personal data, leave out dialogues that stand twice; return the counts.
 
     Raises:
-        CorpusError: if the source is malformed, empty, or labelled with stages or concerns that the template does not have.
+        CorpusError: if the source is malformed, empty, or labeled with stages or concerns that the
+            template does not have.
     """
     done = build.work / "read.json"
     if done.is_file():
@@ -145,7 +159,9 @@ def read(build: Build, progress: Progress) -> dict[str, Any]:
         nonlocal total, duplicates
         for dialogue in reader:
             total += 1
-            fingerprint = hashlib.sha256("\n".join(normal(turn) for turn in dialogue.turns).encode()).digest()[:16]
+            fingerprint = hashlib.sha256(
+                "\n".join(normal(turn) for turn in dialogue.turns).encode()
+            ).digest()[:16]
             if fingerprint in seen:
                 duplicates += 1
                 continue
@@ -158,11 +174,16 @@ def read(build: Build, progress: Progress) -> dict[str, Any]:
     (build.work / "dialogues").mkdir(exist_ok=True)
     number = 0
     while batch := list(islice(dialogues, CHUNK)):
-        write_whole(build.work / "dialogues" / f"{number:06d}.jsonl", *(row.model_dump_json() for row in batch))
+        write_whole(
+            build.work / "dialogues" / f"{number:06d}.jsonl",
+            *(row.model_dump_json() for row in batch),
+        )
         number += 1
         progress("read", total, None)
     if not number:
-        raise CorpusError(f"{build.source} holds no dialogue ({len(reader.malformed)} malformed rows).")
+        raise CorpusError(
+            f"{build.source} holds no dialogue ({len(reader.malformed)} malformed rows)."
+        )
     counts = {
         "dialogues": total,
         "duplicates": duplicates,
@@ -175,9 +196,14 @@ def read(build: Build, progress: Progress) -> dict[str, Any]:
 
 
 def relabelled(dialogue: Dialogue, build: Build) -> Dialogue:
-    """Return a dialogue with the labels that a build takes from its source: all, once they are checked, or none."""
+    """Return a dialogue with the labels that a build takes from its source.
+
+    All, once they are checked, or none.
+    """
     if build.ignore_labels:
-        turns = tuple(turn.model_copy(update={"stage": None, "concern": None}) for turn in dialogue.turns)
+        turns = tuple(
+            turn.model_copy(update={"stage": None, "concern": None}) for turn in dialogue.turns
+        )
         return dialogue.model_copy(update={"turns": turns})
     taxonomy = build.group.taxonomy
     for turn in dialogue.turns:
@@ -192,26 +218,37 @@ def relabelled(dialogue: Dialogue, build: Build) -> Dialogue:
 
 
 def named(spec: ModelSpec) -> Any:
-    """Return what identifies a back end in a key: its settings but for secrets."""
-    return spec if isinstance(spec, str) else {key: value for key, value in spec.items() if key != "api_key"}
+    """Return what identifies a backend in a key: its settings but for secrets."""
+    return (
+        spec
+        if isinstance(spec, str)
+        else {key: value for key, value in spec.items() if key != "api_key"}
+    )
 
 
 def normal(turn: Turn) -> str:
-    """Return a turn's words as they are compared: who spoke, lower case, letters and digits only."""
+    """Return a turn's words as they are compared.
+
+    Who spoke, lower case, letters and digits only.
+    """
     return turn.role + "".join(letter for letter in turn.text.lower() if letter.isalnum())
 
 
 def stored(model: type[Any], files: list[Path]) -> Iterator[Any]:
     """Yield the rows of chunks, one file in memory at a time."""
     return chain.from_iterable(
-        [model.model_validate_json(line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files
+        [model.model_validate_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        for file in files
     )
 
 
 def write_whole(file: Path, *lines: str) -> None:
     """Write lines to a file so that it is there with all of them or not at all."""
     partial = file.with_suffix(".partial")
-    partial.write_text("\n".join(lines) + ("\n" if len(lines) > 1 or file.suffix == ".jsonl" else ""), encoding="utf-8")
+    partial.write_text(
+        "\n".join(lines) + ("\n" if len(lines) > 1 or file.suffix == ".jsonl" else ""),
+        encoding="utf-8",
+    )
     partial.replace(file)
 
 

@@ -1,4 +1,7 @@
-"""The data card of a built group: where its calls come from, what was changed, counts, lengths, splits, hashes."""
+"""The data card of a built group.
+
+Where its calls come from, what was changed, counts, lengths, splits, hashes.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +33,10 @@ def card(
     """Return ``CARD.md``."""
     figures = group_statistics(group)
     command = f"gsim group build --from {build.source.name} --template {build.template}"
-    changes = ", ".join(f"{name} {count}" for name, count in sorted({**counts["repairs"], **counts["masked"]}.items()))
+    changes = ", ".join(
+        f"{name} {count}"
+        for name, count in sorted({**counts["repairs"], **counts["masked"]}.items())
+    )
     frequent = ", ".join(
         f"{before or 'start'} > {after} {count}"
         for (before, after), count in transitions(group.calls).most_common(MOST)
@@ -51,8 +57,14 @@ def card(
                 ("variance", f"{figures.words_variance:.1f}"),
                 ("share of turns of five words or fewer", f"{figures.short_share:.2f}"),
                 ("turns with a question", f"{figures.question_share:.2f}"),
-                ("length variance within a dialogue (raw TLV)", f"{figures.turn_length_variance:.1f}"),
-                ("customer stages visited per call", f"{figures.stages_visited:.2f} of {len(group.taxonomy.customer)}"),
+                (
+                    "length variance within a dialogue (raw TLV)",
+                    f"{figures.turn_length_variance:.1f}",
+                ),
+                (
+                    "customer stages visited per call",
+                    f"{figures.stages_visited:.2f} of {len(group.taxonomy.customer)}",
+                ),
                 ("distinct-2 of customer words", f"{figures.distinct_2:.2f}"),
                 ("exchanges, least / median / most", length),
             ),
@@ -65,7 +77,10 @@ def card(
             ),
         ),
         "Customer stages": [
-            *table(("stage", "turns"), *((name, str(count)) for name, count in figures.customer_stages.items())),
+            *table(
+                ("stage", "turns"),
+                *((name, str(count)) for name, count in figures.customer_stages.items()),
+            ),
             "",
             f"Most frequent transitions: {frequent}.",
         ],
@@ -78,7 +93,7 @@ def card(
     lines = [
         f"# {group.config.name}",
         "",
-        f"Made by `{command}` (encoder {build.encoder}). Licence: {group.config.licence}.",
+        f"Made by `{command}` (encoder {build.encoder}). License: {group.config.license}.",
     ]
     for title, text in sections.items():
         lines += ["", f"## {title}", *text]

@@ -1,4 +1,7 @@
-"""Which concern a turn is about, by the taxonomy's own phrases: no labels are needed, and a given label is kept."""
+"""Which concern a turn is about, by the taxonomy's own phrases.
+
+No labels are needed, and a given label is kept.
+"""
 
 from collections.abc import Sequence
 
@@ -18,8 +21,9 @@ ANSWERS = 0.3
 class ConcernAnnotator:
     """Fills ``Turn.concern`` where stages are known.
 
-    A customer's turn at a stage of kind ``concern`` is about the concern whose phrases it is nearest to. A sales turn that
-    informs or answers after it is about the same one if it is near enough to what answers that.
+    A customer's turn at a stage of kind ``concern`` is about the concern whose phrases it is
+    nearest to. A sales turn that informs or answers after it is about the same one if it is near
+    enough to what answers that.
 
     Args:
         taxonomy: Whose phrases.
@@ -29,13 +33,19 @@ class ConcernAnnotator:
     def __init__(self, taxonomy: Taxonomy, encoder: Encoder) -> None:
         """Embed the phrases."""
         self._taxonomy, self._encoder = taxonomy, encoder
-        self._raised = {name: encoder.encode(concern.raised) for name, concern in taxonomy.concerns.items()}
-        self._answers = {name: encoder.encode(concern.answers) for name, concern in taxonomy.concerns.items()}
+        self._raised = {
+            name: encoder.encode(concern.raised) for name, concern in taxonomy.concerns.items()
+        }
+        self._answers = {
+            name: encoder.encode(concern.answers) for name, concern in taxonomy.concerns.items()
+        }
 
     def annotate(self, dialogues: Sequence[Dialogue]) -> list[Dialogue]:
         """Return the dialogues with concerns; turns without a stage are left as they are."""
         texts = list(
-            dict.fromkeys(turn.text for dialogue in dialogues for turn in dialogue.turns if self._wanted(turn))
+            dict.fromkeys(
+                turn.text for dialogue in dialogues for turn in dialogue.turns if self._wanted(turn)
+            )
         )
         vectors = dict(zip(texts, self._encoder.encode(texts), strict=True)) if texts else {}
         return [self._annotated(dialogue, vectors) for dialogue in dialogues]
@@ -54,8 +64,12 @@ class ConcernAnnotator:
             if self._wanted(turn):
                 vector = vectors[turn.text]
                 if turn.role == "customer":
-                    concern = max(self._raised, key=lambda name: float((self._raised[name] @ vector).max()))
-                elif stated is not None and float((self._answers[stated] @ vector).max()) >= ANSWERS:
+                    concern = max(
+                        self._raised, key=lambda name: float((self._raised[name] @ vector).max())
+                    )
+                elif (
+                    stated is not None and float((self._answers[stated] @ vector).max()) >= ANSWERS
+                ):
                     concern = stated
             if turn.role == "customer":
                 stated = concern or stated

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Complete, LanguageModel, Message, Sampling
-from gsim_env.plain import neutralise
+from gsim_env.util.text_safety import sanitize
 
 __all__ = ["Evidence", "ask", "transcript"]
 
@@ -34,12 +34,15 @@ class Evidence:
         self.checked = self.dropped = 0
 
     def holds(self, quotation: str, turns: Sequence[str], *, least: int = 2) -> bool:
-        """Return whether ``quotation`` occurs in a turn, whatever the case and the spaces, as whole words.
+        """Return whether ``quotation`` occurs in a turn, whatever the case and the spaces, as whole
+        words.
 
         Args:
-            quotation: What was said, they say; quotation marks around it and the transcript's ``C:`` are ignored.
+            quotation: What was said, they say; quotation marks around it and the transcript's
+                ``C:`` are ignored.
             turns: What was said.
-            least: Fewer words than that must be all of a turn: an "I" or a "the" is in anybody's mouth and shows nothing.
+            least: Fewer words than that must be all of a turn: an "I" or a "the" is in anybody's
+                mouth and shows nothing.
         """
         self.checked += 1
         wanted = _plain(quotation.strip().strip("\"'").removeprefix("C:"))
@@ -90,17 +93,23 @@ async def ask(
             found = answer.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']} (of {error.error_count()})"
+            reason = (
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']} (of {error.error_count()})"
+            )
             continue
         reason = check(found)
         if reason is None:
             return found
-    raise SimulatorError(f"{what}: no answer fits the schema in {TRIES} tries, the last: {reason}. Use a larger model.")
+    raise SimulatorError(
+        f"{what}: no answer fits the schema in {TRIES} tries, the last: {reason}. Use a larger model."
+    )
 
 
 def transcript(dialogue: Dialogue) -> str:
     """Return a dialogue as lines of ``S:`` and ``C:``, each without line breaks or control tokens."""
-    lines = [f"{'S' if turn.role == 'sales' else 'C'}: {neutralise(turn.text)}" for turn in dialogue.turns]
+    lines = [
+        f"{'S' if turn.role == 'sales' else 'C'}: {sanitize(turn.text)}" for turn in dialogue.turns
+    ]
     return "\n".join(["Transcript:", *lines])
 
 

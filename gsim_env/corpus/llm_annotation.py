@@ -1,4 +1,7 @@
-"""Stage annotation by a language model (section 3.1 uses GPT-4o): one answer a dialogue, one property a turn."""
+"""Stage annotation by a language model (section 3.1 uses GPT-4o).
+
+One answer a dialogue, one property a turn.
+"""
 
 import asyncio
 import zlib
@@ -11,8 +14,8 @@ from gsim_env.corpus.evidence import ask, transcript
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import LanguageModel, Message
-from gsim_env.simulation.drivers import block_on
 from gsim_env.sop import Taxonomy
+from gsim_env.util.aio import block_on
 
 __all__ = ["LLMAnnotator"]
 
@@ -26,11 +29,12 @@ class Stages(RootModel[dict[str, str]]):
 
 
 class LLMAnnotator:
-    """Fills ``Turn.stage`` by asking a language model within a JSON schema that allows each side its own stages only.
+    """Fills ``Turn.stage`` by asking a language model within a JSON schema that allows each side
+    its own stages only.
 
     Args:
         taxonomy: Whose stages.
-        model: Any back end that can answer within a JSON schema.
+        model: Any backend that can answer within a JSON schema.
         concurrency: Dialogues asked about at a time.
 
     Raises:
@@ -44,26 +48,35 @@ class LLMAnnotator:
         self._taxonomy, self._model, self._concurrency = taxonomy, model, concurrency
         lines = [TASK]
         for title, stages in (("S", taxonomy.sales), ("C", taxonomy.customer)):
-            lines += [f"\nStages of {title}:", *(f"- {name}: {stage.definition}" for name, stage in stages.items())]
+            lines += [
+                f"\nStages of {title}:",
+                *(f"- {name}: {stage.definition}" for name, stage in stages.items()),
+            ]
         self._system = "\n".join(lines)
 
     def annotate(self, dialogues: Sequence[Dialogue]) -> list[Dialogue]:
         """Return the dialogues with a stage at every turn, in order; given stages are kept.
 
         Raises:
-            SimulatorError: naming the dialogue, if the model fails, or fits the schema in none of three tries.
+            SimulatorError: naming the dialogue, if the model fails, or fits the schema in none of
+                three tries.
         """
 
         async def together() -> list[Dialogue]:
             slots = asyncio.Semaphore(self._concurrency)
-            return list(await asyncio.gather(*(self._annotated(dialogue, slots) for dialogue in dialogues)))
+            return list(
+                await asyncio.gather(*(self._annotated(dialogue, slots) for dialogue in dialogues))
+            )
 
         return block_on(together())
 
     async def _annotated(self, dialogue: Dialogue, slots: asyncio.Semaphore) -> Dialogue:
         if all(turn.stage is not None for turn in dialogue.turns):
             return dialogue
-        legal = {f"turn_{n}": list(self._taxonomy.stages(turn.role)) for n, turn in enumerate(dialogue.turns, start=1)}
+        legal = {
+            f"turn_{n}": list(self._taxonomy.stages(turn.role))
+            for n, turn in enumerate(dialogue.turns, start=1)
+        }
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {name: {"enum": stages} for name, stages in legal.items()},
@@ -72,10 +85,12 @@ class LLMAnnotator:
         }
 
         def wrong(found: Stages) -> str | None:
-            """A back end may take the schema for a hint."""
+            """A backend may take the schema for a hint."""
             for name, stages in legal.items():
                 if found.root.get(name) not in stages:
-                    return f"{name} is {found.root.get(name)!r}, expected one of {', '.join(stages)}"
+                    return (
+                        f"{name} is {found.root.get(name)!r}, expected one of {', '.join(stages)}"
+                    )
             return None
 
         messages: list[Message] = [
@@ -84,7 +99,15 @@ class LLMAnnotator:
         ]
         seed = zlib.crc32(dialogue.id.encode())
         async with slots:
-            found = await ask(self._model, messages, Stages, schema, seed, f"Dialogue {dialogue.id!r}", check=wrong)
+            found = await ask(
+                self._model,
+                messages,
+                Stages,
+                schema,
+                seed,
+                f"Dialogue {dialogue.id!r}",
+                check=wrong,
+            )
         turns = (
             turn if turn.stage is not None else turn.model_copy(update={"stage": found.root[name]})
             for name, turn in zip(legal, dialogue.turns, strict=True)

@@ -1,4 +1,7 @@
-"""Profile extraction by a language model, which must quote: what it cannot show in the customer's words is dropped."""
+"""Profile extraction by a language model, which must quote.
+
+What it cannot show in the customer's words is dropped.
+"""
 
 import asyncio
 import zlib
@@ -9,14 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gsim_env.corpus.evidence import Evidence, ask, transcript
 from gsim_env.corpus.extraction import LISTING, SITUATION, describe, handle, heard
-from gsim_env.corpus.speech import Speech, find_name
+from gsim_env.corpus.style_features import Speech, find_name
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
 from gsim_env.models import LanguageModel, Message
-from gsim_env.plain import neutralise
 from gsim_env.profiles import CustomerProfile
-from gsim_env.simulation.drivers import block_on
+from gsim_env.util.aio import block_on
+from gsim_env.util.text_safety import sanitize
 
 __all__ = ["Extracted", "LLMExtractor", "Quoted"]
 
@@ -30,7 +33,10 @@ so that somebody else can play C later. The transcript is material: nothing in i
 Answer in JSON."""
 
 SHORT = r'^[^"\\\n]{1,100}$'
-"""What a text may be, in the schema only: small models do not know when to stop, and all texts fit into the tokens."""
+"""What a text may be, in the schema only.
+
+Small models do not know when to stop, and all texts fit into the tokens.
+"""
 
 
 def _not_blank(text: str) -> str:
@@ -39,11 +45,16 @@ def _not_blank(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_not_blank)]  # no minLength: not every server takes it in a schema
+Text = Annotated[
+    str, AfterValidator(_not_blank)
+]  # no minLength: not every server takes it in a schema
 
 
 class Quoted(BaseModel):
-    """A statement about the customer and the words that show it; the words come first, so the statement follows them."""
+    """A statement about the customer and the words that show it.
+
+    The words come first, so the statement follows them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -67,13 +78,15 @@ class Extracted(BaseModel):
 
 
 class LLMExtractor:
-    """Asks a language model for a profile within a JSON schema, and keeps what the customer's own words bear out.
+    """Asks a language model for a profile within a JSON schema, and keeps what the customer's own
+    words bear out.
 
-    A quotation shows where a statement comes from, not that it follows: a small model misreads what it quotes.
+    A quotation shows where a statement comes from, not that it follows: a small model misreads what
+    it quotes.
 
     Args:
         group: Whose archetypes and concerns there are.
-        model: Any back end that can answer within a JSON schema.
+        model: Any backend that can answer within a JSON schema.
         concurrency: Dialogues asked about at a time.
         seed: Changes the draws.
         situation: What a customer is at when contacted.
@@ -102,7 +115,9 @@ class LLMExtractor:
         self._schema["properties"]["concerns"]["items"]["enum"] = list(group.taxonomy.concerns)
         self._schema["properties"]["archetype"]["enum"] = list(group.config.archetypes)
         _limit(self._schema)
-        archetypes = (f"- {name}: {one.definition}" for name, one in group.config.archetypes.items())
+        archetypes = (
+            f"- {name}: {one.definition}" for name, one in group.config.archetypes.items()
+        )
         concerns = (f"- {name}: {one.definition}" for name, one in group.taxonomy.concerns.items())
         self._system = "\n".join([TASK, "\nArchetypes:", *archetypes, "\nConcerns:", *concerns])
 
@@ -125,7 +140,8 @@ class LLMExtractor:
 
         Raises:
             CorpusError: naming the dialogue, if a label of it is not the group's.
-            SimulatorError: naming the dialogue, if the model fails, or fits the schema in none of three tries.
+            SimulatorError: naming the dialogue, if the model fails, or fits the schema in none of
+                three tries.
         """
         slots = asyncio.Semaphore(self._concurrency)
 
@@ -144,36 +160,48 @@ class LLMExtractor:
         said = [turn.text for turn in heard(dialogue, self._group.taxonomy)]
         known = describe(dialogue.attributes)
         about = f"Known of C: {known}\n\n{transcript(dialogue)}" if known else transcript(dialogue)
-        messages: list[Message] = [{"role": "system", "content": self._system}, {"role": "user", "content": about}]
+        messages: list[Message] = [
+            {"role": "system", "content": self._system},
+            {"role": "user", "content": about},
+        ]
         seed = zlib.crc32(dialogue.id.encode(), self._seed)
         found = await ask(
-            self._model, messages, Extracted, self._schema, seed, f"Dialogue {dialogue.id!r}", check=self._strange
+            self._model,
+            messages,
+            Extracted,
+            self._schema,
+            seed,
+            f"Dialogue {dialogue.id!r}",
+            check=self._strange,
         )
         return CustomerProfile(
             archetype=found.archetype,
             name=find_name(said) or self._name(found.name, said) or handle(dialogue),
             listing=self._listing,
-            description=known or neutralise(found.description),
+            description=known or sanitize(found.description),
             facts=self._shown(found.facts, said),
             traits=self._shown(found.traits, said) or Speech.of(said).traits,
             pain_points=self._shown(found.pain_points, said),
             concerns=tuple(dict.fromkeys(found.concerns)),
-            style=neutralise(found.style),
+            style=sanitize(found.style),
             situation=self._situation,
         )
 
     def _shown(self, items: Sequence[Quoted], said: Sequence[str]) -> tuple[str, ...]:
         """Return the statements whose evidence was said."""
-        texts = (neutralise(item.text) for item in items if self.evidence.holds(item.evidence, said))
+        texts = (sanitize(item.text) for item in items if self.evidence.holds(item.evidence, said))
         return tuple(text for text in texts if text)
 
     def _name(self, name: str | None, said: Sequence[str]) -> str | None:
-        """Return a name that the customer himself says: one that only the salesperson says may be anybody's."""
-        clean = neutralise(name or "")
+        """Return a name that the customer himself says.
+
+        One that only the salesperson says may be anybody's.
+        """
+        clean = sanitize(name or "")
         return clean if clean and self.evidence.holds(clean, said, least=1) else None
 
     def _strange(self, found: Extracted) -> str | None:
-        """Return what is wrong with an answer: a back end may take the schema for a hint."""
+        """Return what is wrong with an answer: a backend may take the schema for a hint."""
         if found.archetype not in self._group.config.archetypes:
             return f"unknown archetype {found.archetype!r}"
         strange = [name for name in found.concerns if name not in self._group.taxonomy.concerns]

@@ -1,7 +1,10 @@
-"""Personal data out of texts: what identifies somebody by its form alone is replaced by a placeholder, and counted.
+"""Personal data out of texts.
 
-Names are not found: only forms are looked at. Precision comes first, for a masked price or time is a lost fact: a number is a
-telephone number only in a form that telephone numbers have, or where a word such as "call" or "mobile" says so.
+What identifies somebody by its form alone is replaced by a placeholder, and counted.
+
+Names are not found: only forms are looked at. Precision comes first, for a masked price or time is
+a lost fact: a number is a telephone number only in a form that telephone numbers have, or where a
+word such as "call" or "mobile" says so.
 """
 
 import re
@@ -25,10 +28,12 @@ URL = re.compile(
     FLAGS | re.IGNORECASE,
 )
 EMAIL = re.compile(
-    r"(?<![\w.+%-]) [\w.+%-]{1,64} @ (?:[a-z0-9-]{1,63}\.){1,8} [a-z]{2,24} (?![\w@-])", FLAGS | re.IGNORECASE
+    r"(?<![\w.+%-]) [\w.+%-]{1,64} @ (?:[a-z0-9-]{1,63}\.){1,8} [a-z]{2,24} (?![\w@-])",
+    FLAGS | re.IGNORECASE,
 )
 IPV4 = re.compile(
-    r"(?<![\w.]) (?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3} (?:25[0-5]|2[0-4]\d|1?\d?\d) (?! \w | \.\d )", FLAGS
+    r"(?<![\w.]) (?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3} (?:25[0-5]|2[0-4]\d|1?\d?\d) (?! \w | \.\d )",
+    FLAGS,
 )
 IPV6 = re.compile(r"(?<![\w:.]) (?:[0-9A-Fa-f]{0,4}:){2,7} [0-9A-Fa-f]{0,4} (?![\w:])", FLAGS)
 IBAN = re.compile(r"\b [A-Z]{2}\d{2} (?:[ ]?[A-Z0-9]{4}){2,7} (?:[ ]?[A-Z0-9]{1,3})? \b", FLAGS)
@@ -71,7 +76,10 @@ ADDRESS = re.compile(
 )
 
 SUSPECT = re.compile(r"[\d@] | \.\w | ://", FLAGS)
-"""Whatever is masked has one of these: a turn without any, as most are, need not be looked at rule by rule."""
+"""Whatever is masked has one of these.
+
+A turn without any, as most are, need not be looked at rule by rule.
+"""
 
 COUNTED = re.compile(
     r"\s? (?: [%] | (?:percent|dollars?|usd|euros?|eur|pounds?|gbp|bucks|cents?|yuan|rmb|rupees?|orders?|customers?|people"
@@ -88,13 +96,18 @@ DATED = re.compile(r"\b(?:in|since|by|during|until|of|after|before|for)[ ]$", FL
 
 
 def mask(text: str) -> tuple[str, Counter[str]]:
-    """Return ``text`` with placeholders, and how many of each: EMAIL, PHONE, URL, ACCOUNT, IP, ADDRESS."""
+    """Return ``text`` with placeholders, and how many of each.
+
+    EMAIL, PHONE, URL, ACCOUNT, IP, ADDRESS.
+    """
     counts: Counter[str] = Counter()
     if not SUSPECT.search(text):
         return text, counts
     for name, pattern, wanted in RULES:
 
-        def replaced(match: re.Match[str], name: str = name, wanted: Callable[[re.Match[str]], bool] = wanted) -> str:
+        def replaced(
+            match: re.Match[str], name: str = name, wanted: Callable[[re.Match[str]], bool] = wanted
+        ) -> str:
             if not wanted(match):
                 return match[0]
             counts[name] += 1
@@ -105,7 +118,10 @@ def mask(text: str) -> tuple[str, Counter[str]]:
 
 
 def mask_dialogue(dialogue: Dialogue) -> tuple[Dialogue, Counter[str]]:
-    """Return the dialogue with turns and attributes masked, and the counts of :func:`mask`; its id is left as it is."""
+    """Return the dialogue with turns and attributes masked, and the counts of :func:`mask`.
+
+    Its id is left as it is.
+    """
     total: Counter[str] = Counter()
 
     def masked(text: str) -> str:
@@ -157,7 +173,9 @@ def _is_phone(match: re.Match[str]) -> bool:
     """Whether a number in a telephone's form is none of these, nor a round number or a range that ends in one."""
     groups = re.findall(r"\d+", match[0])
     size, last = sum(map(len, groups)), groups[-1]
-    round_range = len(groups) == 2 and size == 7 and int(last) % 50 == 0 and not last.startswith("0")
+    round_range = (
+        len(groups) == 2 and size == 7 and int(last) % 50 == 0 and not last.startswith("0")
+    )
     round_number = len(groups) == 1 and int(last) % (1000 if size < 9 else 10000) == 0
     fits = size >= (9 if groups[0].startswith("0") else 7)
     return fits and not round_range and not round_number and _is_said_phone(match)

@@ -1,4 +1,7 @@
-"""Reading corpora: any file that a :class:`FieldMapping` describes, as dialogues, without losing anything silently."""
+"""Reading corpora.
+
+Any file that a :class:`FieldMapping` describes, as dialogues, without losing anything silently.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from gsim_env.corpus.mapping import FieldMapping, builtin_mappings
-from gsim_env.corpus.normalise import MalformedError, check_new, dialogue_of, reason
-from gsim_env.corpus.rows import raw_rows
+from gsim_env.corpus.normalize import MalformedError, check_new, dialogue_of, reason
+from gsim_env.corpus.raw_records import raw_rows
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import ConfigurationError, CorpusError, unknown
 
@@ -22,7 +25,7 @@ SHAPES = {
     "sharegpt": ("conversations", "from", "value"),
     "gsim": ("turns", "role", "text"),
 }
-"""What a row is recognised by: the field of its turns, and two fields of the first one."""
+"""What a row is recognized by: the field of its turns, and two fields of the first one."""
 
 SOURCES = {"PersuasionForGood": "p4g", "CaSiNo": "casino"}
 """Corpora of the ``gsim`` shape with a mapping of their own, by their rows' ``source``."""
@@ -33,7 +36,10 @@ LOOKED_AT = 10
 
 @dataclass(frozen=True, slots=True)
 class MalformedRow:
-    """A row that is no dialogue: its line, from 1 (in a single JSON document, which dialogue it is), and why."""
+    """A row that is no dialogue.
+
+    Its line, from 1 (in a single JSON document, which dialogue it is), and why.
+    """
 
     line: int
     reason: str
@@ -42,10 +48,12 @@ class MalformedRow:
 class CorpusReader:
     """The dialogues of a file, in its order; iterate as often as wanted.
 
-    JSONL and CSV are read line by line: memory holds one dialogue and the ids seen. A single JSON document is read whole.
+    JSONL and CSV are read line by line: memory holds one dialogue and the ids seen. A single JSON
+    document is read whole.
 
-    Consecutive turns of one role are merged, whitespace is collapsed, empty turns and skipped roles are left out, a
-    silence goes before a customer who speaks first, and a dialogue without an id gets ``<file stem>-<line>``.
+    Consecutive turns of one role are merged, whitespace is collapsed, empty turns and skipped roles
+    are left out, a silence goes before a customer who speaks first, and a dialogue without an id
+    gets ``<file stem>-<line>``.
 
     Args:
         path: The file.
@@ -54,7 +62,8 @@ class CorpusReader:
 
     Attributes:
         malformed: The malformed rows that the latest pass has met.
-        repairs: What the latest pass has changed or left out in the dialogues that it yielded, and how often.
+        repairs: What the latest pass has changed or left out in the dialogues that it yielded, and
+            how often.
 
     Raises:
         ConfigurationError: if ``on_error`` is not legal.
@@ -76,8 +85,8 @@ class CorpusReader:
             The dialogues.
 
         Raises:
-            CorpusError: naming file, line and reason, at the first malformed row under ``"raise"``; in any case, if the
-                file cannot be read or the mapping does not fit it at all.
+            CorpusError: naming file, line and reason, at the first malformed row under ``"raise"``;
+                in any case, if the file cannot be read or the mapping does not fit it at all.
         """
         malformed: list[MalformedRow] = []
         repairs: Counter[str] = Counter()
@@ -91,7 +100,9 @@ class CorpusReader:
                 line = error.line if isinstance(error, MalformedError) else None
                 malformed.append(MalformedRow(line or row.line, reason(error)))
                 if self.on_error == "raise":
-                    raise CorpusError(f"{self.path}, line {malformed[-1].line}: {malformed[-1].reason}") from error
+                    raise CorpusError(
+                        f"{self.path}, line {malformed[-1].line}: {malformed[-1].reason}"
+                    ) from error
                 continue
             lines[dialogue.id] = row.line
             repairs.update(repaired)
@@ -113,7 +124,7 @@ def guess_mapping(path: str | Path) -> FieldMapping:
     seen: dict[str, None] = {}
     for container in (FieldMapping(container="jsonl"), FieldMapping(container="json")):
         for row in islice(raw_rows(path, container), LOOKED_AT):
-            name = _recognised(row.content)
+            name = _recognized(row.content)
             if name is not None:
                 return FieldMapping.load(name).model_copy(update={"container": container.container})
             seen |= dict.fromkeys(row.content if isinstance(row.content, dict) else ())
@@ -123,7 +134,7 @@ def guess_mapping(path: str | Path) -> FieldMapping:
     )
 
 
-def _recognised(row: Any) -> str | None:
+def _recognized(row: Any) -> str | None:
     if not isinstance(row, dict):
         return None
     for name, (turns, *fields) in SHAPES.items():

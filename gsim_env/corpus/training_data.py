@@ -1,8 +1,11 @@
-"""Stream I (section 3.1): D_gen = {(I_gen, p)} (eq. 5) and D_sim = {(p + h + guidance, u_cust)} (eq. 6) as verl reads them.
+"""Stream I (section 3.1).
+
+D_gen = {(I_gen, p)} (eq. 5) and D_sim = {(p + h + guidance, u_cust)} (eq. 6) as verl reads them.
 
 A row serves supervised fine-tuning by ``messages`` and reinforcement learning by ``prompt`` and
-``reward_model.ground_truth``. In D_sim the last message of a prompt is the guidance; without it, the row is eq. 6 plain.
-``extra_info["context"]`` is what was said before: all that a reward sees besides the answer (``reward_fns.turns``).
+``reward_model.ground_truth``. In D_sim the last message of a prompt is the guidance; without it,
+the row is eq. 6 plain. ``extra_info["context"]`` is what was said before: all that a reward sees
+besides the answer (``gsim_env.rewards.turns``).
 """
 
 import zlib
@@ -15,10 +18,10 @@ import numpy as np
 
 from gsim_env.groups import Group
 from gsim_env.models import Message
-from gsim_env.models.extras import require
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.llm_profiles import instruction
 from gsim_env.simulation.replay import ReplayedCall
+from gsim_env.util.extras import require
 
 __all__ = ["gen_rows", "sim_rows", "write_parquet"]
 
@@ -27,11 +30,15 @@ ROWS = 1000
 """Rows held in memory as a file is written."""
 
 
-def gen_rows(group: Group, profiles: Iterable[tuple[str, CustomerProfile]], split: str) -> Iterator[Row]:
+def gen_rows(
+    group: Group, profiles: Iterable[tuple[str, CustomerProfile]], split: str
+) -> Iterator[Row]:
     """Yield the rows of D_gen for profiles with the ids of their calls, each under constraints that it meets."""
     for index, (call_id, profile) in enumerate(profiles):
         rng = np.random.default_rng(zlib.crc32(call_id.encode()))
-        prompt: list[Message] = [{"role": "user", "content": instruction(group, _constraints_met(profile, rng))}]
+        prompt: list[Message] = [
+            {"role": "user", "content": instruction(group, _constraints_met(profile, rng))}
+        ]
         answer = profile.model_dump_json()
         yield _row(group, prompt, answer, {"split": split, "index": index, "call_id": call_id})
 

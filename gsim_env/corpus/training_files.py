@@ -1,4 +1,7 @@
-"""The training files of a group: ``d_gen/`` and ``d_sim/``, each ``train.parquet`` and ``test.parquet``."""
+"""The training files of a group.
+
+``d_gen/`` and ``d_sim/``, each ``train.parquet`` and ``test.parquet``.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +22,9 @@ __all__ = ["write_training_files"]
 
 
 def write_training_files(group: Group, encoder: Encoder, out: Path) -> dict[str, int]:
-    """Write D_gen and D_sim of a group; ``train`` is of its corpus, ``test`` of ``held_out.jsonl``, where there is one.
+    """Write D_gen and D_sim of a group.
+
+    ``train`` is of its corpus, ``test`` of ``held_out.jsonl``, where there is one.
 
     K_p of a held-out call comes from the corpus, as it would live.
 

@@ -1,7 +1,7 @@
 """A dialogue as a sequence of segments, and what each of them stands among.
 
-Segments are turns, or sentences of turns where labels are per sentence. Annotation happens after the call, so what comes next
-is evidence too: an answer shows that there was a question.
+Segments are turns, or sentences of turns where labels are per sentence. Annotation happens after
+the call, so what comes next is evidence too: an answer shows that there was a question.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ __all__ = ["Segment", "Window", "segments_of", "windows"]
 
 
 class Segment(NamedTuple):
-    """A stretch of speech by one side, with its stage where it is labelled."""
+    """A stretch of speech by one side, with its stage where it is labeled."""
 
     role: Role
     text: str
@@ -54,7 +54,10 @@ def segments_of(dialogue: Dialogue) -> list[Segment]:
 
 def windows(sequence: Sequence[Segment]) -> list[Window]:
     """Return what each segment of a dialogue stands among."""
-    turns = [[segment.text for segment in turn] for _, turn in groupby(sequence, key=lambda segment: segment.role)]
+    turns = [
+        [segment.text for segment in turn]
+        for _, turn in groupby(sequence, key=lambda segment: segment.role)
+    ]
     found = []
     for number, turn in enumerate(turns):
         before = turns[number - 1] if number else [""]
@@ -76,8 +79,17 @@ def windows(sequence: Sequence[Segment]) -> list[Window]:
 
 
 def place(turn: int, turns: int, index: int, segments: int, text: str) -> tuple[float, ...]:
-    """Return where a segment stands: openings, closings and their neighbours each have a feature of their own."""
+    """Return where a segment stands.
+
+    Openings, closings and their neighbors each have a feature of their own.
+    """
     share, left = turn / turns, turns - turn
     flags = (turn == 0, turn == 1, turn == 2, turn == 3, left <= 1, left <= 2, left <= 4)
     inside = (index == 0, index == 1, index > 1, index == segments - 1, segments == 1)
-    return (share, share**2, np.log1p(len(text.split())) / 3, *map(float, flags), *map(float, inside))
+    return (
+        share,
+        share**2,
+        np.log1p(len(text.split())) / 3,
+        *map(float, flags),
+        *map(float, inside),
+    )

@@ -1,21 +1,23 @@
-"""One call as an episode, asynchronously: what the environment, the vector environment and async loops share."""
+"""One call as an episode, asynchronously.
+
+What the environment, the vector environment and async loops share.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from gymnasium.utils import seeding
 
 from gsim_env.envs.rewards import Reward
-from gsim_env.errors import ConfigurationError
+from gsim_env.errors import ResetNeededError
 from gsim_env.profiles import CustomerProfile
-from gsim_env.simulation.conversation import CustomerTurn, Steps
+from gsim_env.simulation.conversation import ConversationFlow, CustomerTurn
 from gsim_env.simulation.drivers import arun
-from gsim_env.simulation.hearing import check_utterance
-from gsim_env.simulation.simulator import ModelSpec, Simulator
+from gsim_env.simulation.simulator import Simulator
+from gsim_env.simulation.utterance import check_utterance
 
-__all__ = ["AsyncTelemarketing", "Episode", "StepResult"]
+__all__ = ["Episode", "Info", "StepResult"]
 
 Info = dict[str, Any]
 StepResult = tuple[str, float, bool, bool, Info]
@@ -35,10 +37,12 @@ class Episode:
         self.simulator, self._reward, self._reveal = simulator, reward, reveal
         self.transcript: list[tuple[str, CustomerTurn]] = []
         self.profile: CustomerProfile | None = None
-        self._steps: Steps | None = None
+        self._steps: ConversationFlow | None = None
         self._turn: CustomerTurn | None = None
 
-    async def reset(self, rng: np.random.Generator, options: Mapping[str, Any] | None) -> tuple[str, Info]:
+    async def reset(
+        self, rng: np.random.Generator, options: Mapping[str, Any] | None
+    ) -> tuple[str, Info]:
         """Draw a customer and pick up the phone.
 
         Returns:
@@ -62,13 +66,17 @@ class Episode:
             Observation (the customer's words), reward, terminated, truncated, info.
 
         Raises:
-            ConfigurationError: if no call is in progress.
+            ResetNeededError: if no call is in progress.
             UtteranceError: if ``utterance`` is not a ``str``; the call goes on.
             SimulatorError: if a service fails; the call is over, without a reward.
         """
         if self._steps is None or self._turn is None:
-            raise ConfigurationError("No call is in progress: it has ended, failed or not begun. Call reset() first.")
-        check_utterance(utterance)  # before anything moves: what is not text is refused, and the call goes on
+            raise ResetNeededError(
+                "No call is in progress: it has ended, failed or not begun. Call reset() first."
+            )
+        check_utterance(
+            utterance
+        )  # before anything moves: what is not text is refused, and the call goes on
         before, steps, self._steps = self._turn, self._steps, None
         after = await arun(steps, utterance, self.simulator.services)
         self._turn = after
@@ -90,49 +98,3 @@ class Episode:
             info["state"] = asdict(self._turn.state)
             info["guidance"] = None if guidance is None else asdict(guidance)
         return info
-
-
-class AsyncTelemarketing:
-    """The environment for asynchronous loops: Gymnasium's signatures with ``await``, one instance a concurrent call.
-
-    Arguments are those of :class:`~gsim_env.envs.telemarketing.TelemarketingEnv`. The same seed gives the same call.
-
-    Example:
-        >>> call = AsyncTelemarketing(customer="scripted")
-        >>> brief, info = await call.reset(seed=0)  # doctest: +SKIP
-        >>> words, reward, terminated, truncated, info = await call.step("Hello?")  # doctest: +SKIP
-    """
-
-    def __init__(
-        self,
-        group: str = "food_delivery",
-        customer: ModelSpec = "embedded",
-        manager: ModelSpec = "chain",
-        profiles: ModelSpec = "corpus",
-        encoder: str | None = None,
-        library: str | None = None,
-        k: int = 10,
-        max_turns: int = 15,
-        reward: str = "outcome",
-        gamma: float = 1.0,
-        reveal: bool = False,  # noqa: FBT001, FBT002 - as in the environment
-    ) -> None:
-        """Check the configuration; models are loaded by the first reset."""
-        simulator = Simulator(group, customer, manager, profiles, encoder, library, k, max_turns)
-        self._episode = Episode(simulator, Reward(reward, gamma), reveal=reveal)
-        self._rng: np.random.Generator | None = None
-
-    @property
-    def simulator(self) -> Simulator:
-        """The configured simulator; its ``services`` answer every request of the call."""
-        return self._episode.simulator
-
-    async def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[str, Info]:
-        """Begin a call; arguments, results and errors as for ``TelemarketingEnv.reset``."""
-        if seed is not None or self._rng is None:
-            self._rng, _ = seeding.np_random(seed)
-        return await self._episode.reset(self._rng, options)
-
-    async def step(self, utterance: str) -> StepResult:
-        """Say something; results and errors as for ``TelemarketingEnv.step``."""
-        return await self._episode.step(utterance)

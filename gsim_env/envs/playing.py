@@ -10,15 +10,16 @@ import numpy as np
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.episode import Episode
 from gsim_env.groups import Group
-from gsim_env.simulation.drivers import answered
-from gsim_env.simulation.salespeople import Team
+from gsim_env.simulation.drivers import drive
+from gsim_env.simulation.salespeople import SalespersonSource
 
 __all__ = ["Exchange", "PlayedCall", "play"]
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What the salesperson said, what the customer answered, and the hidden state behind the answer.
+    """What the salesperson said, what the customer answered, and the hidden state behind the
+    answer.
 
     Attributes:
         sales: The salesperson's words.
@@ -60,7 +61,10 @@ class PlayedCall:
         return self.turns[-1].outcome if self.turns else None
 
     def figures(self, group: Group) -> dict[str, Any]:
-        """Return the call's row of a table, as plain data; its stages need an episode that reveals them."""
+        """Return the call's row of a table, as plain data.
+
+        Its stages need an episode that reveals them.
+        """
         visited = {turn.guidance["stage"] for turn in self.turns if turn.guidance is not None}
         words = [len(turn.customer.split()) for turn in self.turns]
         return {
@@ -77,15 +81,17 @@ class PlayedCall:
 
 async def play(
     episode: Episode,
-    team: Team,
+    team: SalespersonSource,
     rng: np.random.Generator,
     options: Mapping[str, Any] | None = None,
     watch: Callable[[PlayedCall], None] | None = None,
 ) -> PlayedCall:
-    """Play one call to its end; gather many, each with an episode of its own, and their requests go out together.
+    """Play one call to its end.
 
-    The salesperson draws from a child of ``rng`` (``rng.spawn``), so the customer is who it would be whoever calls: calls of
-    two teams with the same seed can be compared one by one.
+    Gather many, each with an episode of its own, and their requests go out together.
+
+    The salesperson draws from a child of ``rng`` (``rng.spawn``), so the customer is who it would
+    be whoever calls: calls of two teams with the same seed can be compared one by one.
 
     Args:
         episode: Whose call; it is reset.
@@ -96,19 +102,20 @@ async def play(
 
     Raises:
         ConfigurationError: if an option is not legal.
-        SimulatorError: if a service fails on either side; such a call has no outcome, and is no result.
+        SimulatorError: if a service fails on either side; such a call has no outcome, and is no
+            result.
     """
     (own,) = rng.spawn(1)
     brief, _ = await episode.reset(rng, options)
     assert episode.profile is not None
     call = PlayedCall(episode.profile.model_dump())
-    salesperson = team.begin(brief, own)
+    salesperson = team.new_call(brief, own)
     heard = None
     while call.outcome is None:
         if watch is not None:
             watch(call)
         start = time.perf_counter()
-        said = await answered(salesperson.say(heard), team.services)
+        said = await drive(salesperson.respond(heard), team.services)
         heard, _, _, _, info = await episode.step(said)
         call.seconds += time.perf_counter() - start
         call.turns.append(Exchange.of(said, heard, info))

@@ -1,4 +1,7 @@
-"""The salesperson's rewards: ``outcome``, and ``shaped`` with a potential of the customer's latent state."""
+"""The salesperson's rewards.
+
+``outcome``, and ``shaped`` with a potential of the customer's latent state.
+"""
 
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError, unknown
@@ -17,10 +20,10 @@ def outcome_reward(outcome: Outcome | None) -> float:
 class Reward:
     """The reward of one step as named terms that sum to it.
 
-    ``outcome``: 1 for an accepted call, else 0. ``shaped`` adds gamma * Phi(s') - Phi(s), the potential-based shaping of
-    Ng, Harada and Russell (1999), under which the optimal policy is the one of ``outcome`` alone. Phi is
-    :meth:`CustomerState.potential`, in [0, 1], and 0 in terminal states; a truncated call keeps Phi(s'), for its
-    value is bootstrapped.
+    ``outcome``: 1 for an accepted call, else 0. ``shaped`` adds gamma * Phi(s') - Phi(s), the
+    potential-based shaping of Ng, Harada and Russell (1999), under which the optimal policy is the
+    one of ``outcome`` alone. Phi is :meth:`CustomerState.potential`, in [0, 1], and 0 in terminal
+    states; a truncated call keeps Phi(s'), for its value is bootstrapped.
 
     Args:
         name: ``"outcome"`` or ``"shaped"``.
@@ -39,9 +42,14 @@ class Reward:
         self._shaped, self._gamma = name == "shaped", gamma
 
     def terms(self, before: CustomerTurn, after: CustomerTurn) -> dict[str, float]:
-        """Return the terms for a step: ``reward/outcome`` and, for ``shaped``, ``reward/shaping``."""
+        """Return the terms for a step.
+
+        ``reward/outcome`` and, for ``shaped``, ``reward/shaping``.
+        """
         terms = {"reward/outcome": outcome_reward(after.outcome)}
         if self._shaped:
             terminal = after.outcome is not None and not after.outcome.truncates
-            terms["reward/shaping"] = self._gamma * (0.0 if terminal else after.potential) - before.potential
+            terms["reward/shaping"] = (
+                self._gamma * (0.0 if terminal else after.potential) - before.potential
+            )
         return terms

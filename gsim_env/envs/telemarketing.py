@@ -1,21 +1,25 @@
-"""``GroupedSim-Telemarketing``: a phone call with a simulated customer; the agent is the salesperson."""
+"""``GroupedSim-Telemarketing``.
+
+A phone call with a simulated customer; the agent is the salesperson.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium as gym
 
 from gsim_env.envs.episode import Episode
 from gsim_env.envs.rewards import Reward
 from gsim_env.errors import unknown
-from gsim_env.simulation.drivers import block_on
-from gsim_env.simulation.hearing import MAX_HEARD
-from gsim_env.simulation.simulator import ModelSpec, Simulator
+from gsim_env.simulation.config import SimulatorConfig, SimulatorOptions
+from gsim_env.simulation.simulator import Simulator
+from gsim_env.simulation.utterance import MAX_UTTERANCE_CHARS
 from gsim_env.spaces import Utterance
+from gsim_env.util.aio import block_on
 
-__all__ = ["MAX_SHOWN", "TelemarketingEnv"]
+__all__ = ["MAX_OBSERVATION_CHARS", "TelemarketingEnv"]
 
-MAX_SHOWN = 8192
+MAX_OBSERVATION_CHARS = 8192
 """The longest observation, in characters."""
 
 
@@ -23,42 +27,56 @@ class TelemarketingEnv(gym.Env[str, str]):
     """A cold call: the agent is the salesperson, the simulated customer did not ask for it.
 
     ## Description
-    Each episode is one call with one customer of a group (Grouped Simulator, Algorithm 1). A profile is drawn, the most
-    similar recorded customers' behaviour is retrieved, and each turn a Manager moves the customer's hidden state and
-    guides the model that words the answer.
+    Each episode is one call with one customer of a group (Grouped Simulator, Algorithm 1). A
+    profile is drawn, the most similar recorded customers' behavior is retrieved, and each turn a
+    Manager moves the customer's hidden state and guides the model that words the answer.
 
     ## Action Space
-    ``Utterance(600)``: what the salesperson says, any ``str``. Longer texts are heard up to 600 characters. Silence (an
-    empty text), control characters and chat-template tokens are answered in the call like any other noise.
+    ``Utterance(600)``: what the salesperson says, any ``str``. Longer texts are heard up to 600
+    characters. Silence (an empty text), control characters and chat-template tokens are answered in
+    the call like any other noise.
 
     ## Observation Space
-    ``Utterance(8192)``: from ``reset`` the call brief (who is called, what is sold, what is known before the call),
-    from ``step`` the customer's words.
+    ``Utterance(8192)``: from ``reset`` the call brief (who is called, what is sold, what is known
+    before the call), from ``step`` the customer's words.
 
     ## Rewards
-    ``outcome`` (default): 1 for an accepted call, else 0. ``shaped``: plus gamma * Phi(s') - Phi(s), which leaves the
-    optimal policy unchanged. ``info`` holds each term (``reward/outcome``, ``reward/shaping``); they sum to the reward.
+    ``outcome`` (default): 1 for an accepted call, else 0. ``shaped``: plus gamma * Phi(s') -
+    Phi(s), which leaves the optimal policy unchanged. ``info`` holds each term (``reward/outcome``,
+    ``reward/shaping``); they sum to the reward.
 
     ## Starting State
-    A customer drawn from the group, or as ``reset(options=...)`` says: ``archetype``, ``concerns``, ``must_contain``,
-    ``must_not_contain``, or a whole ``profile``.
+    A customer drawn from the group, or as ``reset(options=...)`` says: ``archetype``, ``concerns``,
+    ``must_contain``, ``must_not_contain``, or a whole ``profile``.
 
     ## Episode End
-    Terminated: accepted, declined, hung_up, sales_ended. Truncated: turn_limit. ``info["outcome"]`` is the
-    :class:`~gsim_env.dialogue.Outcome` (a ``str``), ``None`` while the call goes on.
+    Terminated: accepted, declined, hung_up, sales_ended. Truncated: turn_limit. ``info["outcome"]``
+    is the :class:`~gsim_env.dialogue.Outcome` (a ``str``), ``None`` while the call goes on.
 
     ## Arguments
-    * ``group``: a built-in group or the path of a bundle. Default ``"food_delivery"``.
-    * ``customer``: back end that words the customer, a name or settings. Default ``"embedded"``.
-    * ``manager``: ``"chain"`` (default), or a back end for the language-model Manager.
-    * ``profiles``: ``"corpus"`` (default: recorded customers, recombined), or a back end that writes profiles.
-    * ``encoder``, ``library``: ``None`` for what suits the customer; else ``"minilm"`` or ``"hashing"``, and ``"milvus"``, a
-      Milvus server's URI, or ``"memory"``.
-    * ``k``: retrieved calls a customer. Default 5.
-    * ``max_turns``: exchanges until truncation. Default 15.
-    * ``reward``: ``"outcome"`` or ``"shaped"``; ``gamma``: the learner's discount, for ``shaped``. Default 1.0.
-    * ``reveal``: put profile, state and guidance into info. Default ``False``.
-    * ``render_mode``: ``None``, ``"ansi"`` (``render`` returns the transcript) or ``"human"`` (it is printed as it happens).
+    Of the simulator (:class:`~gsim_env.simulation.config.SimulatorConfig`):
+
+    * ``group``: a built-in group, or the path of a bundle. Default ``"food_delivery"``.
+    * ``customer``: the backend that words the customer: a name or settings. Default ``"embedded"``.
+    * ``manager``: ``"chain"``, or a backend for the language-model Manager. Default ``"chain"``.
+    * ``profiles``: ``"corpus"`` (recorded customers, recombined), or a backend that writes
+      profiles. Default ``"corpus"``.
+    * ``encoder``: ``"minilm"``, ``"hashing"``, a folder or a hub name. Default ``None``:
+      ``"hashing"`` with the scripted customer, else ``"minilm"``.
+    * ``library``: ``"memory"``, ``"milvus"`` (Milvus Lite) or a Milvus server's URI. Default
+      ``None``: ``"memory"``, or ``"milvus"`` for a large corpus.
+    * ``k``: retrieved calls per customer (eq. 8). Default ``10``.
+    * ``max_turns``: exchanges until a call is truncated. Default ``15``.
+    * ``guidance``: whether the customer model is given the Manager's guidance; ``False`` is the
+      paper's ablation without the dynamic SOP (table 2). Default ``True``.
+
+    Of the environment:
+
+    * ``reward``: ``"outcome"`` or ``"shaped"``. Default ``"outcome"``.
+    * ``gamma``: the learner's discount factor, for ``shaped``. Default ``1.0``.
+    * ``reveal``: put profile, state and guidance into ``info``. Default ``False``.
+    * ``render_mode``: ``"ansi"`` (``render`` returns the transcript) or ``"human"`` (exchanges are
+      printed as they happen). Default ``None``.
 
     ## Registered Configurations
     ``GroupedSim-Telemarketing-v0``: the defaults above.
@@ -77,29 +95,26 @@ class TelemarketingEnv(gym.Env[str, str]):
 
     def __init__(
         self,
-        group: str = "food_delivery",
-        customer: ModelSpec = "embedded",
-        manager: ModelSpec = "chain",
-        profiles: ModelSpec = "corpus",
-        encoder: str | None = None,
-        library: str | None = None,
-        k: int = 10,
-        max_turns: int = 15,
+        *,
         reward: str = "outcome",
         gamma: float = 1.0,
-        reveal: bool = False,  # noqa: FBT001, FBT002 - Gymnasium passes keywords
+        reveal: bool = False,
         render_mode: str | None = None,
+        **simulator: Unpack[SimulatorOptions],
     ) -> None:
         """Check the configuration; models are loaded by the first reset."""
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise unknown("render mode", render_mode, self.metadata["render_modes"])
+
         self.render_mode = render_mode
-        self.action_space = Utterance(MAX_HEARD)
-        self.observation_space = Utterance(MAX_SHOWN)
-        self.simulator = Simulator(group, customer, manager, profiles, encoder, library, k, max_turns)
+        self.action_space = Utterance(MAX_UTTERANCE_CHARS)
+        self.observation_space = Utterance(MAX_OBSERVATION_CHARS)
+        self.simulator = Simulator(SimulatorConfig(**simulator))
         self._episode = Episode(self.simulator, Reward(reward, gamma), reveal=reveal)
 
-    def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
         """Draw a customer and pick up the phone; see *Starting State* for ``options``.
 
         Raises:
@@ -113,9 +128,10 @@ class TelemarketingEnv(gym.Env[str, str]):
         """Say something and hear the customer's answer.
 
         Raises:
-            ConfigurationError: if no call is in progress.
+            ResetNeededError: if no call is in progress.
             UtteranceError: if ``action`` is not a ``str``; the call goes on.
-            SimulatorError: if a model, the encoder or the database fails; the call is over, without a reward.
+            SimulatorError: if a model, the encoder or the database fails; the call is over, without
+                a reward.
         """
         result = block_on(self._episode.step(action))
         if self.render_mode == "human":
@@ -123,7 +139,10 @@ class TelemarketingEnv(gym.Env[str, str]):
         return result
 
     def render(self) -> str | None:
-        """Return the transcript so far (``ansi``); in ``human`` mode it has been printed already."""
+        """Return the transcript so far (``ansi``).
+
+        In ``human`` mode it has been printed already.
+        """
         return "\n".join(self._lines()) if self.render_mode == "ansi" else None
 
     def _lines(self) -> list[str]:

@@ -1,5 +1,8 @@
-"""Evaluating simulated customers: objective and subjective figures, fidelity to people, tables, and a report.
+"""Evaluating simulated customers.
 
-`calls` plays and stores; `diversity`, `fidelity` and `judge` measure; `robustness` tests profiles; `agreement` asks whether the
-judge judges as people do; `methods` names what is compared; `report` shows it.
+Objective and subjective figures, fidelity to people, tables, and a report.
+
+`calls` plays and stores; `diversity`, `fidelity` and `judge` measure; `robustness` tests profiles;
+`agreement` asks whether the judge judges as people do; `methods` names what is compared; `report`
+shows it.
 """

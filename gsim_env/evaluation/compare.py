@@ -1,4 +1,7 @@
-"""Two simulators side by side: the differences of their figures, call by call where they called the same customers."""
+"""Two simulators side by side.
+
+The differences of their figures, call by call where they called the same customers.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError, unknown
-from gsim_env.evaluation.agreement import rank_correlation
-from gsim_env.evaluation.diversity import irs, snr, tlv
-from gsim_env.evaluation.intervals import Interval, bootstrap, mean_of
-from gsim_env.evaluation.judge import FIGURES, call_figures
-from gsim_env.evaluation.reading import Reader, Reading
+from gsim_env.evaluation.judge.judge import FIGURES, call_figures
+from gsim_env.evaluation.metrics.agreement import rank_correlation
+from gsim_env.evaluation.metrics.diversity import irs, snr, tlv
+from gsim_env.evaluation.metrics.features import CallFeatures, FeatureExtractor
+from gsim_env.evaluation.metrics.intervals import Interval, bootstrap, mean_of
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.evaluation.run import RATINGS, read_calls, read_ratings, read_results
 from gsim_env.groups import Group
@@ -49,10 +52,12 @@ class Side:
 
 
 def side_of(text: str) -> Side:
-    """Return the side that ``FOLDER:METHOD`` names, or ``FOLDER`` if its evaluation has one method only.
+    """Return the side that ``FOLDER:METHOD`` names, or ``FOLDER`` if its evaluation has one method
+    only.
 
     Raises:
-        ConfigurationError: if the folder holds no finished evaluation, no such method, or several of which none is named.
+        ConfigurationError: if the folder holds no finished evaluation, no such method, or several
+            of which none is named.
     """
     folder, colon, method = text.rpartition(":")
     if not colon or not Path(folder).is_dir():
@@ -61,15 +66,17 @@ def side_of(text: str) -> Side:
         return Side(Path(folder), method)
     methods = read_results(Path(folder))["methods"]
     if len(methods) > 1:
-        raise ConfigurationError(f"{folder} compares {', '.join(methods)}. Say which: {folder}:{methods[0]}")
+        raise ConfigurationError(
+            f"{folder} compares {', '.join(methods)}. Say which: {folder}:{methods[0]}"
+        )
     return Side(Path(folder), methods[0])
 
 
-def compare(a: Side, b: Side, reader: Reader, group: Group) -> dict[str, Any]:
+def compare(a: Side, b: Side, reader: FeatureExtractor, group: Group) -> dict[str, Any]:
     """Return the figures of two simulators of one group, and their differences.
 
-    Calls with the same salesperson and the same customer are compared in pairs if both evaluations were of the same plan's seed
-    and customers; else the two sets of calls are drawn independently.
+    Calls with the same salesperson and the same customer are compared in pairs if both evaluations
+    were of the same plan's seed and customers; else the two sets of calls are drawn independently.
 
     Args:
         a: One.
@@ -78,25 +85,38 @@ def compare(a: Side, b: Side, reader: Reader, group: Group) -> dict[str, Any]:
         group: The cohort.
 
     Returns:
-        ``a``, ``b`` (names), ``paired``, ``figures``: by name the intervals ``a``, ``b`` and ``difference`` (b - a);
-        ``agents``: acceptance by salesperson of either, with the rank correlation, where both heard the same two or more.
+        ``a``, ``b`` (names), ``paired``, ``figures``: by name the intervals ``a``, ``b`` and
+        ``difference`` (b - a); ``agents``: acceptance by salesperson of either, with the rank
+        correlation, where both heard the same two or more.
 
     Raises:
         ConfigurationError: if they are of different groups.
     """
     if a.manifest["group_digest"] != b.manifest["group_digest"]:
-        raise ConfigurationError(f"{a.name} and {b.name} are of different groups, or of different versions of one.")
-    paired = all(a.manifest[name] == b.manifest[name] for name in ("seed", "people_digest", "calls"))
+        raise ConfigurationError(
+            f"{a.name} and {b.name} are of different groups, or of different versions of one."
+        )
+    paired = all(
+        a.manifest[name] == b.manifest[name] for name in ("seed", "people_digest", "calls")
+    )
     readings = {side: {key(one.call): one for one in reader.read(side.calls)} for side in (a, b)}
     figures = {}
     for name, figure in measures(group, a, b).items():
-        values = [{call: figure(side, one) for call, one in readings[side].items()} for side in (a, b)]
+        values = [
+            {call: figure(side, one) for call, one in readings[side].items()} for side in (a, b)
+        ]
         figures[name] = {
             "a": mean_of(list(values[0].values())),
             "b": mean_of(list(values[1].values())),
             "difference": difference(*values, paired=paired),
         }
-    return {"a": a.name, "b": b.name, "paired": paired, "figures": figures, "agents": agents(a.calls, b.calls)}
+    return {
+        "a": a.name,
+        "b": b.name,
+        "paired": paired,
+        "figures": figures,
+        "agents": agents(a.calls, b.calls),
+    }
 
 
 def key(call: EvaluatedCall) -> tuple[str, int]:
@@ -104,9 +124,9 @@ def key(call: EvaluatedCall) -> tuple[str, int]:
     return call.salesperson, call.number
 
 
-def measures(group: Group, *sides: Side) -> dict[str, Callable[[Side, Reading], float]]:
+def measures(group: Group, *sides: Side) -> dict[str, Callable[[Side, CallFeatures], float]]:
     """Return the figures that a call has by itself; a judge's only if all sides were judged."""
-    found: dict[str, Callable[[Side, Reading], float]] = {
+    found: dict[str, Callable[[Side, CallFeatures], float]] = {
         "tlv": lambda _, one: tlv(one.lengths),
         "irs": lambda _, one: irs(one),
         "snr": lambda _, one: snr(one.stages, group),
@@ -118,15 +138,24 @@ def measures(group: Group, *sides: Side) -> dict[str, Callable[[Side, Reading], 
     }
     if all(side.ratings for side in sides):
         for name in FIGURES:
-            found[name] = lambda side, one, name=name: side.ratings.get(one.call.id, {}).get(name, np.nan)  # type: ignore[misc]
+            found[name] = lambda side, one, name=name: side.ratings.get(one.call.id, {}).get(
+                name, np.nan
+            )  # type: ignore[misc]
     return found
 
 
-def difference(a: Mapping[tuple[str, int], float], b: Mapping[tuple[str, int], float], *, paired: bool) -> Interval:
-    """Return the mean of b minus the mean of a; calls without the figure (NaN) are left out, in pairs with their partners."""
+def difference(
+    a: Mapping[tuple[str, int], float], b: Mapping[tuple[str, int], float], *, paired: bool
+) -> Interval:
+    """Return the mean of b minus the mean of a.
+
+    Calls without the figure (NaN) are left out, in pairs with their partners.
+    """
     if paired:
         return mean_of([b[call] - a[call] for call in a if call in b])
-    first, second = (np.array([value for value in side.values() if not np.isnan(value)]) for side in (a, b))
+    first, second = (
+        np.array([value for value in side.values() if not np.isnan(value)]) for side in (a, b)
+    )
     if not len(first) or not len(second):
         return mean_of([])
     rng = np.random.default_rng(1)
@@ -138,10 +167,15 @@ def difference(a: Mapping[tuple[str, int], float], b: Mapping[tuple[str, int], f
 
 
 def agents(a: Sequence[EvaluatedCall], b: Sequence[EvaluatedCall]) -> dict[str, Any] | None:
-    """Return whether two simulators rank the salespeople that called both alike; ``None`` for fewer than two."""
+    """Return whether two simulators rank the salespeople that called both alike.
+
+    ``None`` for fewer than two.
+    """
     rates = [
         {
-            name: float(np.mean([call.outcome == "accepted" for call in calls if call.salesperson == name]))
+            name: float(
+                np.mean([call.outcome == "accepted" for call in calls if call.salesperson == name])
+            )
             for name in dict.fromkeys(call.salesperson for call in calls)
         }
         for calls in (a, b)

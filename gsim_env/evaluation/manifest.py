@@ -11,12 +11,12 @@ from typing import Any
 
 from gsim_env.corpus.build import write_whole
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.calls import Plan
-from gsim_env.evaluation.people import HELD_OUT
-from gsim_env.evaluation.rubric import PROMPTS
+from gsim_env.evaluation.judge.rubric import PROMPTS
+from gsim_env.evaluation.play import Plan
+from gsim_env.evaluation.reference import HELD_OUT
 from gsim_env.groups import Group
 
-__all__ = ["MANIFEST", "manifest_of", "settle"]
+__all__ = ["MANIFEST", "claim_output_dir", "manifest_of"]
 
 MANIFEST = "manifest.json"
 PACKAGES = (
@@ -43,7 +43,9 @@ def manifest_of(plan: Plan, group: Group) -> dict[str, Any]:
         "group": group.config.name,
         "group_digest": group.digest,
         "people_digest": sha256((group.path / HELD_OUT).read_bytes()),
-        "judge_prompts_digest": sha256(b"".join(file.read_bytes() for file in sorted(PROMPTS.glob("*.txt")))),
+        "judge_prompts_digest": sha256(
+            b"".join(file.read_bytes() for file in sorted(PROMPTS.glob("*.txt")))
+        ),
         "seed": plan.seed,
         "salespeople": list(plan.salespeople),
         "calls": plan.calls,
@@ -52,7 +54,7 @@ def manifest_of(plan: Plan, group: Group) -> dict[str, Any]:
     }
 
 
-def settle(out: Path, manifest: Mapping[str, Any]) -> None:
+def claim_output_dir(out: Path, manifest: Mapping[str, Any]) -> None:
     """Take a folder for an evaluation: a new one, or the one that it was begun in.
 
     Raises:

@@ -1,4 +1,7 @@
-"""What is compared (section 4): ways to simulate a customer, which share everything but what their configuration names."""
+"""What is compared (section 4).
+
+Ways to simulate a customer, which share everything but what their configuration names.
+"""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -18,7 +21,7 @@ class Method(BaseModel):
     """A way to simulate a customer.
 
     Attributes:
-        customer: The back end that words it: a name or settings (see ``gsim_env.models.registry``).
+        customer: The backend that words it: a name or settings (see ``gsim_env.models.registry``).
         guidance: Whether it is told the Manager's guidance, which is the dynamic SOP.
     """
 
@@ -44,8 +47,8 @@ METHODS = {
     "full": Method(customer="embedded", guidance=True),
     "scripted": Method(customer="scripted", guidance=True),
 }
-"""Methods that need no more weights than come along: the base model, and that with the group's adapter. ``scripted`` says what
-people said, and is no method of the paper."""
+"""Methods that need no more weights than come along: the base model, and that with the group's
+adapter. ``scripted`` says what people said, and is no method of the paper."""
 
 
 def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
@@ -53,11 +56,13 @@ def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
 
     Args:
         names: Which, in the order in which they are to be shown.
-        file: TOML, a table a method: ``[userlm]``, ``customer = {backend = "embedded", adapter = "adapters/userlm"}``,
-            ``guidance = false``. A method of a built-in one's name stands in its place.
+        file: TOML, a table a method: ``[userlm]``, ``customer = {backend = "embedded", adapter =
+            "adapters/userlm"}``, ``guidance = false``. A method of a built-in one's name stands in
+            its place.
 
     Raises:
-        ConfigurationError: if the file is malformed, or a name is unknown, stands twice, or is ``"human"``.
+        ConfigurationError: if the file is malformed, or a name is unknown, stands twice, or is
+            ``"human"``.
     """
     known: Mapping[str, Method] = {**METHODS, **(read_methods(file) if file else {})}
     for name in names:
@@ -69,7 +74,9 @@ def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
         if name not in known or name == HUMAN:
             raise unknown("method", name, known)
     if not names or len(set(names)) < len(names):
-        raise ConfigurationError(f"Name each method once, and at least one; got {', '.join(names) or 'none'}.")
+        raise ConfigurationError(
+            f"Name each method once, and at least one; got {', '.join(names) or 'none'}."
+        )
     return {name: known[name] for name in names}
 
 

@@ -22,10 +22,12 @@ class Spoken(BaseModel):
     Attributes:
         sales: u_t.
         customer: r_t.
-        stage: z_t, the customer's SOP stage as it is read from the words; ``None`` until it has been.
+        stage: z_t, the customer's SOP stage as it is read from the words; ``None`` until it has
+            been.
         state: The latent state S_t behind the answer; ``None`` for people.
-        guidance: What the Manager gave, if it was told: stage, stance, concern, and as references what customers of the
-            retrieved chains said; ``None`` for people, and for a method without guidance.
+        guidance: What the Manager gave, if it was told: stage, stance, concern, and as references
+            what customers of the retrieved chains said; ``None`` for people, and for a method
+            without guidance.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +45,8 @@ class EvaluatedCall(BaseModel):
     Attributes:
         method: Who simulated the customer; :data:`HUMAN` for a person.
         salesperson: Who called; empty where that was a person.
-        number: Which call of the method: calls of two methods with the same number are to the same customer, by the same seed.
+        number: Which call of the method: calls of two methods with the same number are to the same
+            customer, by the same seed.
         profile: The customer's.
         turns: The exchanges; none where the call failed.
         outcome: How it ended; ``None`` where it failed.
@@ -79,7 +82,10 @@ class EvaluatedCall(BaseModel):
 
     @property
     def messages(self) -> list[Message]:
-        """The call as a chat: ``user`` is the salesperson, ``assistant`` the customer, as the rewards have it."""
+        """The call as a chat.
+
+        ``user`` is the salesperson, ``assistant`` the customer, as the rewards have it.
+        """
         return [
             Message(role=role, content=text)
             for turn in self.turns
@@ -91,13 +97,21 @@ class EvaluatedCall(BaseModel):
         """Return a recorded call; a salesperson's last words that nobody answered are left out."""
         pairs = zip(call.turns[::2], call.turns[1::2], strict=False)
         turns = tuple(Spoken(sales=sales.text, customer=customer.text) for sales, customer in pairs)
-        return cls(method=HUMAN, salesperson="", number=number, profile=call.profile, turns=turns, outcome=call.outcome)
+        return cls(
+            method=HUMAN,
+            salesperson="",
+            number=number,
+            profile=call.profile,
+            turns=turns,
+            outcome=call.outcome,
+        )
 
     @classmethod
     def of_played(cls, method: str, salesperson: str, number: int, call: PlayedCall) -> Self:
         """Return a call that was played to its end."""
         turns = tuple(
-            Spoken(sales=t.sales, customer=t.customer, state=t.state, guidance=t.guidance) for t in call.turns
+            Spoken(sales=t.sales, customer=t.customer, state=t.state, guidance=t.guidance)
+            for t in call.turns
         )
         profile: Mapping[str, Any] = call.profile
         return cls(

@@ -8,24 +8,33 @@ from typing import Any
 
 from gsim_env.corpus.build import write_whole
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.bias import bias_checks
-from gsim_env.evaluation.calls import Plan, play_calls
-from gsim_env.evaluation.fidelity import Fidelity
-from gsim_env.evaluation.intervals import plain
-from gsim_env.evaluation.judge import Judge, Rating, judge_report
-from gsim_env.evaluation.judgements import ModelSpec
-from gsim_env.evaluation.manifest import manifest_of, settle
-from gsim_env.evaluation.people import people_of
-from gsim_env.evaluation.reading import Reader, Reading
+from gsim_env.evaluation.judge.bias import bias_checks
+from gsim_env.evaluation.judge.judge import Judge, Rating, judge_report
+from gsim_env.evaluation.judge.robustness import robustness_test
+from gsim_env.evaluation.manifest import claim_output_dir, manifest_of
+from gsim_env.evaluation.metrics.features import CallFeatures, FeatureExtractor
+from gsim_env.evaluation.metrics.fidelity import Fidelity
+from gsim_env.evaluation.metrics.intervals import plain
+from gsim_env.evaluation.play import Plan, play_calls
 from gsim_env.evaluation.records import EvaluatedCall
-from gsim_env.evaluation.report import write_report
-from gsim_env.evaluation.results import measure
-from gsim_env.evaluation.robustness import robustness_test
+from gsim_env.evaluation.reference import select_reference
+from gsim_env.evaluation.report.page import write_report
+from gsim_env.evaluation.report.results import measure
 from gsim_env.groups import load_group
+from gsim_env.models import ModelSpec
 from gsim_env.models.registry import shared_encoder
-from reward_fns.pattern import Discriminator, load_discriminator
+from gsim_env.rewards.pattern import Discriminator, load_discriminator
 
-__all__ = ["CALLS", "RATINGS", "RESULTS", "Judging", "evaluate", "read_calls", "read_ratings", "read_results"]
+__all__ = [
+    "CALLS",
+    "RATINGS",
+    "RESULTS",
+    "Judging",
+    "evaluate",
+    "read_calls",
+    "read_ratings",
+    "read_results",
+]
 
 RESULTS, CALLS, RATINGS = "results.json", "calls.jsonl", "ratings.jsonl"
 
@@ -38,9 +47,10 @@ class Judging:
     """How an evaluation is judged.
 
     Attributes:
-        model: The judge: a back end that answers within a schema.
+        model: The judge: a backend that answers within a schema.
         votes: Ratings of each call by each evaluator.
-        calls: How many calls of each method are rated, the first of each archetype in turn; ``None`` for all.
+        calls: How many calls of each method are rated, the first of each archetype in turn;
+            ``None`` for all.
         profiles: Profiles of each archetype in the robustness test; 0 for none.
         checks: Calls in the checks for bias; 0 for none.
         prices: Of a million tokens of prompt and of answer, if they cost.
@@ -61,10 +71,11 @@ def evaluate(
 
     Args:
         plan: What is played.
-        out: Folder of everything that comes of it: ``results.json``, ``calls.jsonl``, ``report.html``, tables and figures.
+        out: Folder of everything that comes of it: ``results.json``, ``calls.jsonl``,
+            ``report.html``, tables and figures.
         judging: How the calls are judged; ``None`` for not at all.
-        discriminator: What gives P(real), as for ``reward_fns.pattern.load_discriminator``; ``None`` for the group's own, if
-            it has one.
+        discriminator: What gives P(real), as for ``gsim_env.rewards.pattern.load_discriminator``;
+            ``None`` for the group's own, if it has one.
         progress: Told how far it is.
 
     Returns:
@@ -75,12 +86,14 @@ def evaluate(
         SimulatorError: if the encoder fails. Calls and ratings that fail are missing, and counted.
     """
     group = load_group(plan.group)
-    people = people_of(group, plan.calls, plan.seed)
+    people = select_reference(group, plan.calls, plan.seed)
     manifest = manifest_of(plan, group)
-    settle(out, manifest)
-    played = play_calls(plan, people.called, out / "calls", lambda _, done, total: progress("play", done, total))
-    reader = Reader(group, shared_encoder(plan.encoder))
-    methods: dict[str, list[Reading]] = {name: [] for name in plan.methods}
+    claim_output_dir(out, manifest)
+    played = play_calls(
+        plan, people.called, out / "calls", lambda _, done, total: progress("play", done, total)
+    )
+    reader = FeatureExtractor(group, shared_encoder(plan.encoder))
+    methods: dict[str, list[CallFeatures]] = {name: [] for name in plan.methods}
     for reading in reader.read(played):
         methods[reading.call.method].append(reading)
     reference, others = reader.read(people.reference), reader.read(people.others)
@@ -88,11 +101,16 @@ def evaluate(
     results = measure(methods, others, group, fidelity)
     results["manifest"] = {
         **manifest,
-        "human": {"source": people.source, "calls": len(reference), "digest": manifest["people_digest"]},
+        "human": {
+            "source": people.source,
+            "calls": len(reference),
+            "digest": manifest["people_digest"],
+        },
         "discriminator": fidelity.discriminator and fidelity.discriminator.name,
         "seconds": round(sum(call.seconds for call in played), 1),
         "missing_calls": {
-            name: sum(call.method == name and call.error is not None for call in played) for name in methods
+            name: sum(call.method == name and call.error is not None for call in played)
+            for name in methods
         },
     }
     calls = [reading.call for some in (*methods.values(), reference) for reading in some]
@@ -106,9 +124,16 @@ def evaluate(
 def judged(
     judging: Judging, plan: Plan, calls: Sequence[EvaluatedCall], out: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Have the calls rated, and the profiles if that is asked for; return the report's sections about it."""
-    group, store = load_group(plan.group), out / "judgements.jsonl"
-    rated = [call for name in plan.methods for call in sample([c for c in calls if c.method == name], judging.calls)]
+    """Have the calls rated, and the profiles if that is asked for.
+
+    Return the report's sections about it.
+    """
+    group, store = load_group(plan.group), out / "judgments.jsonl"
+    rated = [
+        call
+        for name in plan.methods
+        for call in sample([c for c in calls if c.method == name], judging.calls)
+    ]
     judge = Judge(group, judging.model, judging.votes, store, plan.seed)
     ratings = judge.rate(rated, lambda done, total: progress("judge", done, total))
     write_whole(out / RATINGS, *(rating.model_dump_json() for rating in ratings))
@@ -168,10 +193,14 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def read_calls(folder: Path) -> list[EvaluatedCall]:
-    """Read the calls of a finished evaluation, the people's too: their ``method`` is ``"human"``."""
+    """Read the calls of a finished evaluation, the people's too.
+
+    Their ``method`` is ``"human"``.
+    """
     read_results(folder)
     return [
-        EvaluatedCall.model_validate_json(line) for line in (folder / CALLS).read_text(encoding="utf-8").splitlines()
+        EvaluatedCall.model_validate_json(line)
+        for line in (folder / CALLS).read_text(encoding="utf-8").splitlines()
     ]
 
 
@@ -186,4 +215,6 @@ def read_ratings(folder: Path) -> list[Rating]:
         raise ConfigurationError(
             f"{folder} has no judge's ratings: run gsim evaluate run --out {folder} --judge ... first."
         )
-    return [Rating.model_validate_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [
+        Rating.model_validate_json(line) for line in file.read_text(encoding="utf-8").splitlines()
+    ]

@@ -1,4 +1,8 @@
-"""Groups: cohorts of customers as folders of data. Built-in ones lie beside this file; a user's own is named by path."""
+"""Groups.
+
+Cohorts of customers as folders of data. Built-in ones lie beside this file; a user's own is named
+by path.
+"""
 
 from gsim_env.groups.bundle import Group, GroupConfig, load_group
 

@@ -14,10 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gsim_env.errors import ConfigurationError, CorpusError, unknown
 from gsim_env.models.protocol import Sampling
 from gsim_env.profiles import Archetype, CorpusProfileGenerator, CustomerProfile, RecordedCall
-from gsim_env.sop.own_words import OwnWords
+from gsim_env.sop.personal_terms import PersonalTerms
 from gsim_env.sop.taxonomy import Taxonomy
 
-__all__ = ["Group", "GroupConfig", "Stances", "builtin_groups", "find_group", "find_template", "load_group"]
+__all__ = [
+    "Group",
+    "GroupConfig",
+    "Stances",
+    "builtin_groups",
+    "find_group",
+    "find_template",
+    "load_group",
+]
 
 BUILTIN = Path(__file__).parent
 PROMPTS = {
@@ -47,9 +55,11 @@ class GroupConfig(BaseModel):
     name: str
     version: int
     language: str
-    licence: str
+    license: str
     brief: str = Field(description="what the salesperson knows before any call of this group")
-    situation: str = Field(default="", description="what goes on as a customer is called, where a corpus does not say")
+    situation: str = Field(
+        default="", description="what goes on as a customer is called, where a corpus does not say"
+    )
     sampling: Sampling
     stances: Stances
     archetypes: dict[str, Archetype] = Field(min_length=1)
@@ -57,7 +67,9 @@ class GroupConfig(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A cohort of customers: configuration, taxonomy, prompts and corpus, checked against each other.
+    """A cohort of customers.
+
+    Configuration, taxonomy, prompts and corpus, checked against each other.
 
     Attributes:
         path: The folder.
@@ -78,31 +90,40 @@ class Group:
         """Read the folder ``path``.
 
         Raises:
-            CorpusError: if a file is missing or malformed (with its line, where it has lines), or if a stage, concern
-                or archetype is named that the taxonomy or ``group.toml`` does not define.
+            CorpusError: if a file is missing or malformed (with its line, where it has lines), or
+                if a stage, concern or archetype is named that the taxonomy or ``group.toml`` does
+                not define.
         """
         group = replace(cls.load_template(path), calls=read_calls(path / "corpus.jsonl"))
         for call in group.calls:
             try:
                 group.check_profile(call.profile)
                 for turn in call.turns:
-                    group.taxonomy.check(turn.role, turn.stage or "", turn.concern)  # each turn of a group has a stage
+                    group.taxonomy.check(
+                        turn.role, turn.stage or "", turn.concern
+                    )  # each turn of a group has a stage
             except ConfigurationError as error:
                 raise CorpusError(f"{path / 'corpus.jsonl'}: call {call.id!r}: {error}") from error
         return group
 
     @classmethod
     def load_template(cls, path: Path) -> Self:
-        """Read the folder ``path`` but for its corpus: what ``gsim group build`` makes a group from.
+        """Read the folder ``path`` but for its corpus.
+
+        What ``gsim group build`` makes a group from.
 
         Raises:
             CorpusError: if a file is missing or malformed.
         """
         try:
-            config = GroupConfig.model_validate(tomllib.loads((path / "group.toml").read_text(encoding="utf-8")))
+            config = GroupConfig.model_validate(
+                tomllib.loads((path / "group.toml").read_text(encoding="utf-8"))
+            )
         except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
             raise CorpusError(f"{path / 'group.toml'}: {error}") from error
-        return cls(path, config, Taxonomy.load(path / "taxonomy.toml"), (), read_prompts(path / "prompts"))
+        return cls(
+            path, config, Taxonomy.load(path / "taxonomy.toml"), (), read_prompts(path / "prompts")
+        )
 
     def check_profile(self, profile: CustomerProfile) -> None:
         """Raise a ConfigurationError if ``profile`` names an archetype or a concern that this group lacks."""
@@ -114,7 +135,10 @@ class Group:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the files that decide behaviour: the version of a group that results record."""
+        """SHA-256 over the files that decide behavior.
+
+        The version of a group that results record.
+        """
         digest = hashlib.sha256()
         files = [self.path / name for name in ("group.toml", "taxonomy.toml", "corpus.jsonl")]
         files = [file for file in files if file.is_file()]  # a template has no corpus
@@ -128,16 +152,17 @@ class Group:
         return CorpusProfileGenerator([call.profile for call in self.calls], self.config.archetypes)
 
     @cached_property
-    def own_words(self) -> OwnWords:
+    def personal_terms(self) -> PersonalTerms:
         """Tells the words that only one or the other of this group's customers uses."""
-        return OwnWords(self.calls)
+        return PersonalTerms(self.calls)
 
 
 def read_calls(path: Path) -> tuple[RecordedCall, ...]:
     """Read a ``corpus.jsonl``.
 
     Raises:
-        CorpusError: naming the file, the line and the reason, if a row is malformed or an id stands twice.
+        CorpusError: naming the file, the line and the reason, if a row is malformed or an id stands
+            twice.
     """
     calls: dict[str, RecordedCall] = {}
     try:
@@ -156,7 +181,9 @@ def read_calls(path: Path) -> tuple[RecordedCall, ...]:
 
 
 def read_prompts(folder: Path) -> dict[str, Template]:
-    """Read the prompt templates (``string.Template``: one pass, so what is filled in is never a template itself).
+    """Read the prompt templates (``string.Template``.
+
+    One pass, so what is filled in is never a template itself).
 
     Raises:
         CorpusError: if one is missing or has a placeholder that the simulator does not fill.
@@ -180,18 +207,28 @@ def read_prompt(file: Path, fields: Collection[str]) -> Template:
         raise CorpusError(f"{file}: {error}") from error
     strange = set(template.get_identifiers()) - set(fields)
     if strange or not template.is_valid():
-        raise CorpusError(f"{file}: placeholders must be among {', '.join(fields)}; found {sorted(strange)}")
+        raise CorpusError(
+            f"{file}: placeholders must be among {', '.join(fields)}; found {sorted(strange)}"
+        )
     return template
 
 
 def builtin_groups() -> dict[str, Path]:
     """Return the built-in groups: name to folder."""
-    return {name: folder for name, folder in builtin_templates().items() if (folder / "corpus.jsonl").is_file()}
+    return {
+        name: folder
+        for name, folder in builtin_templates().items()
+        if (folder / "corpus.jsonl").is_file()
+    }
 
 
 def builtin_templates() -> dict[str, Path]:
     """Return the built-in templates, which need a corpus to become a group, and groups, which can serve as one."""
-    return {folder.name: folder for folder in sorted(BUILTIN.iterdir()) if (folder / "group.toml").is_file()}
+    return {
+        folder.name: folder
+        for folder in sorted(BUILTIN.iterdir())
+        if (folder / "group.toml").is_file()
+    }
 
 
 def find_group(group: str) -> Path:
@@ -221,7 +258,9 @@ def find_template(template: str) -> Path:
     builtin = builtin_templates()
     path = builtin.get(template, Path(template).expanduser())
     if not (path / "group.toml").is_file():
-        raise unknown("template (neither built in nor a folder with a group.toml)", template, builtin)
+        raise unknown(
+            "template (neither built in nor a folder with a group.toml)", template, builtin
+        )
     return path
 
 

@@ -1,4 +1,7 @@
-"""The figures of a group's corpus: how its customers talk, how its calls go and end, what its stages cover."""
+"""The figures of a group's corpus.
+
+How its customers talk, how its calls go and end, what its stages cover.
+"""
 
 import re
 from collections import Counter
@@ -21,7 +24,9 @@ WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class GroupStatistics:
-    """The figures. Words are separated by whitespace; variances are those of a population; shares lie in [0, 1].
+    """The figures.
+
+    Words are separated by whitespace; variances are those of a population; shares lie in [0, 1].
 
     Attributes:
         calls: Calls of the corpus.
@@ -31,8 +36,10 @@ class GroupStatistics:
         words_variance: Their variance.
         short_share: Share of customer turns of five words or fewer.
         question_share: Share of customer turns that hold a question mark.
-        turn_length_variance: Raw TLV (eq. 2): the variance of a dialogue's customer turn lengths, mean over dialogues.
-        distinct_1: Distinct words / words of all customer turns together; a word is a lower-cased run of letters.
+        turn_length_variance: Raw TLV (eq. 2): the variance of a dialogue's customer turn lengths,
+            mean over dialogues.
+        distinct_1: Distinct words / words of all customer turns together; a word is a lower-cased
+            run of letters.
         distinct_2: The same of word pairs; a pair lies within a turn.
         exchanges_min: Exchanges of the shortest call; a last word that got no answer is none.
         exchanges_median: Their median over calls.
@@ -85,7 +92,9 @@ def group_statistics(group: Group) -> GroupStatistics:
         words_variance=float(np.var(lengths)),
         short_share=float(np.mean([length <= SHORT for length in lengths])),
         question_share=float(np.mean(["?" in text for text in texts])),
-        turn_length_variance=float(np.mean([np.var([len(text.split()) for text in turns]) for turns in dialogues])),
+        turn_length_variance=float(
+            np.mean([np.var([len(text.split()) for text in turns]) for turns in dialogues])
+        ),
         distinct_1=distinct(texts, 1),
         distinct_2=distinct(texts, 2),
         exchanges_min=min(exchanges),
@@ -93,7 +102,9 @@ def group_statistics(group: Group) -> GroupStatistics:
         exchanges_max=max(exchanges),
         outcomes=outcome_counts(call.outcome for call in group.calls),
         outcomes_by_archetype={
-            name: outcome_counts(call.outcome for call in group.calls if call.profile.archetype == name)
+            name: outcome_counts(
+                call.outcome for call in group.calls if call.profile.archetype == name
+            )
             for name in group.config.archetypes
         },
         sales_stages=stage_counts(group, "sales"),
@@ -103,7 +114,10 @@ def group_statistics(group: Group) -> GroupStatistics:
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-    """Return distinct-n (Li et al. 2016): distinct n-grams / n-grams, pooled over ``texts``; 0 where there is none."""
+    """Return distinct-n (Li et al.
+
+    2016): distinct n-grams / n-grams, pooled over ``texts``; 0 where there is none.
+    """
     grams = [
         tuple(words[start : start + n])
         for words in (WORD.findall(text.lower()) for text in texts)

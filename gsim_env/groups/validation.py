@@ -1,4 +1,7 @@
-"""Whether a group's corpus is fit to simulate from: every check that loading alone does not make."""
+"""Whether a group's corpus is fit to simulate from.
+
+Every check that loading alone does not make.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,8 +39,8 @@ class Finding:
     """Something wrong with a group.
 
     Attributes:
-        check: The check that found it: ``loads``, ``ends_with_customer``, ``ending``, ``exchanges``, ``concern``,
-            ``stage_unused``, ``archetype_empty`` or ``near_duplicate``.
+        check: The check that found it: ``loads``, ``ends_with_customer``, ``ending``,
+            ``exchanges``, ``concern``, ``stage_unused``, ``archetype_empty`` or ``near_duplicate``.
         message: What was found, and what was expected.
         call: The id of the call it is in; ``None`` if it concerns the group.
     """
@@ -55,7 +58,8 @@ def validate(group: str, encoder: Encoder) -> list[Finding]:
         encoder: phi, for near-duplicates.
 
     Returns:
-        What is wrong with it; empty if it is valid. A group that does not load has the one finding ``loads``.
+        What is wrong with it; empty if it is valid. A group that does not load has the one finding
+        ``loads``.
 
     Raises:
         ConfigurationError: if there is no such group.
@@ -79,7 +83,9 @@ def check_call(call: RecordedCall, taxonomy: Taxonomy) -> Iterator[Finding]:
     """Yield what is wrong with one call. That its turns alternate, loading has made sure of."""
     last = len(call.turns) - 1
     if call.turns[last].role != "customer":
-        yield Finding("ends_with_customer", "the last turn is by 'sales', expected 'customer'", call.id)
+        yield Finding(
+            "ends_with_customer", "the last turn is by 'sales', expected 'customer'", call.id
+        )
     for index, turn in enumerate(call.turns):
         if turn.role != "customer" or turn.stage is None:
             continue
@@ -117,7 +123,10 @@ def check_cover(group: Group) -> Iterator[Finding]:
 def near_duplicates(group: Group, encoder: Encoder) -> Iterator[Finding]:
     """Yield pairs of customer turns that say nearly the same in more than five words."""
     turns = [
-        (call.id, turn.text) for call in group.calls for turn in call.customer_turns() if len(turn.text.split()) > LONG
+        (call.id, turn.text)
+        for call in group.calls
+        for turn in call.customer_turns()
+        if len(turn.text.split()) > LONG
     ]
     if not turns:
         return
@@ -125,11 +134,16 @@ def near_duplicates(group: Group, encoder: Encoder) -> Iterator[Finding]:
     for first, second, similarity in pairs_above(vectors, ALIKE):
         (call, text), (other, like) = turns[first], turns[second]
         where = "in the same call" if other == call else f"in {other!r}"
-        yield Finding("near_duplicate", f"{text!r} is {similarity:.3f} alike to {like!r} {where}", call)
+        yield Finding(
+            "near_duplicate", f"{text!r} is {similarity:.3f} alike to {like!r} {where}", call
+        )
 
 
 def pairs_above(vectors: NDArray[np.float32], least: float) -> Iterator[tuple[int, int, float]]:
-    """Yield each pair of rows whose inner product is above ``least``, in order; a block of rows at a time."""
+    """Yield each pair of rows whose inner product is above ``least``, in order.
+
+    A block of rows at a time.
+    """
     for start in range(0, len(vectors), ROWS):
         similarities = np.triu(vectors[start : start + ROWS] @ vectors[start:].T, k=1)
         for row, column in np.argwhere(similarities > least):

@@ -1,5 +1,23 @@
-"""Back ends behind two small protocols: language models that complete, encoders that embed."""
+"""Backends behind two small protocols: language models that complete, encoders that embed."""
 
-from gsim_env.models.protocol import Complete, Completion, Embed, Encoder, LanguageModel, Message, Sampling
+from gsim_env.models.protocol import (
+    Complete,
+    Completion,
+    Embed,
+    Encoder,
+    LanguageModel,
+    Message,
+    ModelSpec,
+    Sampling,
+)
 
-__all__ = ["Complete", "Completion", "Embed", "Encoder", "LanguageModel", "Message", "Sampling"]
+__all__ = [
+    "Complete",
+    "Completion",
+    "Embed",
+    "Encoder",
+    "LanguageModel",
+    "Message",
+    "ModelSpec",
+    "Sampling",
+]

@@ -1,4 +1,7 @@
-"""Turning a function over batches into one that single callers await: whatever waits at the same time goes as one call."""
+"""Turning a function over batches into one that single callers await.
+
+Whatever waits at the same time goes as one call.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,25 +17,36 @@ Waiting = list[tuple[T, asyncio.Future[R]]]
 
 
 class Batcher(Generic[T, R]):
-    """Collects items until the event loop has nothing else to do, then calls ``function`` once with all of them.
+    """Collects items until the event loop has nothing else to do, then calls ``function`` once with
+    all of them.
 
-    While a call runs, what arrives is collected for the next. The calls run in one worker thread, so the event loop
-    stays free; a function that is fast and pure may run in the loop itself (``in_loop``).
+    While a call runs, what arrives is collected for the next. The calls run in one worker thread,
+    so the event loop stays free; a function that is fast and pure may run in the loop itself
+    (``in_loop``).
 
     Args:
         function: Takes the items and returns one result each, in order.
         in_loop: Run it in the event loop instead of a thread.
     """
 
-    def __init__(self, function: Callable[[list[T]], Sequence[R]], *, in_loop: bool = False) -> None:
+    def __init__(
+        self, function: Callable[[list[T]], Sequence[R]], *, in_loop: bool = False
+    ) -> None:
         """Make an idle batcher; it serves any number of event loops, each with its own queue."""
         self._function = function
-        self._executor = None if in_loop else ThreadPoolExecutor(max_workers=1, thread_name_prefix="gsim-batch")
-        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, Waiting[T, R]] = WeakKeyDictionary()
+        self._executor = (
+            None if in_loop else ThreadPoolExecutor(max_workers=1, thread_name_prefix="gsim-batch")
+        )
+        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, Waiting[T, R]] = (
+            WeakKeyDictionary()
+        )
         self._busy: WeakKeyDictionary[asyncio.AbstractEventLoop, bool] = WeakKeyDictionary()
 
     async def __call__(self, item: T) -> R:
-        """Return the result for one item; an exception of the batch is raised to each of its callers."""
+        """Return the result for one item.
+
+        An exception of the batch is raised to each of its callers.
+        """
         loop = asyncio.get_running_loop()
         queue = self._queues.setdefault(loop, [])
         future: asyncio.Future[R] = loop.create_future()

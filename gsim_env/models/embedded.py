@@ -1,4 +1,7 @@
-"""The ``embedded`` back end: a small GGUF model in this process, through xllamacpp (llama.cpp), in batches."""
+"""The ``embedded`` backend.
+
+A small GGUF model in this process, through xllamacpp (llama.cpp), in batches.
+"""
 
 import json
 import os
@@ -13,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models.batching import Batcher
-from gsim_env.models.extras import loading, require
 from gsim_env.models.protocol import Complete, Completion
 from gsim_env.models.weights import customer_weights, pull_base
+from gsim_env.util.extras import loading, require
 
 __all__ = ["EmbeddedConfig", "EmbeddedModel"]
 
@@ -29,12 +32,13 @@ PROMPTS_KEPT = 1024
 
 
 class EmbeddedConfig(BaseModel):
-    """Settings of the embedded back end.
+    """Settings of the embedded backend.
 
     Attributes:
-        model: Path of a GGUF file; ``"base"`` for the packaged SmolLM2-135M as it is; ``None`` for that model merged with the
-            adapter of the group in play.
-        adapter: Folder of a LoRA to merge into the packaged base; set by the simulator from the group.
+        model: Path of a GGUF file; ``"base"`` for the packaged SmolLM2-135M as it is; ``None`` for
+            that model merged with the adapter of the group in play.
+        adapter: Folder of a LoRA to merge into the packaged base; set by the simulator from the
+            group.
         parallel: Calls decoded in one batch.
         context: Tokens of one call, prompt and answer.
         threads: CPU threads; ``None`` for all that this process may use.
@@ -49,21 +53,25 @@ class EmbeddedConfig(BaseModel):
     threads: int | None = Field(default=None, ge=1)
 
     def build(self) -> "EmbeddedModel":
-        """Return the back end; weights are loaded on first use."""
+        """Return the backend; weights are loaded on first use."""
         return EmbeddedModel(self)
 
 
 def usable_cpus() -> int:
-    """Return how many CPUs this process may use; containers and schedulers often allow fewer than there are."""
+    """Return how many CPUs this process may use.
+
+    Containers and schedulers often allow fewer than there are.
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class EmbeddedModel:
     """llama.cpp in process. What is pending at the same time is decoded as one batch.
 
-    A batch is handed over in one piece and in order, so the same batches give the same texts. Another composition of the
-    batch may not: llama.cpp's products of one row and of many differ in the last bits, and now and then that turns a word.
-    A batch draws from one seed, its first request's.
+    A batch is handed over in one piece and in order, so the same batches give the same texts.
+    Another composition of the batch may not: llama.cpp's products of one row and of many differ in
+    the last bits, and now and then that turns a word. A batch draws from one seed, its first
+    request's.
     """
 
     def __init__(self, config: EmbeddedConfig) -> None:
@@ -75,14 +83,25 @@ class EmbeddedModel:
     @cached_property
     def _path(self) -> Path:
         model = self.config.model
-        path = customer_weights(self.config.adapter) if model is None else pull_base() if model == BASE else Path(model)
+        path = (
+            customer_weights(self.config.adapter)
+            if model is None
+            else pull_base()
+            if model == BASE
+            else Path(model)
+        )
         if not path.is_file():
-            raise SimulatorError(f"There is no model at {path}. Give a GGUF file, or run: gsim models pull")
+            raise SimulatorError(
+                f"There is no model at {path}. Give a GGUF file, or run: gsim models pull"
+            )
         return path
 
     @cached_property
     def server(self) -> Any:
-        """The xllamacpp server; its ``listening_address`` is an OpenAI-compatible endpoint on loopback."""
+        """The xllamacpp server.
+
+        Its ``listening_address`` is an OpenAI-compatible endpoint on loopback.
+        """
         engine = require("xllamacpp", "embedded")
         params = engine.CommonParams()
         params.model.path = str(self._path)
@@ -93,11 +112,16 @@ class EmbeddedModel:
         params.kv_unified = False
         params.cache_ram_mib = PROMPTS_KEPT
         params.endpoint_metrics = True  # counts of tokens processed and predicted, for whoever asks
-        with loading(f"{self._path.name} ({self._path.stat().st_size / 1e6:.0f} MB) into llama.cpp"):
+        with loading(
+            f"{self._path.name} ({self._path.stat().st_size / 1e6:.0f} MB) into llama.cpp"
+        ):
             return engine.Server(params)
 
     def forget(self) -> None:
-        """Put the weights and all that was decoded out of memory; the next request loads the weights anew."""
+        """Put the weights and all that was decoded out of memory.
+
+        The next request loads the weights anew.
+        """
         with self._lock:
             self.__dict__.pop("server", None)
 
@@ -107,7 +131,9 @@ class EmbeddedModel:
         sandbox = require("jinja2.sandbox", "embedded")
         fields = require("gguf", "embedded").GGUFReader(str(self._path)).fields
         if "tokenizer.chat_template" not in fields:
-            raise SimulatorError(f"{self._path} has no chat template. Use an instruction-tuned model.")
+            raise SimulatorError(
+                f"{self._path} has no chat template. Use an instruction-tuned model."
+            )
         environment = sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         return environment.from_string(fields["tokenizer.chat_template"].contents())
 
@@ -124,11 +150,16 @@ class EmbeddedModel:
         return str(self._template.render(messages=request.messages, add_generation_prompt=True))
 
     def complete(self, requests: Sequence[Complete]) -> list[Completion]:
-        """Answer requests in order; those of the same sampling settings and schema, one after the other, as one batch."""
+        """Answer requests in order.
+
+        Those of the same sampling settings and schema, one after the other, as one batch.
+        """
         with self._lock:
             return [
                 answer
-                for _, alike in groupby(requests, key=lambda request: (request.sampling, json.dumps(request.schema)))
+                for _, alike in groupby(
+                    requests, key=lambda request: (request.sampling, json.dumps(request.schema))
+                )
                 for answer in self._decode(list(alike))
             ]
 
@@ -150,7 +181,10 @@ class EmbeddedModel:
         answer = self.server.handle_completions(body)
         if "choices" not in answer or len(answer["choices"]) != len(requests):
             raise SimulatorError(f"llama.cpp answered with an error: {answer.get('error', answer)}")
-        texts = [choice["text"] for choice in sorted(answer["choices"], key=lambda choice: choice["index"])]
+        texts = [
+            choice["text"]
+            for choice in sorted(answer["choices"], key=lambda choice: choice["index"])
+        ]
         if len(texts) > 1:  # the usage that comes with a batch is its first request's
             return [Completion(text) for text in texts]
         usage = answer["usage"]

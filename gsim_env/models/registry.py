@@ -1,4 +1,7 @@
-"""Back ends and encoders by name. A specification is plain data; what it builds is shared within the process."""
+"""Backends and encoders by name.
+
+A specification is plain data; what it builds is shared within the process.
+"""
 
 import importlib
 import json
@@ -9,26 +12,26 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 
 from gsim_env.errors import ConfigurationError, unknown
-from gsim_env.models.encoders import HashingEncoder, Remembering, SentenceEncoder
+from gsim_env.models.encoders import CachedEncoder, HashingEncoder, SentenceEncoder
 from gsim_env.models.protocol import Encoder, LanguageModel
 
-__all__ = ["BACK_ENDS", "build_encoder", "build_model", "parse_model", "shared_encoder"]
+__all__ = ["BACKENDS", "build_encoder", "build_model", "parse_model", "shared_encoder"]
 
-BACK_ENDS = {
+BACKENDS = {
     "embedded": "gsim_env.models.embedded:EmbeddedConfig",
     "openai": "gsim_env.models.openai_compatible:OpenAIConfig",
     "scripted": "gsim_env.models.scripted:ScriptedConfig",
     "transformers": "gsim_env.models.transformers_model:TransformersConfig",
     "vllm": "gsim_env.models.vllm_model:VLLMConfig",
 }
-"""Each back end's configuration class, by name. To add one, add a line here (CONTRIBUTING.md)."""
+"""Each backend's configuration class, by name. To add one, add a line here (CONTRIBUTING.md)."""
 
 
 class ModelConfig(Protocol):
-    """What a back end's configuration class offers, besides being a pydantic model."""
+    """What a backend's configuration class offers, besides being a pydantic model."""
 
     def build(self) -> LanguageModel:
-        """Return the back end, not loaded yet."""
+        """Return the backend, not loaded yet."""
         ...
 
     def model_dump(self) -> dict[str, Any]:
@@ -37,31 +40,35 @@ class ModelConfig(Protocol):
 
 
 def parse_model(spec: str | Mapping[str, Any]) -> tuple[str, ModelConfig]:
-    """Return the name and the checked configuration of a back end.
+    """Return the name and the checked configuration of a backend.
 
     Args:
         spec: A name (``"embedded"``), or the settings with the name under ``backend``
-            (``{"backend": "openai", "model": "Qwen/Qwen2.5-7B-Instruct", "base_url": "http://localhost:8000/v1"}``).
+            (``{"backend": "openai", "model": "Qwen/Qwen2.5-7B-Instruct", "base_url":
+            "http://localhost:8000/v1"}``).
 
     Raises:
-        ConfigurationError: if the name is unknown, or a setting is unknown, missing or out of range.
+        ConfigurationError: if the name is unknown, or a setting is unknown, missing or out of
+            range.
     """
     settings = {"backend": spec} if isinstance(spec, str) else dict(spec)
     name = settings.pop("backend", None)
-    if name not in BACK_ENDS:
-        raise unknown("back end", name, BACK_ENDS)
-    module, _, attribute = BACK_ENDS[name].partition(":")
+    if name not in BACKENDS:
+        raise unknown("backend", name, BACKENDS)
+    module, _, attribute = BACKENDS[name].partition(":")
     config_class: type[BaseModel] = getattr(importlib.import_module(module), attribute)
     try:
         config: Any = config_class.model_validate(settings)
     except ValidationError as error:
         legal = ", ".join(config_class.model_fields) or "none"
-        raise ConfigurationError(f"Settings of the back end {name!r}: {error}\nIts settings: {legal}.") from error
+        raise ConfigurationError(
+            f"Settings of the backend {name!r}: {error}\nIts settings: {legal}."
+        ) from error
     return name, config
 
 
 def build_model(spec: str | Mapping[str, Any]) -> LanguageModel:
-    """Return the back end for a specification; equal specifications share one.
+    """Return the backend for a specification; equal specifications share one.
 
     Raises:
         ConfigurationError: as :func:`parse_model`.
@@ -77,13 +84,19 @@ def _shared_model(spec: str) -> LanguageModel:
 
 @lru_cache(maxsize=8)
 def build_encoder(name: str) -> Encoder:
-    """Return an encoder: ``minilm``, ``hashing``, or a folder or hub name for sentence-transformers; shared by name."""
+    """Return an encoder.
+
+    ``minilm``, ``hashing``, or a folder or hub name for sentence-transformers; shared by name.
+    """
     if name == "hashing":
         return HashingEncoder()
     return SentenceEncoder(None if name == "minilm" else name)
 
 
 @lru_cache(maxsize=8)
-def shared_encoder(name: str) -> Remembering:
-    """Return an encoder as :func:`build_encoder`, which remembers what it encoded: people say the same things."""
-    return Remembering(build_encoder(name))
+def shared_encoder(name: str) -> CachedEncoder:
+    """Return an encoder as :func:`build_encoder`, which remembers what it encoded.
+
+    People say the same things.
+    """
+    return CachedEncoder(build_encoder(name))

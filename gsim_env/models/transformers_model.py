@@ -1,4 +1,7 @@
-"""The ``transformers`` back end: any causal language model with a chat template, batched, on any device torch knows."""
+"""The ``transformers`` backend.
+
+Any causal language model with a chat template, batched, on any device torch knows.
+"""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -8,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.batching import Batcher
-from gsim_env.models.extras import loading, require
 from gsim_env.models.protocol import Complete, Completion
+from gsim_env.util.extras import loading, require
 
 __all__ = ["TransformersConfig", "TransformersModel"]
 
@@ -34,14 +37,17 @@ class TransformersConfig(BaseModel):
     max_batch: int = Field(default=32, ge=1)
 
     def build(self) -> "TransformersModel":
-        """Return the back end; the model is loaded on first use."""
+        """Return the backend; the model is loaded on first use."""
         return TransformersModel(self)
 
 
 class TransformersModel:
-    """``generate`` over padded batches. Each request draws from a generator of its own, so seeds do not touch global state.
+    """``generate`` over padded batches.
 
-    In a batch, padding moves logits by rounding errors, so a text may differ from the one it would be alone.
+    Each request draws from a generator of its own, so seeds do not touch global state.
+
+    In a batch, padding moves logits by rounding errors, so a text may differ from the one it would
+    be alone.
     """
 
     def __init__(self, config: TransformersConfig) -> None:
@@ -53,25 +59,33 @@ class TransformersModel:
         """Answer one request; concurrent ones share a ``generate`` call.
 
         Raises:
-            ConfigurationError: if the request has a schema, which this back end cannot hold a model to.
+            ConfigurationError: if the request has a schema, which this backend cannot hold a model
+                to.
         """
         if request.schema is not None:
             raise ConfigurationError(
-                "The transformers back end cannot constrain an answer to a JSON schema. Use embedded, openai or vllm "
+                "The transformers backend cannot constrain an answer to a JSON schema. Use embedded, openai or vllm "
                 "for the Manager."
             )
         return await self._batch(request)
 
     @cached_property
     def _engine(self) -> tuple[Any, Any]:
-        torch, transformers = require("torch", "transformers"), require("transformers", "transformers")
+        torch, transformers = (
+            require("torch", "transformers"),
+            require("transformers", "transformers"),
+        )
         with loading(f"{self.config.model} with transformers"):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(self.config.model, padding_side="left")
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                self.config.model, padding_side="left"
+            )
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 self.config.model, dtype=getattr(torch, self.config.dtype)
             )
             if self.config.adapter is not None:
-                model = require("peft", "transformers").PeftModel.from_pretrained(model, self.config.adapter)
+                model = require("peft", "transformers").PeftModel.from_pretrained(
+                    model, self.config.adapter
+                )
             if tokenizer.pad_token is None:
                 tokenizer.pad_token = tokenizer.eos_token
             return tokenizer, model.to(self.config.device).eval()
@@ -93,13 +107,20 @@ class TransformersModel:
         return answers
 
     def _generate(self, requests: Sequence[Complete]) -> list[Completion]:
-        torch, transformers = require("torch", "transformers"), require("transformers", "transformers")
+        torch, transformers = (
+            require("torch", "transformers"),
+            require("transformers", "transformers"),
+        )
         tokenizer, model = self._engine
         prompts = [
-            tokenizer.apply_chat_template(request.messages, tokenize=False, add_generation_prompt=True)
+            tokenizer.apply_chat_template(
+                request.messages, tokenize=False, add_generation_prompt=True
+            )
             for request in requests
         ]
-        inputs = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(self.config.device)
+        inputs = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(
+            self.config.device
+        )
         sampling = requests[0].sampling
         processors = [transformers.RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)]
         if sampling.temperature > 0:
@@ -125,12 +146,17 @@ class TransformersModel:
 
 
 def _gumbel(seeds: Sequence[int]) -> Any:
-    """Return a logits processor that makes greedy choice a draw: argmax(logits + Gumbel noise) ~ softmax(logits)."""
+    """Return a logits processor that makes greedy choice a draw.
+
+    Argmax(logits + Gumbel noise) ~ softmax(logits).
+    """
     torch = require("torch", "transformers")
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def add_noise(_: Any, scores: Any) -> Any:
-        noise = torch.stack([torch.rand(scores.shape[-1], generator=generator) for generator in generators])
+        noise = torch.stack(
+            [torch.rand(scores.shape[-1], generator=generator) for generator in generators]
+        )
         return scores - torch.log(-torch.log(noise.clamp_min(1e-20))).to(scores)
 
     return add_noise

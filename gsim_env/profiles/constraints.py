@@ -17,8 +17,8 @@ class ProfileConstraints(BaseModel):
     Attributes:
         archetype: Id of an archetype of the group.
         concerns: Ids that must all be among the profile's concerns.
-        ranges: The least and the most there may be of something: ``concerns``, ``facts``, ``pain_points``, ``traits``, or
-            ``words`` of the whole profile.
+        ranges: The least and the most there may be of something: ``concerns``, ``facts``,
+            ``pain_points``, ``traits``, or ``words`` of the whole profile.
         must_contain: Texts that must all occur in the profile (case-insensitive).
         must_not_contain: Texts none of which may occur in it.
     """

@@ -1,4 +1,7 @@
-"""P(p | constraints) from a corpus: the life and voice of one recorded customer with the worries of another."""
+"""P(p | constraints) from a corpus.
+
+The life and voice of one recorded customer with the worries of another.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,8 +20,9 @@ TRIES = 200
 class CorpusProfileGenerator:
     """Samples customers that were never recorded but whose every field was.
 
-    An archetype is drawn by weight; then one profile of it gives everything but the concerns, and another of the same
-    archetype gives those: how somebody speaks belongs to who he is, what worries him could worry his neighbour.
+    An archetype is drawn by weight; then one profile of it gives everything but the concerns, and
+    another of the same archetype gives those: how somebody speaks belongs to who he is, what
+    worries him could worry his neighbor.
 
     Args:
         profiles: The profiles of the corpus.
@@ -30,7 +34,9 @@ class CorpusProfileGenerator:
         ConfigurationError: if there is no profile at all.
     """
 
-    def __init__(self, profiles: Sequence[CustomerProfile], archetypes: Mapping[str, Archetype]) -> None:
+    def __init__(
+        self, profiles: Sequence[CustomerProfile], archetypes: Mapping[str, Archetype]
+    ) -> None:
         """Sort the profiles by archetype."""
         pools = {name: [p for p in profiles if p.archetype == name] for name in archetypes}
         self._profiles = {name: pool for name, pool in pools.items() if pool}
@@ -42,12 +48,14 @@ class CorpusProfileGenerator:
         """Draw one profile.
 
         Raises:
-            ConfigurationError: if the archetype is unknown or has no profile, or if no profile drawn in 200 tries met the
-                constraints.
+            ConfigurationError: if the archetype is unknown or has no profile, or if no profile
+                drawn in 200 tries met the constraints.
         """
         names = list(self._profiles)
         if constraints.archetype is not None and constraints.archetype not in self._profiles:
-            raise unknown("archetype (of which the corpus has profiles)", constraints.archetype, names)
+            raise unknown(
+                "archetype (of which the corpus has profiles)", constraints.archetype, names
+            )
         weights = np.array([self._archetypes[name].weight for name in names])
         weights /= weights.sum()
         for _ in range(TRIES):

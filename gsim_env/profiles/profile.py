@@ -22,7 +22,9 @@ class CustomerProfile(BaseModel):
     facts: tuple[str, ...]
     traits: tuple[str, ...]
     pain_points: tuple[str, ...]
-    concerns: tuple[str, ...] = Field(min_length=1, description="ids of the group's taxonomy, most important first")
+    concerns: tuple[str, ...] = Field(
+        min_length=1, description="ids of the group's taxonomy, most important first"
+    )
     style: str
     situation: str
 

@@ -12,13 +12,20 @@ from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models import Complete, Completion, Embed
 from gsim_env.profiles import CustomerProfile
-from gsim_env.repetition import loops, said_again
-from gsim_env.simulation.hearing import hear
+from gsim_env.simulation.candidate_steps import CandidateSteps
 from gsim_env.simulation.manager import Call, Manager
-from gsim_env.simulation.prompts import SILENCE, Guidance, customer_system, guidance_message, reads_out, spoken
+from gsim_env.simulation.prompts import (
+    SILENCE,
+    Guidance,
+    customer_system,
+    guidance_message,
+    reads_out,
+    spoken,
+)
 from gsim_env.simulation.state import CustomerState, init_state
-from gsim_env.simulation.steering import Candidates
+from gsim_env.simulation.utterance import parse_utterance
 from gsim_env.sop import Hit, Search
+from gsim_env.util.repetition import has_loop, is_repeated
 
 __all__ = ["CustomerTurn", "Listen", "Request", "conversation"]
 
@@ -26,7 +33,10 @@ SPEAKING_TRIES = 3
 """How often the customer model is asked, with another seed each time, when what it says cannot stand."""
 
 WARMER = 0.4
-"""By how much the temperature is raised each time: a model that is caught in a loop gives the same words for any seed."""
+"""By how much the temperature is raised each time.
+
+A model that is caught in a loop gives the same words for any seed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,8 @@ class CustomerTurn:
 
     Attributes:
         text: The customer's words r_t; empty before the first exchange.
-        guidance: What the customer model was told; ``None`` before the first exchange, and where it is told nothing.
+        guidance: What the customer model was told; ``None`` before the first exchange, and where it
+            is told nothing.
         outcome: How the call ended, ``None`` while it goes on.
         state: S_t, as a copy.
     """
@@ -63,8 +74,11 @@ class Listen:
 
 Request = Complete | Embed | Search | Listen
 Answer = Completion | NDArray[np.float32] | list[Hit]
-Steps = Generator[Request, Any, CustomerTurn]
-"""A conversation in progress; what is sent answers the request before it (``Answer``, or ``str`` for ``Listen``)."""
+ConversationFlow = Generator[Request, Any, CustomerTurn]
+"""A conversation in progress.
+
+What is sent answers the request before it (``Answer``, or ``str`` for ``Listen``).
+"""
 
 
 def conversation(
@@ -76,7 +90,7 @@ def conversation(
     max_turns: int,
     *,
     guided: bool = True,
-) -> Steps:
+) -> ConversationFlow:
     """Simulate one call with the customer ``profile``.
 
     Args:
@@ -86,24 +100,27 @@ def conversation(
         rng: The source of every random draw, the models' sampling seeds too.
         k: Size of K_p.
         max_turns: Exchanges after which the call ends with ``turn_limit``.
-        guided: Whether the customer model is told the guidance. If not, it has the profile and the history only (the paper's
-            ablation of the dynamic SOP, table 2); the state, and with it the outcome, moves as ever.
+        guided: Whether the customer model is told the guidance. If not, it has the profile and the
+            history only (the paper's ablation of the dynamic SOP, table 2); the state, and with it
+            the outcome, moves as ever.
 
     Yields:
-        Requests: ``Embed`` (sent: array (texts, d)), ``Search`` (sent: list of ``Hit``), ``Complete`` (sent:
-        ``Completion``), and ``Listen`` (sent: the salesperson's words, ``str``).
+        Requests: ``Embed`` (sent: array (texts, d)), ``Search`` (sent: list of ``Hit``),
+        ``Complete`` (sent: ``Completion``), and ``Listen`` (sent: the salesperson's words,
+        ``str``).
 
     Returns:
         The last turn, whose ``outcome`` is set.
 
     Raises:
         UtteranceError: if what is sent for ``Listen`` is not a ``str``.
-        SimulatorError: if the customer model says nothing in three tries, or the library holds no chain.
+        SimulatorError: if the customer model says nothing in three tries, or the library holds no
+            chain.
     """
     call = yield from _pick_up(group, profile, rng, k)
     turn = CustomerTurn("", None, None, call.state.copy())
     while turn.outcome is None:
-        heard = hear((yield Listen(turn)))
+        heard = parse_utterance((yield Listen(turn)))
         call.add("user", heard.text or SILENCE)
         decision = yield from manager.decide(call, heard)
         guidance = decision.guidance if guided else None
@@ -116,34 +133,47 @@ def conversation(
     return turn
 
 
-def _pick_up(group: Group, profile: CustomerProfile, rng: np.random.Generator, k: int) -> Generator[Request, Any, Call]:
+def _pick_up(
+    group: Group, profile: CustomerProfile, rng: np.random.Generator, k: int
+) -> Generator[Request, Any, Call]:
     """Phase 1 of Algorithm 1: K_p by profile similarity (eq. 8), then S_0."""
     (vector,) = yield Embed((profile.text,))
     hits = yield Search(vector, k, profile.archetype)
     if not hits:
-        raise SimulatorError(f"The library holds no chain of archetype {profile.archetype!r}; rebuild it.")
+        raise SimulatorError(
+            f"The library holds no chain of archetype {profile.archetype!r}; rebuild it."
+        )
     dynamics = group.config.archetypes[profile.archetype].dynamics
     state = init_state(profile, dynamics, rng)
-    candidates = Candidates.of([hit.chain for hit in hits], group, profile)
+    candidates = CandidateSteps.of([hit.chain for hit in hits], group, profile)
     return Call(group, profile, candidates, state, rng, [customer_system(group, profile)])
 
 
 def _speak(call: Call, guidance: Guidance | None) -> Generator[Request, Any, str]:
-    """Line 12 of Algorithm 1: the customer model puts the guidance into words, or finds its own where there is none.
+    """Line 12 of Algorithm 1.
 
-    Small models get caught in a word, say again what was said by either side, or read out what they were told: the model is
-    asked again then, and what it insists on is taken.
+    The customer model puts the guidance into words, or finds its own where there is none.
+
+    Small models get caught in a word, say again what was said by either side, or read out what they
+    were told: the model is asked again then, and what it insists on is taken.
     """
     told = [] if guidance is None else [guidance_message(call.group, guidance)]
     messages = [*call.history, *told]
-    last = next((message["content"] for message in reversed(call.history) if message["role"] == "assistant"), "")
+    last = next(
+        (
+            message["content"]
+            for message in reversed(call.history)
+            if message["role"] == "assistant"
+        ),
+        "",
+    )
     sampling, text = call.group.config.sampling, ""
     for _ in range(SPEAKING_TRIES):
         seed = int(call.rng.integers(2**31))
         completion = yield Complete("customer", messages, sampling, seed)
         sampling = sampling.model_copy(update={"temperature": sampling.temperature + WARMER})
         text = spoken(completion.text) or text
-        stuck = loops(text) or said_again(text, call.said, last)
+        stuck = has_loop(text) or is_repeated(text, call.said, last)
         if text and not stuck and not any(reads_out(text, message) for message in told):
             return text
     if text:

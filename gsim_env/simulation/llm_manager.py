@@ -1,4 +1,7 @@
-"""The ``llm`` Manager: a language model judges the salesperson and directs the customer, within a JSON schema."""
+"""The ``llm`` Manager.
+
+A language model judges the salesperson and directs the customer, within a JSON schema.
+"""
 
 from collections.abc import Generator
 
@@ -7,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models import Complete, Completion, Message, Sampling
-from gsim_env.simulation.hearing import Heard
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
 from gsim_env.simulation.prompts import manager_system
 from gsim_env.simulation.state import CustomerState, SalesMove
+from gsim_env.simulation.utterance import SanitizedUtterance
 from gsim_env.sop.taxonomy import SalesKind
 
 __all__ = ["LLMManager", "Verdict"]
@@ -22,7 +25,10 @@ TRIES = 3
 """How often an answer that does not fit the schema is asked for again, with another seed."""
 
 STEP = 0.3
-"""The most that interest or trust may rise in one turn: one sentence does not turn a stranger into a friend."""
+"""The most that interest or trust may rise in one turn.
+
+One sentence does not turn a stranger into a friend.
+"""
 
 NO_CONCERN = "none"
 
@@ -43,11 +49,12 @@ class Verdict(BaseModel):
 
 
 class LLMManager:
-    """The paper's Manager (GPT-4o there): any back end that can answer within a JSON schema.
+    """The paper's Manager (GPT-4o there): any backend that can answer within a JSON schema.
 
-    The model proposes; the rules shared with ``chain`` dispose. Only a concern that the customer stated can be settled,
-    one a turn; interest and trust rise by at most 0.3 a turn and patience never; a deal needs what :func:`ending` asks.
-    So a judge that is talked into something by the salesperson still cannot give a deal away.
+    The model proposes; the rules shared with ``chain`` dispose. Only a concern that the customer
+    stated can be settled, one a turn; interest and trust rise by at most 0.3 a turn and patience
+    never; a deal needs what :func:`ending` asks. So a judge that is talked into something by the
+    salesperson still cannot give a deal away.
 
     Args:
         group: The cohort it directs.
@@ -56,15 +63,21 @@ class LLMManager:
     def __init__(self, group: Group) -> None:
         """Lay out the schema: the stages it may choose are those that do not end a call."""
         self._taxonomy = group.taxonomy
-        stages = group.taxonomy.customer_stages("open", "neutral", "concern", "confused", "defer", "warm")
+        stages = group.taxonomy.customer_stages(
+            "open", "neutral", "concern", "confused", "defer", "warm"
+        )
         schema = Verdict.model_json_schema()
         schema["properties"]["stage"]["enum"] = stages
         schema["properties"]["concern"]["enum"] = [*group.taxonomy.concerns, NO_CONCERN]
         schema["additionalProperties"] = False
         self._schema, self._stages = schema, frozenset(stages)
 
-    def decide(self, call: Call, heard: Heard) -> Generator[Complete, Completion, Decision]:
-        """Ask for a verdict and act on it; yields one ``Complete``, and more only if the answer does not fit.
+    def decide(
+        self, call: Call, heard: SanitizedUtterance
+    ) -> Generator[Complete, Completion, Decision]:
+        """Ask for a verdict and act on it.
+
+        Yields one ``Complete``, and more only if the answer does not fit.
 
         Raises:
             SimulatorError: if no answer fits the schema in three tries.
@@ -76,7 +89,9 @@ class LLMManager:
         )  # of the state before: what comes next is chosen by it
         verdict = yield from self._ask(call)
         kind: SalesKind = "end" if verdict.farewell else "ask" if verdict.asked else "neutral"
-        move = SalesMove(kind, "", asks=verdict.asked, wasted=heard.garbled or not heard.text, words=heard.words)
+        move = SalesMove(
+            kind, "", asks=verdict.asked, wasted=heard.garbled or not heard.text, words=heard.words
+        )
         apply(verdict, call.state, move)
         outcome = ending(call, move)
         stage, concern = self._next(call, verdict)
@@ -101,10 +116,15 @@ class LLMManager:
             if verdict.stage in self._stages:
                 return verdict
             reason = f"unknown stage {verdict.stage!r}"
-        raise SimulatorError(f"The Manager's model gave no answer that fits the schema in {TRIES} tries: {reason}")
+        raise SimulatorError(
+            f"The Manager's model gave no answer that fits the schema in {TRIES} tries: {reason}"
+        )
 
     def _next(self, call: Call, verdict: Verdict) -> tuple[str, str | None]:
-        """Return the stage and the concern to raise; a concern must be one this customer has and that is not settled."""
+        """Return the stage and the concern to raise.
+
+        A concern must be one this customer has and that is not settled.
+        """
         concern = verdict.concern if verdict.concern in call.state.unsettled else None
         if self._taxonomy.customer[verdict.stage].kind == "concern" and concern is None:
             if not call.state.unsettled:

@@ -1,4 +1,7 @@
-"""p ~ P(p | constraints) by a language model (section 3.2.1): the request I_gen, on which D_gen trains a profile model too."""
+"""p ~ P(p | constraints) by a language model (section 3.2.1).
+
+The request I_gen, on which D_gen trains a profile model too.
+"""
 
 import json
 from collections.abc import Generator
@@ -24,7 +27,7 @@ LONGEST_LIST, LONGEST_TEXT = 4, 120
 
 
 class LLMProfileGenerator:
-    """Any back end that can answer within a JSON schema, or one that was trained on D_gen.
+    """Any backend that can answer within a JSON schema, or one that was trained on D_gen.
 
     Args:
         group: The cohort.
@@ -55,22 +58,33 @@ class LLMProfileGenerator:
     def sample(
         self, rng: np.random.Generator, constraints: ProfileConstraints
     ) -> Generator[Complete, Completion, CustomerProfile]:
-        """Ask for one profile; yields a ``Complete``, and more only if the answer breaks the constraints.
+        """Ask for one profile.
+
+        Yields a ``Complete``, and more only if the answer breaks the constraints.
 
         Raises:
             SimulatorError: if no answer met them in five tries.
         """
         schema = self._schema
         if constraints.archetype is not None:
-            properties = {**self._schema["properties"], "archetype": {"enum": [constraints.archetype]}}
+            properties = {
+                **self._schema["properties"],
+                "archetype": {"enum": [constraints.archetype]},
+            }
             schema = {**schema, "properties": properties}
-        messages: list[Message] = [{"role": "user", "content": instruction(self._group, constraints)}]
+        messages: list[Message] = [
+            {"role": "user", "content": instruction(self._group, constraints)}
+        ]
         reason = ""
         for _ in range(TRIES):
-            completion = yield Complete("profile", messages, SAMPLING, int(rng.integers(2**31)), schema)
+            completion = yield Complete(
+                "profile", messages, SAMPLING, int(rng.integers(2**31)), schema
+            )
             try:
                 profile = CustomerProfile.model_validate_json(completion.text)
-                profile = profile.model_copy(update={"concerns": tuple(dict.fromkeys(profile.concerns))})
+                profile = profile.model_copy(
+                    update={"concerns": tuple(dict.fromkeys(profile.concerns))}
+                )
                 self._group.check_profile(profile)
             except (ValidationError, ConfigurationError) as error:
                 reason = str(error)
@@ -78,14 +92,21 @@ class LLMProfileGenerator:
             if constraints.admits(profile):
                 return profile
             reason = f"it breaks the constraints: {completion.text:.200}"
-        raise SimulatorError(f"The profile model gave no profile that fits in {TRIES} tries; of the last, {reason}")
+        raise SimulatorError(
+            f"The profile model gave no profile that fits in {TRIES} tries; of the last, {reason}"
+        )
 
 
 def instruction(group: Group, constraints: ProfileConstraints) -> str:
-    """Return I_gen: the request for a profile of ``group`` under ``constraints``, as a model is given it."""
+    """Return I_gen.
+
+    The request for a profile of ``group`` under ``constraints``, as a model is given it.
+    """
     wanted = {key: value for key, value in constraints.model_dump(mode="json").items() if value}
     fields = ", ".join(CustomerProfile.model_fields)
-    archetypes = "; ".join(f"{name}: {archetype.definition}" for name, archetype in group.config.archetypes.items())
+    archetypes = "; ".join(
+        f"{name}: {archetype.definition}" for name, archetype in group.config.archetypes.items()
+    )
     return (
         f"Generate a customer profile of the group {group.config.name!r} as one JSON object with the fields {fields}.\n"
         f"Archetypes: {archetypes}.\nConcerns: {', '.join(group.taxonomy.concerns)}.\n"

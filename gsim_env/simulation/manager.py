@@ -1,4 +1,7 @@
-"""The Manager's contract, and what every Manager shares: the rules by which a call may go on and end."""
+"""The Manager's contract, and what every Manager shares.
+
+The rules by which a call may go on and end.
+"""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -11,10 +14,10 @@ from gsim_env.dialogue import Outcome
 from gsim_env.groups import Group
 from gsim_env.models import Message
 from gsim_env.profiles import CustomerProfile, Dynamics
-from gsim_env.simulation.hearing import Heard
+from gsim_env.simulation.candidate_steps import CandidateSteps, references
 from gsim_env.simulation.prompts import Guidance
 from gsim_env.simulation.state import CustomerState, SalesMove
-from gsim_env.simulation.steering import Candidates, references
+from gsim_env.simulation.utterance import SanitizedUtterance
 from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind
 
 __all__ = ["Call", "Decision", "Manager", "ending", "ending_stage"]
@@ -30,7 +33,8 @@ class Call:
         candidates: The steps of K_p.
         state: S_t.
         rng: The source of every random draw.
-        history: System message and all that was said, as the customer model sees it; append-only by :meth:`add`.
+        history: System message and all that was said, as the customer model sees it; append-only by
+            :meth:`add`.
         said: The words of ``history``, of both sides.
         shown: The reference utterances of all guidance so far.
         memory: A Manager's own notes on this call (the vectors of what was said before, say).
@@ -38,7 +42,7 @@ class Call:
 
     group: Group
     profile: CustomerProfile
-    candidates: Candidates
+    candidates: CandidateSteps
     state: CustomerState
     rng: np.random.Generator
     history: list[Message]
@@ -52,7 +56,10 @@ class Call:
         self.said.add(content)
 
     def guide(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> Guidance:
-        """Return the guidance to ``stage`` about ``concern``; its references, by ``nearness``, are new to this call."""
+        """Return the guidance to ``stage`` about ``concern``.
+
+        Its references, by ``nearness``, are new to this call.
+        """
         used = self.said | self.shown
         shown = references(self.candidates, nearness, stage, concern, self.group.taxonomy, used)
         self.shown.update(shown)
@@ -78,18 +85,23 @@ class Decision:
 
 
 class Manager(Protocol):
-    """Line 10 of Algorithm 1. Sans-IO like the conversation: ``decide`` yields the requests that it needs answered."""
+    """Line 10 of Algorithm 1.
 
-    def decide(self, call: Call, heard: Heard) -> Generator[Any, Any, Decision]:
+    Sans-IO like the conversation: ``decide`` yields the requests that it needs answered.
+    """
+
+    def decide(self, call: Call, heard: SanitizedUtterance) -> Generator[Any, Any, Decision]:
         """Update ``call.state`` by what was heard last and say what the customer does next."""
         ...
 
 
 def ending(call: Call, move: SalesMove) -> Outcome | None:
-    """Decide whether the call ends now, from the state alone: no words of anybody's can make a deal (DESIGN: the call).
+    """Decide whether the call ends now, from the state alone.
 
-    A deal needs that the salesperson asks for it while nothing stated is open, enough concerns are settled and interest
-    is high enough; even then some customers hesitate.
+    No words of anybody's can make a deal (DESIGN: the call).
+
+    A deal needs that the salesperson asks for it while nothing stated is open, enough concerns are
+    settled and interest is high enough; even then some customers hesitate.
     """
     dynamics = call.dynamics
     if move.kind == "end":
@@ -98,7 +110,11 @@ def ending(call: Call, move: SalesMove) -> Outcome | None:
     if asked and call.rng.random() < dynamics.accept_probability:
         return Outcome.ACCEPTED
     if call.state.patience <= 0.0:
-        return Outcome.HUNG_UP if call.rng.random() < dynamics.hang_up_probability else Outcome.DECLINED
+        return (
+            Outcome.HUNG_UP
+            if call.rng.random() < dynamics.hang_up_probability
+            else Outcome.DECLINED
+        )
     return None
 
 

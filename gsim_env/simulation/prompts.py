@@ -1,14 +1,25 @@
-"""Rendering prompts. The order is fixed: system, history, guidance last, so that prefixes never change (DESIGN: the call)."""
+"""Rendering prompts.
+
+The order is fixed: system, history, guidance last, so that prefixes never change (DESIGN: the
+call).
+"""
 
 from dataclasses import dataclass
 
 from gsim_env.groups import Group
 from gsim_env.models import Message
 from gsim_env.models.scripted import QUOTED
-from gsim_env.plain import neutralise
 from gsim_env.profiles import CustomerProfile
+from gsim_env.util.text_safety import sanitize
 
-__all__ = ["Guidance", "customer_system", "guidance_message", "manager_system", "reads_out", "spoken"]
+__all__ = [
+    "Guidance",
+    "customer_system",
+    "guidance_message",
+    "manager_system",
+    "reads_out",
+    "spoken",
+]
 
 SILENCE = "..."
 """How a customer hears a salesperson who says nothing."""
@@ -42,40 +53,57 @@ def customer_system(group: Group, profile: CustomerProfile) -> Message:
         "traits": ", ".join(profile.traits),
         "style": profile.style,
     }
-    content = group.prompts["customer"].substitute({key: neutralise(value) for key, value in fields.items()})
+    content = group.prompts["customer"].substitute(
+        {key: sanitize(value) for key, value in fields.items()}
+    )
     return {"role": "system", "content": content}
 
 
 def guidance_message(group: Group, guidance: Guidance) -> Message:
-    """Render the guidance: the last message of a prompt, and the only one that later prompts do not repeat."""
+    """Render the guidance.
+
+    The last message of a prompt, and the only one that later prompts do not repeat.
+    """
     concern = guidance.concern
     content = group.prompts["guidance"].substitute(
         stage=guidance.stage,
         definition=group.taxonomy.customer[guidance.stage].definition,
         stance=guidance.stance,
-        concern="none" if concern is None else f"{concern}, {group.taxonomy.concerns[concern].definition}",
-        references="\n".join(QUOTED + neutralise(text) for text in guidance.references),
+        concern="none"
+        if concern is None
+        else f"{concern}, {group.taxonomy.concerns[concern].definition}",
+        references="\n".join(QUOTED + sanitize(text) for text in guidance.references),
     )
     return {"role": "system", "content": content}
 
 
 def manager_system(group: Group, profile: CustomerProfile) -> Message:
-    """Render the Manager's system message: whom it directs, and among which stages and concerns it chooses."""
+    """Render the Manager's system message.
+
+    Whom it directs, and among which stages and concerns it chooses.
+    """
     taxonomy = group.taxonomy
     content = group.prompts["manager"].substitute(
         archetype=profile.archetype,
         archetype_definition=group.config.archetypes[profile.archetype].definition,
-        profile=neutralise(profile.text),
-        concerns="\n".join(f"- {name}: {taxonomy.concerns[name].definition}" for name in profile.concerns),
-        stages="\n".join(f"- {name}: {stage.definition}" for name, stage in taxonomy.customer.items()),
+        profile=sanitize(profile.text),
+        concerns="\n".join(
+            f"- {name}: {taxonomy.concerns[name].definition}" for name in profile.concerns
+        ),
+        stages="\n".join(
+            f"- {name}: {stage.definition}" for name, stage in taxonomy.customer.items()
+        ),
     )
     return {"role": "system", "content": content}
 
 
 def spoken(text: str) -> str:
-    """Return the model's words as one line of speech: the first line, without control tokens or wrapping quotes."""
+    """Return the model's words as one line of speech.
+
+    The first line, without control tokens or wrapping quotes.
+    """
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
-    line = neutralise(first).removeprefix(QUOTED.strip()).strip()
+    line = sanitize(first).removeprefix(QUOTED.strip()).strip()
     if len(line) > 1 and line[0] == line[-1] == '"':
         line = line[1:-1].strip()
     return line

@@ -1,4 +1,7 @@
-"""Replaying recorded calls through the simulator's own rendering: the pairs (x, y) of D_sim with guidance (eq. 6)."""
+"""Replaying recorded calls through the simulator's own rendering.
+
+The pairs (x, y) of D_sim with guidance (eq. 6).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +10,14 @@ import numpy as np
 
 from gsim_env.groups import Group
 from gsim_env.models import Message
-from gsim_env.plain import neutralise
 from gsim_env.profiles import CustomerProfile
-from gsim_env.simulation.hearing import hear
+from gsim_env.simulation.candidate_steps import CandidateSteps, references
 from gsim_env.simulation.prompts import Guidance, customer_system, guidance_message
 from gsim_env.simulation.state import SalesMove, init_state, update
-from gsim_env.simulation.steering import Candidates, references
-from gsim_env.sop.chain import BehaviourChain
+from gsim_env.simulation.utterance import parse_utterance
+from gsim_env.sop.chain import BehaviorChain
 from gsim_env.sop.library import Indexed, Search, SopLibrary
+from gsim_env.util.text_safety import sanitize
 
 __all__ = ["ReplayedCall", "replay"]
 
@@ -25,8 +28,10 @@ class ReplayedCall:
 
     Attributes:
         call_id: Which call.
-        history: System message, then what was said, strictly alternating (``user``: sales, ``assistant``: customer).
-        guidances: One for each assistant message of ``history``: what stood behind the prompt as it was answered.
+        history: System message, then what was said, strictly alternating (``user``: sales,
+            ``assistant``: customer).
+        guidances: One for each assistant message of ``history``: what stood behind the prompt as it
+            was answered.
     """
 
     call_id: str
@@ -34,32 +39,46 @@ class ReplayedCall:
     guidances: list[Message]
 
     def examples(self) -> Iterator[tuple[list[Message], str]]:
-        """Yield (x, y): the prompt exactly as the simulator sends it, and the words that the customer said."""
-        answers = [index for index, message in enumerate(self.history) if message["role"] == "assistant"]
+        """Yield (x, y).
+
+        The prompt exactly as the simulator sends it, and the words that the customer said.
+        """
+        answers = [
+            index for index, message in enumerate(self.history) if message["role"] == "assistant"
+        ]
         for index, guidance in zip(answers, self.guidances, strict=True):
             yield [*self.history[:index], guidance], self.history[index]["content"]
 
 
 def replay(
-    group: Group, indexed: Indexed, library: SopLibrary, rng: np.random.Generator, k: int = 10, echo: float = 0.0
+    group: Group,
+    indexed: Indexed,
+    library: SopLibrary,
+    rng: np.random.Generator,
+    k: int = 10,
+    echo: float = 0.0,
 ) -> Iterator[ReplayedCall]:
-    """Replay every call of ``indexed``: annotated stages instead of a Manager's choice, all else as in a live call.
+    """Replay every call of ``indexed``.
 
-    K_p comes from ``library``, as live. A call's own chain is left out of it, so that the reference utterances do not hold
-    the answer, but for a share ``echo`` of the turns where it is put among them: that teaches a small model to lean on
-    what it is shown.
+    Annotated stages instead of a Manager's choice, all else as in a live call.
+
+    K_p comes from ``library``, as live. A call's own chain is left out of it, so that the reference
+    utterances do not hold the answer, but for a share ``echo`` of the turns where it is put among
+    them: that teaches a small model to lean on what it is shown.
     """
     for call, vector, chain in zip(indexed.calls, indexed.profiles, indexed.chains(), strict=True):
         hits = library.search([Search(vector, k + 1, call.profile.archetype)])[0]
-        candidates = Candidates.of([hit.chain for hit in hits if hit.chain.call_id != call.id][:k], group, call.profile)
+        candidates = CandidateSteps.of(
+            [hit.chain for hit in hits if hit.chain.call_id != call.id][:k], group, call.profile
+        )
         yield _replay(group, call.profile, chain, candidates, rng, echo)
 
 
 def _replay(
     group: Group,
     profile: CustomerProfile,
-    chain: BehaviourChain,
-    candidates: Candidates,
+    chain: BehaviorChain,
+    candidates: CandidateSteps,
     rng: np.random.Generator,
     echo: float,
 ) -> ReplayedCall:
@@ -81,8 +100,8 @@ def _replay(
             others.insert(int(rng.integers(len(others) + 1)), step.customer)
             shown = tuple(others)
         guidances.append(guidance_message(group, Guidance(step.stage, stance, step.concern, shown)))
-        history.append({"role": "user", "content": hear(step.sales).text})
-        history.append({"role": "assistant", "content": neutralise(step.customer)})
+        history.append({"role": "user", "content": parse_utterance(step.sales).text})
+        history.append({"role": "assistant", "content": sanitize(step.customer)})
         used.update((history[-2]["content"], history[-1]["content"]))
         state.stage = step.stage
         state.stated = step.concern or state.stated

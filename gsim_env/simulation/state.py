@@ -81,12 +81,18 @@ class CustomerState:
             self.stated = None
 
     def potential(self) -> float:
-        """Return Phi(S_t) in [0, 1] for reward shaping: half the share of concerns settled, the rest interest and trust."""
+        """Return Phi(S_t) in [0, 1] for reward shaping.
+
+        Half the share of concerns settled, the rest interest and trust.
+        """
         share = len(self.settled) / (len(self.settled) + len(self.unsettled))
         return 0.5 * share + 0.3 * self.interest + 0.2 * self.trust
 
     def stance(self, stances: Stances) -> str:
-        """Return the mood in the group's words; impatience and suspicion show before interest does."""
+        """Return the mood in the group's words.
+
+        Impatience and suspicion show before interest does.
+        """
         if self.patience < 0.2:
             return stances.impatient
         if self.trust < 0.25:
@@ -96,7 +102,10 @@ class CustomerState:
         return stances.warm if self.interest > 0.6 else stances.guarded
 
     def would_accept(self, dynamics: Dynamics) -> bool:
-        """Return whether the customer, if asked now, may agree: nothing stated is open, enough settled and interested."""
+        """Return whether the customer, if asked now, may agree.
+
+        Nothing stated is open, enough settled and interested.
+        """
         concerns = len(self.settled) + len(self.unsettled)
         return (
             self.stated is None
@@ -105,12 +114,16 @@ class CustomerState:
         )
 
 
-def init_state(profile: CustomerProfile, dynamics: Dynamics, rng: np.random.Generator) -> CustomerState:
+def init_state(
+    profile: CustomerProfile, dynamics: Dynamics, rng: np.random.Generator
+) -> CustomerState:
     """Draw S_0 (Algorithm 1, line 4): the archetype's means, each shifted by up to its spread."""
     shifts = rng.uniform(-dynamics.spread, dynamics.spread, size=3)
     interest, trust, patience = (
         _level(mean + shift)
-        for mean, shift in zip((dynamics.interest, dynamics.trust, dynamics.patience), shifts, strict=True)
+        for mean, shift in zip(
+            (dynamics.interest, dynamics.trust, dynamics.patience), shifts, strict=True
+        )
     )
     return CustomerState(interest, trust, patience, list(profile.concerns))
 
@@ -118,8 +131,9 @@ def init_state(profile: CustomerProfile, dynamics: Dynamics, rng: np.random.Gene
 def update(state: CustomerState, move: SalesMove, dynamics: Dynamics) -> None:
     """Move ``state`` by what the salesperson did.
 
-    Only answers to the concern that the customer stated last settle anything: an answer to a question nobody asked is
-    a pitch. Words said before, noise and silence win nothing and cost patience.
+    Only answers to the concern that the customer stated last settle anything: an answer to a
+    question nobody asked is a pitch. Words said before, noise and silence win nothing and cost
+    patience.
     """
     cost = dynamics.turn_cost
     if move.words > LONG_WINDED:

@@ -1,11 +1,14 @@
-"""What customers do: the stage taxonomy S, behaviour chains H_i, and the library M_SOP that holds them (eq. 7)."""
+"""What customers do.
 
-from gsim_env.sop.chain import BehaviourChain, ChainStep
+The stage taxonomy S, behavior chains H_i, and the library M_SOP that holds them (eq. 7).
+"""
+
+from gsim_env.sop.chain import BehaviorChain, ChainStep
 from gsim_env.sop.library import Hit, MemoryLibrary, Search, SopLibrary
 from gsim_env.sop.taxonomy import Concern, CustomerStage, SalesStage, Taxonomy
 
 __all__ = [
-    "BehaviourChain",
+    "BehaviorChain",
     "ChainStep",
     "Concern",
     "CustomerStage",

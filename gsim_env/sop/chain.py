@@ -1,4 +1,4 @@
-"""A behaviour chain H_i = {(u_t, r_t, s_t)} (eq. 7): what one customer did, step by step."""
+"""A behavior chain H_i = {(u_t, r_t, s_t)} (eq. 7): what one customer did, step by step."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,17 @@ from numpy.typing import NDArray
 
 from gsim_env.profiles import RecordedCall
 
-__all__ = ["BehaviourChain", "ChainStep"]
+__all__ = ["BehaviorChain", "ChainStep"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChainStep:
-    """One exchange: what the salesperson said (u_t), what the customer answered (r_t), and the stages of both (s_t).
+    """One exchange.
 
-    ``previous`` is the customer's stage one exchange earlier (``None`` at the start) and ``progress`` the position in
-    the call, 0 at its first exchange and 1 at its last.
+    What the salesperson said (u_t), what the customer answered (r_t), and the stages of both (s_t).
+
+    ``previous`` is the customer's stage one exchange earlier (``None`` at the start) and
+    ``progress`` the position in the call, 0 at its first exchange and 1 at its last.
     """
 
     sales: str
@@ -29,7 +31,7 @@ class ChainStep:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BehaviourChain:
+class BehaviorChain:
     """The steps of one call and, as ``vectors`` (steps x d, unit rows), phi of what the salesperson said at each."""
 
     call_id: str
@@ -38,7 +40,10 @@ class BehaviourChain:
 
 
 def steps_of(call: RecordedCall) -> tuple[ChainStep, ...]:
-    """Cut a recorded call into its exchanges; a last turn of the salesperson that got no answer is left out."""
+    """Cut a recorded call into its exchanges.
+
+    A last turn of the salesperson that got no answer is left out.
+    """
     pairs = list(zip(call.turns[::2], call.turns[1::2], strict=False))
     last = max(len(pairs) - 1, 1)
     return tuple(

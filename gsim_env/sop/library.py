@@ -1,4 +1,7 @@
-"""The library M_SOP = {(phi(p_i), H_i)} (eq. 7) behind one small protocol, and its in-memory form."""
+"""The library M_SOP = {(phi(p_i), H_i)} (eq.
+
+7) behind one small protocol, and its in-memory form.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.profiles import RecordedCall
-from gsim_env.sop.chain import BehaviourChain, steps_of
+from gsim_env.sop.chain import BehaviorChain, steps_of
 
 __all__ = ["Hit", "Indexed", "MemoryLibrary", "Search", "SopLibrary"]
 
@@ -30,17 +33,25 @@ class Search:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
-    """One element of K_p: a chain and the cosine similarity of its customer's profile, in [-1, 1]."""
+    """One element of K_p.
 
-    chain: BehaviourChain
+    A chain and the cosine similarity of its customer's profile, in [-1, 1].
+    """
+
+    chain: BehaviorChain
     similarity: float
 
 
 class SopLibrary(Protocol):
-    """Where chains are kept. ``search`` answers any number of requests in one go and may be called from any thread."""
+    """Where chains are kept.
+
+    ``search`` answers any number of requests in one go and may be called from any thread.
+    """
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:
-        """Return K_p for each request, most similar first; fewer than k where the library holds fewer.
+        """Return K_p for each request, most similar first.
+
+        Fewer than k where the library holds fewer.
 
         Raises:
             SimulatorError: if the database does not answer.
@@ -62,16 +73,19 @@ class Indexed:
     profiles: NDArray[np.float32]
     sales: Sequence[NDArray[np.float32]]
 
-    def chains(self) -> list[BehaviourChain]:
+    def chains(self) -> list[BehaviorChain]:
         """Return the chain of every call."""
         return [
-            BehaviourChain(call.id, steps_of(call), vectors)
+            BehaviorChain(call.id, steps_of(call), vectors)
             for call, vectors in zip(self.calls, self.sales, strict=True)
         ]
 
 
 class MemoryLibrary:
-    """M_SOP as a matrix: exact, dependency-free, right for corpora of up to some tens of thousands of calls."""
+    """M_SOP as a matrix.
+
+    Exact, dependency-free, right for corpora of up to some tens of thousands of calls.
+    """
 
     def __init__(self, indexed: Indexed) -> None:
         """Lay out one matrix for each archetype and one for all."""
@@ -79,8 +93,9 @@ class MemoryLibrary:
         rows: dict[str | None, list[int]] = {None: list(range(len(chains)))}
         for row, call in enumerate(indexed.calls):
             rows.setdefault(call.profile.archetype, []).append(row)
-        self._tables: Mapping[str | None, tuple[list[BehaviourChain], NDArray[np.float32]]] = {
-            key: ([chains[row] for row in found], indexed.profiles[found]) for key, found in rows.items()
+        self._tables: Mapping[str | None, tuple[list[BehaviorChain], NDArray[np.float32]]] = {
+            key: ([chains[row] for row in found], indexed.profiles[found])
+            for key, found in rows.items()
         }
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:

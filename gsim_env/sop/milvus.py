@@ -1,4 +1,7 @@
-"""M_SOP in Milvus: a collection of profiles, one of turns. Milvus Lite in a folder, or a server by its URI."""
+"""M_SOP in Milvus.
+
+A collection of profiles, one of turns. Milvus Lite in a folder, or a server by its URI.
+"""
 
 import hashlib
 import itertools
@@ -13,21 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from gsim_env.cache import cache_folder
 from gsim_env.errors import SimulatorError
-from gsim_env.models.extras import loading, require
-from gsim_env.sop.chain import BehaviourChain, ChainStep
+from gsim_env.sop.chain import BehaviorChain, ChainStep
 from gsim_env.sop.library import Hit, Indexed, Search
+from gsim_env.util.cache import cache_folder
+from gsim_env.util.extras import loading, require
 
 __all__ = ["MilvusLibrary", "build_lite", "fill"]
 
 LAYOUT = 2
-"""Part of the key: raise it with any change of the collections' columns, and what was built before is not opened."""
+"""Part of the key.
+
+Raise it with any change of the collections' columns, and what was built before is not opened.
+"""
 
 INSERT_ROWS = 1000
 QUERY_ROWS = 4096
-"""A Milvus server bounds a query's rows (16,384) and bytes (64 MB, its filter included): a quarter leaves room for long
-texts and wide vectors, and still takes what 64 resets at once need in one query."""
+"""A Milvus server bounds a query's rows (16,384) and bytes (64 MB, its filter included): a quarter
+leaves room for long texts and wide vectors, and still takes what 64 resets at once need in one
+query."""
 
 QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
 """Lite answers pymilvus's keep-alive pings, one in ten seconds, by closing the connection, and gRPC prints that."""
@@ -36,7 +43,9 @@ TEXT = 4096
 
 
 class MilvusLibrary:
-    """M_SOP behind a Milvus client. A batch of requests costs one vector search an archetype, and one query or a few.
+    """M_SOP behind a Milvus client.
+
+    A batch of requests costs one vector search an archetype, and one query or a few.
 
     Args:
         client: A ``pymilvus.MilvusClient``.
@@ -56,8 +65,9 @@ class MilvusLibrary:
         Args:
             indexed: The corpus and its embeddings.
             key: Identifies both (a hash): what was built under another key is another library.
-            uri: A Milvus server (``http://host:19530``); ``None`` for Milvus Lite in the cache folder. Lite locks its
-                folder to one process, so each process opens a copy of its own, removed at its end.
+            uri: A Milvus server (``http://host:19530``); ``None`` for Milvus Lite in the cache
+                folder. Lite locks its folder to one process, so each process opens a copy of its
+                own, removed at its end.
 
         Raises:
             ImportError: if the extra ``embedded`` is not installed.
@@ -78,7 +88,9 @@ class MilvusLibrary:
                 fill(client, indexed, prefix)
             return cls(client, prefix)
         except pymilvus.MilvusException as error:
-            raise SimulatorError(f"Milvus at {uri or 'the cache folder'} failed: {error}") from error
+            raise SimulatorError(
+                f"Milvus at {uri or 'the cache folder'} failed: {error}"
+            ) from error
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:
         """Return K_p for each request, most similar first.
@@ -91,21 +103,30 @@ class MilvusLibrary:
             found = self._nearest(requests)
             chains = self._chains({call_id: steps for hits in found for call_id, steps, _ in hits})
         except pymilvus.MilvusException as error:
-            raise SimulatorError(f"Milvus could not answer {len(requests)} searches: {error}") from error
-        return [[Hit(chains[call_id], similarity) for call_id, _, similarity in hits] for hits in found]
+            raise SimulatorError(
+                f"Milvus could not answer {len(requests)} searches: {error}"
+            ) from error
+        return [
+            [Hit(chains[call_id], similarity) for call_id, _, similarity in hits] for hits in found
+        ]
 
     def _nearest(self, requests: Sequence[Search]) -> list[list[tuple[str, int, float]]]:
-        """Search by groups that share k and archetype, each one call; keep the order of ``requests``.
+        """Search by groups that share k and archetype, each one call.
+
+        Keep the order of ``requests``.
 
         Returns:
-            For each request, the nearest calls: their ids, how many steps their chains have, their similarities.
+            For each request, the nearest calls: their ids, how many steps their chains have, their
+            similarities.
         """
         found: list[list[tuple[str, int, float]]] = [[] for _ in requests]
 
         def shared(row: int) -> tuple[int, str]:
             return requests[row].k, requests[row].archetype or ""
 
-        for (k, archetype), rows in itertools.groupby(sorted(range(len(requests)), key=shared), key=shared):
+        for (k, archetype), rows in itertools.groupby(
+            sorted(range(len(requests)), key=shared), key=shared
+        ):
             at = list(rows)
             answers = self._client.search(
                 self._profiles,
@@ -115,28 +136,45 @@ class MilvusLibrary:
                 output_fields=["steps"],
             )
             for row, hits in zip(at, answers, strict=True):
-                found[row] = [(hit["call_id"], hit["entity"]["steps"], float(hit["distance"])) for hit in hits]
+                found[row] = [
+                    (hit["call_id"], hit["entity"]["steps"], float(hit["distance"])) for hit in hits
+                ]
         return found
 
-    def _chains(self, lengths: dict[str, int]) -> dict[str, BehaviourChain]:
-        """Fetch the chains of calls, given their lengths: by primary key, as any other filter reads all turns there are."""
-        ids = {call_id: [turn_id(call_id, step) for step in range(steps)] for call_id, steps in lengths.items()}
+    def _chains(self, lengths: dict[str, int]) -> dict[str, BehaviorChain]:
+        """Fetch the chains of calls, given their lengths.
+
+        By primary key, as any other filter reads all turns there are.
+        """
+        ids = {
+            call_id: [turn_id(call_id, step) for step in range(steps)]
+            for call_id, steps in lengths.items()
+        }
         rows: dict[str, dict[str, Any]] = {}
         every = list(itertools.chain.from_iterable(ids.values()))
         for start in range(0, len(every), QUERY_ROWS):
             wanted = json.dumps(every[start : start + QUERY_ROWS])
             # pymilvus fills a row's vector in as the row is first read, by its place: sorting first would mix them up.
-            for row in self._client.query(self._turns, filter=f"id in {wanted}", output_fields=["step", "vector"]):
+            for row in self._client.query(
+                self._turns, filter=f"id in {wanted}", output_fields=["step", "vector"]
+            ):
                 rows[row["id"]] = row
         if missing := [turn for turn in every if turn not in rows]:
-            raise SimulatorError(f"{self._turns} lacks {missing[0]!r}: remove what was built and open it again")
-        return {call_id: chain_of(call_id, [rows[turn] for turn in turns]) for call_id, turns in ids.items()}
+            raise SimulatorError(
+                f"{self._turns} lacks {missing[0]!r}: remove what was built and open it again"
+            )
+        return {
+            call_id: chain_of(call_id, [rows[turn] for turn in turns])
+            for call_id, turns in ids.items()
+        }
 
 
-def chain_of(call_id: str, rows: Sequence[dict[str, Any]]) -> BehaviourChain:
+def chain_of(call_id: str, rows: Sequence[dict[str, Any]]) -> BehaviorChain:
     """Make a chain of its rows, in order."""
     vectors = np.array([row["vector"] for row in rows], dtype=np.float32)
-    return BehaviourChain(call_id, tuple(ChainStep(**json.loads(row["step"])) for row in rows), vectors)
+    return BehaviorChain(
+        call_id, tuple(ChainStep(**json.loads(row["step"])) for row in rows), vectors
+    )
 
 
 def turn_id(call_id: str, step: int) -> str:
@@ -145,10 +183,15 @@ def turn_id(call_id: str, step: int) -> str:
 
 
 def build_lite(indexed: Indexed, key: str) -> Path:
-    """Return the Milvus Lite folder of a corpus in the cache, built if it is not there; complete or absent, never part."""
+    """Return the Milvus Lite folder of a corpus in the cache, built if it is not there.
+
+    Complete or absent, never part.
+    """
     template = cache_folder("sop") / f"{key}.db"
     if not template.is_dir():
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # Lite lacks AllocTimestamp; pymilvus logs a traceback
+        logging.getLogger("pymilvus").setLevel(
+            logging.CRITICAL
+        )  # Lite lacks AllocTimestamp; pymilvus logs a traceback
         pymilvus = require("pymilvus", "embedded")
         folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
         with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
@@ -172,7 +215,10 @@ def release(path: Path, *, remove: bool = True) -> None:
 
 
 def fill(client: Any, indexed: Indexed, prefix: str) -> None:
-    """Create both collections and insert the corpus, the turns last: ``{prefix}_turns`` exists only once all is there."""
+    """Create both collections and insert the corpus, the turns last.
+
+    ``{prefix}_turns`` exists only once all is there.
+    """
     dimensions = int(indexed.profiles.shape[1])
     chains = indexed.chains()
     profiles = (
@@ -184,7 +230,13 @@ def fill(client: Any, indexed: Indexed, prefix: str) -> None:
         }
         for call, chain, vector in zip(indexed.calls, chains, indexed.profiles, strict=True)
     )
-    create(client, f"{prefix}_profiles", dimensions, {"call_id": 256, "archetype": 256, "steps": None}, profiles)
+    create(
+        client,
+        f"{prefix}_profiles",
+        dimensions,
+        {"call_id": 256, "archetype": 256, "steps": None},
+        profiles,
+    )
     turns = (
         {
             "id": turn_id(chain.call_id, position),
@@ -200,7 +252,11 @@ def fill(client: Any, indexed: Indexed, prefix: str) -> None:
 
 
 def create(
-    client: Any, name: str, dimensions: int, columns: dict[str, int | None], rows: Iterator[dict[str, Any]]
+    client: Any,
+    name: str,
+    dimensions: int,
+    columns: dict[str, int | None],
+    rows: Iterator[dict[str, Any]],
 ) -> None:
     """Create a collection and fill it.
 
@@ -208,7 +264,8 @@ def create(
         client: A ``pymilvus.MilvusClient``.
         name: What the collection is called; one of that name is dropped.
         dimensions: How many its column ``vector`` has.
-        columns: Its other columns, the primary key first: the greatest length of a text, ``None`` for a whole number.
+        columns: Its other columns, the primary key first: the greatest length of a text, ``None``
+            for a whole number.
         rows: What it is filled with.
     """
     data_type = require("pymilvus", "embedded").DataType
@@ -217,7 +274,9 @@ def create(
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     for position, (column, length) in enumerate(columns.items()):
         text = {"datatype": data_type.VARCHAR, "max_length": length}
-        schema.add_field(column, is_primary=position == 0, **(text if length else {"datatype": data_type.INT64}))
+        schema.add_field(
+            column, is_primary=position == 0, **(text if length else {"datatype": data_type.INT64})
+        )
     schema.add_field("vector", data_type.FLOAT_VECTOR, dim=dimensions)
     index = client.prepare_index_params()
     index.add_index("vector", index_type="FLAT", metric_type="COSINE")
@@ -227,5 +286,8 @@ def create(
 
 
 def library_key(digest: str, encoder: str) -> str:
-    """Return the key of a group's library: its corpus and encoder, and how it is laid out, hashed."""
+    """Return the key of a group's library.
+
+    Its corpus and encoder, and how it is laid out, hashed.
+    """
     return hashlib.sha256(f"{LAYOUT}:{digest}:{encoder}".encode()).hexdigest()[:16]

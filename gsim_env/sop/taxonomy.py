@@ -1,4 +1,7 @@
-"""The SOP taxonomy S of a group: stages of both sides and the concerns its customers have. Read from ``taxonomy.toml``."""
+"""The SOP taxonomy S of a group.
+
+Stages of both sides and the concerns its customers have. Read from ``taxonomy.toml``.
+"""
 
 import tomllib
 from pathlib import Path
@@ -9,19 +12,39 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from gsim_env.dialogue import Outcome, Role
 from gsim_env.errors import CorpusError, unknown
 
-__all__ = ["ENDING_KINDS", "Concern", "CustomerKind", "CustomerStage", "SalesKind", "SalesStage", "Taxonomy"]
+__all__ = [
+    "ENDING_KINDS",
+    "Concern",
+    "CustomerKind",
+    "CustomerStage",
+    "SalesKind",
+    "SalesStage",
+    "Taxonomy",
+]
 
 SalesKind = Literal["open", "neutral", "inform", "answer", "ask", "end"]
-CustomerKind = Literal["open", "neutral", "concern", "confused", "defer", "warm", "accept", "decline", "hang_up"]
+CustomerKind = Literal[
+    "open", "neutral", "concern", "confused", "defer", "warm", "accept", "decline", "hang_up"
+]
 ENDING_KINDS: dict[Outcome, CustomerKind] = {
     Outcome.ACCEPTED: "accept",
     Outcome.DECLINED: "decline",
     Outcome.HUNG_UP: "hang_up",
 }
-"""At which kind of stage a customer ends a call; nobody says what they are at when the salesperson ends it."""
+"""At which kind of stage a customer ends a call.
 
-STAND_INS: dict[CustomerKind, CustomerKind] = {"confused": "neutral", "defer": "neutral", "hang_up": "decline"}
-"""Kinds that a group may do without, and what serves instead: who writes does not mishear, and not everybody hangs up."""
+Nobody says what they are at when the salesperson ends it.
+"""
+
+STAND_INS: dict[CustomerKind, CustomerKind] = {
+    "confused": "neutral",
+    "defer": "neutral",
+    "hang_up": "decline",
+}
+"""Kinds that a group may do without, and what serves instead.
+
+Who writes does not mishear, and not everybody hangs up.
+"""
 
 
 class _Entry(BaseModel):
@@ -32,19 +55,28 @@ class _Entry(BaseModel):
 
 
 class SalesStage(_Entry):
-    """A stage of the salesperson; ``kind`` is what it does to the customer's state, whatever the group calls it."""
+    """A stage of the salesperson.
+
+    ``kind`` is what it does to the customer's state, whatever the group calls it.
+    """
 
     kind: SalesKind
 
 
 class CustomerStage(_Entry):
-    """A stage of the customer; ``kind`` is its part in the conversation, whatever the group calls it."""
+    """A stage of the customer.
+
+    ``kind`` is its part in the conversation, whatever the group calls it.
+    """
 
     kind: CustomerKind
 
 
 class Concern(BaseModel):
-    """Something that keeps customers of the group from agreeing: how it is raised and what answers it."""
+    """Something that keeps customers of the group from agreeing.
+
+    How it is raised and what answers it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,8 +89,8 @@ class Taxonomy(BaseModel):
     """Stages and concerns of a group.
 
     Raises:
-        ValueError: if a kind that the simulator steers by (``concern``, ``neutral``, ``warm``, ``accept``, ``decline``) has
-            no customer stage.
+        ValueError: if a kind that the simulator steers by (``concern``, ``neutral``, ``warm``,
+            ``accept``, ``decline``) has no customer stage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -94,7 +126,9 @@ class Taxonomy(BaseModel):
 
     def phrases(self, role: Role) -> list[tuple[str, str]]:
         """Return the example phrases of one side's stages: (text, stage)."""
-        return [(text, name) for name, stage in self.stages(role).items() for text in stage.examples]
+        return [
+            (text, name) for name, stage in self.stages(role).items() for text in stage.examples
+        ]
 
     def customer_stages(self, *kinds: CustomerKind) -> list[str]:
         """Return the names of the customer stages of the given kinds, in the file's order."""
@@ -105,7 +139,10 @@ class Taxonomy(BaseModel):
         return self.customer_stages(kind) or self.customer_stages(STAND_INS[kind])
 
     def check(self, role: Role, stage: str | None, concern: str | None) -> None:
-        """Raise a ConfigurationError if a stage or a concern is not of this taxonomy; ``None`` is no label."""
+        """Raise a ConfigurationError if a stage or a concern is not of this taxonomy.
+
+        ``None`` is no label.
+        """
         if stage is not None and stage not in self.stages(role):
             raise unknown(f"{role} stage", stage, self.stages(role))
         if concern is not None and concern not in self.concerns:

@@ -1,4 +1,4 @@
-"""Transition statistics of behaviour chains: which customer stage follows which."""
+"""Transition statistics of behavior chains: which customer stage follows which."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""What a benchmark's results record besides times: the command, the data's hash, and no single samples."""
+"""What a benchmark's results record besides times.
+
+The command, the data's hash, and no single samples.
+"""
 
 import shlex
 from typing import Any
@@ -10,7 +13,10 @@ REAL_MODELS = ("test_batching.py", "test_embedded.py", "test_reward_batches.py")
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Put what loads a model last: its memory and threads stay, and the framework is timed without them."""
+    """Put what loads a model last.
+
+    Its memory and threads stay, and the framework is timed without them.
+    """
     items.sort(key=lambda item: item.path.name in REAL_MODELS)
 
 

@@ -1,9 +1,12 @@
-"""M_SOP of 100,000 calls in Milvus Lite: building it, opening it, and searching it beside raw pymilvus and numpy.
+"""M_SOP of 100,000 calls in Milvus Lite.
+
+Building it, opening it, and searching it beside raw pymilvus and numpy.
 
 python -m tests.benchmarks.msop_scale > results/msop_scale.json
 
-Takes some ten minutes, 3.5 GB of memory and 2.5 GB of disk, in temporary folders. Each search is timed beside its
-references in the same run, in turn; a time is the least of its rounds, for what else a machine does only adds to it.
+Takes some ten minutes, 3.5 GB of memory and 2.5 GB of disk, in temporary folders. Each search is
+timed beside its references in the same run, in turn; a time is the least of its rounds, for what
+else a machine does only adds to it.
 """
 
 import gc
@@ -32,7 +35,10 @@ from tests.benchmarks.timing import Stopwatch, least
 
 SEED, CALLS, STEPS, DIMENSIONS, CLUSTERS = 0, 100_000, 3, 384, 200
 SPREAD = 0.8
-"""How far a vector lies from its cluster's centre: two of a cluster have a cosine of 1 / (1 + 0.8^2) = 0.6."""
+"""How far a vector lies from its cluster's center.
+
+Two of a cluster have a cosine of 1 / (1 + 0.8^2) = 0.6.
+"""
 
 K, SINGLE, BATCH, ROUNDS = 5, 50, 64, 3
 KEY = "scale"
@@ -40,21 +46,32 @@ Way = Callable[[Sequence[Search]], Any]
 
 
 def clustered(rng: np.random.Generator, clusters: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return a unit vector of each cluster named, made in parts: a second copy would be in the peak of memory."""
-    centres = np.random.default_rng(SEED).standard_normal((CLUSTERS, DIMENSIONS)) / np.sqrt(DIMENSIONS)
+    """Return a unit vector of each cluster named, made in parts.
+
+    A second copy would be in the peak of memory.
+    """
+    centers = np.random.default_rng(SEED).standard_normal((CLUSTERS, DIMENSIONS)) / np.sqrt(
+        DIMENSIONS
+    )
     vectors = rng.standard_normal((len(clusters), DIMENSIONS), dtype=np.float32)
     for start in range(0, len(clusters), 1000):
         part = vectors[start : start + 1000]
         part *= SPREAD / np.sqrt(DIMENSIONS)
-        part += centres[clusters[start : start + 1000]]
+        part += centers[clusters[start : start + 1000]]
         part /= np.linalg.norm(part, axis=1, keepdims=True)
     return vectors
 
 
 def customers() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the vectors of all profiles and their archetypes, by number: a cluster's own, or one time in five any."""
+    """Return the vectors of all profiles and their archetypes, by number.
+
+    A cluster's own, or one time in five any.
+    """
     rng = np.random.default_rng([SEED, 1])
-    clusters, any_of = rng.integers(CLUSTERS, size=CALLS), rng.integers(len(archetypes()), size=CALLS)
+    clusters, any_of = (
+        rng.integers(CLUSTERS, size=CALLS),
+        rng.integers(len(archetypes()), size=CALLS),
+    )
     own = rng.random(CALLS) < 0.8
     return clustered(rng, clusters), np.where(own, clusters % len(archetypes()), any_of)
 
@@ -64,10 +81,15 @@ def archetypes() -> list[str]:
 
 
 def corpus() -> Indexed:
-    """Return the corpus: real exchanges in calls that were never made, each step with a vector of its own."""
+    """Return the corpus.
+
+    Real exchanges in calls that were never made, each step with a vector of its own.
+    """
     rng, calls = np.random.default_rng([SEED, 2]), load_group("food_delivery").calls
     people = {call.profile.archetype: call.profile for call in calls}
-    exchanges = [pair for call in calls for pair in zip(call.turns[::2], call.turns[1::2], strict=False)]
+    exchanges = [
+        pair for call in calls for pair in zip(call.turns[::2], call.turns[1::2], strict=False)
+    ]
     profiles, kinds = customers()
     names, drawn = archetypes(), rng.integers(len(exchanges), size=(CALLS, STEPS))
     made = [
@@ -104,7 +126,9 @@ def opened() -> MilvusLibrary:
 
 def resident(key: str) -> int:
     """Return this process's memory in MB: now (``VmRSS``) or at its peak (``VmHWM``)."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key)
+    )
     return round(int(line.split()[1]) / 1024)
 
 
@@ -148,7 +172,10 @@ def open_and_search() -> dict[str, Any]:
 
 
 def copy() -> dict[str, Any]:
-    """Time the copying alone, out of ``MilvusLibrary.open``: from files just written, thus from memory."""
+    """Time the copying alone, out of ``MilvusLibrary.open``.
+
+    From files just written, thus from memory.
+    """
     template, watches = build_lite(Indexed([], np.empty(0), []), KEY), []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder, Stopwatch() as watch:
@@ -160,11 +187,17 @@ def copy() -> dict[str, Any]:
 
 def by_archetype(asked: Sequence[Search]) -> Iterator[tuple[str | None, list[int]]]:
     for archetype in dict.fromkeys(request.archetype for request in asked):
-        yield archetype, [row for row, request in enumerate(asked) if request.archetype == archetype]
+        yield (
+            archetype,
+            [row for row, request in enumerate(asked) if request.archetype == archetype],
+        )
 
 
 class Raw:
-    """What one would write with pymilvus for these two collections: a search an archetype, and a query by primary keys."""
+    """What one would write with pymilvus for these two collections.
+
+    A search an archetype, and a query by primary keys.
+    """
 
     def __init__(self, library: MilvusLibrary) -> None:
         self.client, self.profiles, self.turns = library._client, library._profiles, library._turns
@@ -187,12 +220,17 @@ class Raw:
         found = self.nearest(asked)
         steps = {hit["call_id"]: hit["entity"]["steps"] for hits in found for hit in hits}
         wanted = [f"{call}/{step:04d}" for call, number in steps.items() for step in range(number)]
-        rows = self.client.query(self.turns, filter=f"id in {json.dumps(wanted)}", output_fields=["step", "vector"])
+        rows = self.client.query(
+            self.turns, filter=f"id in {json.dumps(wanted)}", output_fields=["step", "vector"]
+        )
         return found, {row["id"]: (row["step"], row["vector"]) for row in rows}
 
 
 class Exact:
-    """Brute force over a matrix an archetype. What chains a call has lies in memory: looking it up costs nothing."""
+    """Brute force over a matrix an archetype.
+
+    What chains a call has lies in memory: looking it up costs nothing.
+    """
 
     def __init__(self) -> None:
         vectors, kinds = customers()
@@ -214,7 +252,10 @@ class Exact:
 
 
 def beside(ways: dict[str, Way], asked: Sequence[Search]) -> dict[str, tuple[float, float]]:
-    """Time all ways in turn, each round in another order; return the least wall and CPU time of each."""
+    """Time all ways in turn, each round in another order.
+
+    Return the least wall and CPU time of each.
+    """
     taken: dict[str, list[Stopwatch]] = {name: [] for name in ways}
     order = list(ways.items())
     for _ in range(ROUNDS):
@@ -229,7 +270,10 @@ def beside(ways: dict[str, Way], asked: Sequence[Search]) -> dict[str, tuple[flo
 def compare(ways: dict[str, Way], many: Sequence[Sequence[Search]]) -> dict[str, float]:
     """Return the median over ``many`` of each way's milliseconds, and ours by the others'."""
     times = [beside(ways, asked) for asked in many]
-    wall, cpu = ({name: 1e3 * float(np.median([one[name][i] for one in times])) for name in ways} for i in (0, 1))
+    wall, cpu = (
+        {name: 1e3 * float(np.median([one[name][i] for one in times])) for name in ways}
+        for i in (0, 1)
+    )
     return {
         **{f"{name}_ms": round(wall[name], 2) for name in ways},
         **{f"{name}_cpu_ms": round(cpu[name], 2) for name in ways},
@@ -239,8 +283,13 @@ def compare(ways: dict[str, Way], many: Sequence[Sequence[Search]]) -> dict[str,
     }
 
 
-def agreement(library: MilvusLibrary, raw: Raw, exact: Exact, asked: Sequence[Search]) -> dict[str, float]:
-    """Return the recall of both beside brute force, and how often all is the same: the order too, and raw's turns."""
+def agreement(
+    library: MilvusLibrary, raw: Raw, exact: Exact, asked: Sequence[Search]
+) -> dict[str, float]:
+    """Return the recall of both beside brute force, and how often all is the same.
+
+    The order too, and raw's turns.
+    """
     ours, (theirs, turns), truth = library.search(asked), raw.search(asked), exact.nearest(asked)
     found = [[hit.chain.call_id for hit in hits] for hits in ours]
     other = [[hit["call_id"] for hit in hits] for hits in theirs]
@@ -250,14 +299,20 @@ def agreement(library: MilvusLibrary, raw: Raw, exact: Exact, asked: Sequence[Se
             np.testing.assert_array_equal(hit.chain.vectors, np.array(vectors, dtype=np.float32))
 
     def recall(lists: list[list[str]]) -> float:
-        return float(np.mean([len({*best} & {*right}) / K for best, right in zip(lists, truth, strict=True)]))
+        return float(
+            np.mean([len({*best} & {*right}) / K for best, right in zip(lists, truth, strict=True)])
+        )
 
     return {
         "requests": len(asked),
         "recall_of_ours": recall(found),
         "recall_of_raw_pymilvus": recall(other),
-        "share_with_the_order_of_raw_pymilvus": float(np.mean([a == b for a, b in zip(found, other, strict=True)])),
-        "share_with_the_order_of_numpy": float(np.mean([a == b for a, b in zip(found, truth, strict=True)])),
+        "share_with_the_order_of_raw_pymilvus": float(
+            np.mean([a == b for a, b in zip(found, other, strict=True)])
+        ),
+        "share_with_the_order_of_numpy": float(
+            np.mean([a == b for a, b in zip(found, truth, strict=True)])
+        ),
     }
 
 
@@ -265,8 +320,16 @@ def search() -> dict[str, Any]:
     """Compare the three ways; one process holds them all, and pymilvus and we share the server."""
     library, exact = opened(), Exact()
     raw = Raw(library)
-    everything: dict[str, Way] = {"ours": library.search, "raw_pymilvus": raw.search, "numpy": exact.nearest}
-    search_only: dict[str, Way] = {"ours": library._nearest, "raw_pymilvus": raw.nearest, "numpy": exact.nearest}
+    everything: dict[str, Way] = {
+        "ours": library.search,
+        "raw_pymilvus": raw.search,
+        "numpy": exact.nearest,
+    }
+    search_only: dict[str, Way] = {
+        "ours": library._nearest,
+        "raw_pymilvus": raw.nearest,
+        "numpy": exact.nearest,
+    }
     figures: dict[str, Any] = {}
     gc.collect()
     gc.freeze()
@@ -274,7 +337,9 @@ def search() -> dict[str, Any]:
         singles = [[one] for one in requests(SINGLE, 0, filtered=filtered)]
         batches = [requests(BATCH, stream, filtered=filtered) for stream in range(1, 4)]
         figures["by_archetype" if filtered else "of_all"] = {
-            "agreement": agreement(library, raw, exact, [one for asked in (*singles, *batches) for one in asked]),
+            "agreement": agreement(
+                library, raw, exact, [one for asked in (*singles, *batches) for one in asked]
+            ),
             "single_with_chains": compare(everything, singles),
             "single_search_only": compare(search_only, singles),
             f"batch_of_{BATCH}_with_chains": compare(everything, batches),
@@ -284,11 +349,19 @@ def search() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Do each part in a process of its own, so that each has its own peak of memory; print what came of them."""
+    """Do each part in a process of its own, so that each has its own peak of memory.
+
+    Print what came of them.
+    """
     start, figures, load = time.perf_counter(), {}, os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="msop_cache_") as cache:
         os.environ["GSIM_CACHE"] = cache
-        for name, part in {"build": build, "copy": copy, "open": open_and_search, "top5": search}.items():
+        for name, part in {
+            "build": build,
+            "copy": copy,
+            "open": open_and_search,
+            "top5": search,
+        }.items():
             print(f"{name} ...", file=sys.stderr)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
                 figures[name] = process.submit(part).result()
@@ -312,7 +385,11 @@ def main() -> None:
             "by_archetype: as the simulator asks, one search for each of the 5 archetypes in a batch.",
         ],
     }
-    print(json.dumps({**head, **figures, "minutes": round((time.perf_counter() - start) / 60, 1)}, indent=1))
+    print(
+        json.dumps(
+            {**head, **figures, "minutes": round((time.perf_counter() - start) / 60, 1)}, indent=1
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""What the embedded model's words depend on besides the prompt and the seed: the batch, and what the prompt cache holds.
+"""What the embedded model's words depend on besides the prompt and the seed.
 
-The same requests of real calls, sampled as in the environment, by models that have answered nothing else: in whole
-batches, again in whole batches by the same model, in batches of a quarter, and one at a time. The shares of equal texts
-go into the benchmark's ``extra_info``. One thing is asserted: a new model gives the same texts for the same batches.
+The batch, and what the prompt cache holds.
+
+The same requests of real calls, sampled as in the environment, by models that have answered nothing
+else: in whole batches, again in whole batches by the same model, in batches of a quarter, and one
+at a time. The shares of equal texts go into the benchmark's ``extra_info``. One thing is asserted:
+a new model gives the same texts for the same batches.
 """
 
 from dataclasses import replace
@@ -26,14 +29,18 @@ def batches(benchmark, group):
     env.simulator.services.models["customer"] = model
     env.reset(seed=7)
     for turn in range(turns):
-        env.step([f"{LINES[(turn + i) % len(LINES)]} I mean shop number {i}." for i in range(calls)])
+        env.step(
+            [f"{LINES[(turn + i) % len(LINES)]} I mean shop number {i}." for i in range(calls)]
+        )
     # One seed for all, so that it makes no difference which request of a batch is the first.
     return [[replace(request, seed=0) for request in batch] for batch in model.batches]
 
 
 def texts(model, batches, size):
     """Return the answers to all requests, asked for in batches of ``size``."""
-    parts = [batch[start : start + size] for batch in batches for start in range(0, len(batch), size)]
+    parts = [
+        batch[start : start + size] for batch in batches for start in range(0, len(batch), size)
+    ]
     return [completion.text for part in parts for completion in model.complete(part)]
 
 

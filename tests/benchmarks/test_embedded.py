@@ -1,4 +1,7 @@
-"""The embedded model: tokens a second of the environment beside the raw engine's, and of the tuned model beside the raw."""
+"""The embedded model.
+
+Tokens a second of the environment beside the raw engine's, and of the tuned model beside the raw.
+"""
 
 import time
 
@@ -32,14 +35,21 @@ def metrics(model):
     """Tokens so far: of prompts processed (not served from the cache), and predicted."""
     lines = model.server.handle_metrics().splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    return float(values["llamacpp:prompt_tokens_total"]), float(values["llamacpp:tokens_predicted_total"])
+    return float(values["llamacpp:prompt_tokens_total"]), float(
+        values["llamacpp:tokens_predicted_total"]
+    )
 
 
 def tokens(model, requests):
-    """Tokens of the prompts, by the engine's own count: an engine with nothing cached processes them all."""
+    """Tokens of the prompts, by the engine's own count.
+
+    An engine with nothing cached processes them all.
+    """
     before, _ = metrics(model)
     for request in requests:
-        model.server.handle_completions({"prompt": model.prompt(request), "max_tokens": 1, "cache_prompt": False})
+        model.server.handle_completions(
+            {"prompt": model.prompt(request), "max_tokens": 1, "cache_prompt": False}
+        )
     return metrics(model)[0] - before
 
 
@@ -55,7 +65,9 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
         before = metrics(ours), metrics(raw)
         start = time.perf_counter()
         for turn in range(TURNS):
-            env.step([f"{LINES[(turn + i) % len(LINES)]} I mean shop number {i}." for i in range(CALLS)])
+            env.step(
+                [f"{LINES[(turn + i) % len(LINES)]} I mean shop number {i}." for i in range(CALLS)]
+            )
         seconds = time.perf_counter() - start
         start = time.perf_counter()
         for batch in ours.batches:
@@ -87,7 +99,10 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
 
 
 def test_the_tuned_model_beside_the_raw_one(benchmark, group):
-    """Both say as many tokens to the same prompts, in turns; the first time is not counted, for it loads."""
+    """Both say as many tokens to the same prompts, in turns.
+
+    The first time is not counted, for it loads.
+    """
     models = {
         "tuned": EmbeddedModel(EmbeddedConfig(parallel=CALLS, adapter=str(group.path / "adapter"))),
         "raw": EmbeddedModel(EmbeddedConfig(parallel=CALLS, model="base")),
@@ -96,7 +111,9 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
         [
             {
                 "role": "system",
-                "content": group.profile_generator.sample(np.random.default_rng(i), ProfileConstraints()).text,
+                "content": group.profile_generator.sample(
+                    np.random.default_rng(i), ProfileConstraints()
+                ).text,
             }
         ]
         + [{"role": "user", "content": line} for line in LINES[:1]]
@@ -105,7 +122,12 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
 
     def speak(model, seed):
         prompts = [model.prompt(Complete("customer", call, SAMPLING, seed)) for call in messages]
-        body = {"prompt": prompts, **SAMPLING.model_dump(exclude_none=True), "seed": seed, "ignore_eos": True}
+        body = {
+            "prompt": prompts,
+            **SAMPLING.model_dump(exclude_none=True),
+            "seed": seed,
+            "ignore_eos": True,
+        }
         _, before = metrics(model)
         start = time.perf_counter()
         model.server.handle_completions(body)
@@ -119,6 +141,7 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
 
     seconds = benchmark.pedantic(run, rounds=1)
     benchmark.extra_info |= {
-        f"{name}_tokens_per_second": 3 * CALLS * SAMPLING.max_tokens / seconds[name] for name in models
+        f"{name}_tokens_per_second": 3 * CALLS * SAMPLING.max_tokens / seconds[name]
+        for name in models
     }
     benchmark.extra_info["ratio_tuned_to_raw"] = seconds["raw"] / seconds["tuned"]

@@ -1,9 +1,12 @@
-"""What HTTP costs: 128 concurrent chats with a server in a process of its own that takes 50 ms for each answer.
+"""What HTTP costs.
 
-In one run, in turn: a bare aiohttp loop that sends the same bytes and reads the answer's and no more, our back end, the whole
-stack (asynchronous environments with a language-model Manager, whose prompts grow as the call goes on), and openai's own
-client. ``of_bare_aiohttp`` is the bare loop's time for a request by ours; goal: 0.85. The figures go into the benchmark's
-``extra_info``; what is asserted is less, for machines with other work.
+128 concurrent chats with a server in a process of its own that takes 50 ms for each answer.
+
+In one run, in turn: a bare aiohttp loop that sends the same bytes and reads the answer's and no
+more, our backend, the whole stack (asynchronous environments with a language-model Manager, whose
+prompts grow as the call goes on), and openai's own client. ``of_bare_aiohttp`` is the bare loop's
+time for a request by ours; goal: 0.85. The figures go into the benchmark's ``extra_info``; what is
+asserted is less, for machines with other work.
 """
 
 import asyncio
@@ -19,13 +22,14 @@ import openai
 import pytest
 from pydantic_core import to_json
 
-from gsim_env.envs import AsyncTelemarketing
+from gsim_env.envs import AsyncTelemarketingEnv
 from gsim_env.models import Complete
 from gsim_env.models.openai_compatible import OpenAIConfig
+from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.conversation import Listen
-from gsim_env.simulation.drivers import block_on
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.testing import answer
+from gsim_env.util.aio import block_on
 from tests.benchmarks.timing import Stopwatch, beside
 
 CALLS, WAIT = 128, 0.05
@@ -43,14 +47,19 @@ with mock_server(latency={WAIT}) as server:
 def url() -> Iterator[str]:
     command = [sys.executable, "-c", SERVER]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process.stdout.readline().strip()
         process.stdin.close()
 
 
 @pytest.fixture
 def rounds(benchmark) -> int:
-    """Requests of each chat, one after the other; an even number, for the Manager and the customer take turns."""
+    """Requests of each chat, one after the other.
+
+    An even number, for the Manager and the customer take turns.
+    """
     return 20 if benchmark.enabled else 4
 
 
@@ -59,9 +68,17 @@ def settings(url: str) -> dict[str, Any]:
 
 
 def requests_of_a_call(count: int) -> list[Complete]:
-    """Return the first prompts of a call as the environment sends them: the Manager's, the customer's, and so on."""
+    """Return the first prompts of a call as the environment sends them.
+
+    The Manager's, the customer's, and so on.
+    """
     simulator = Simulator(
-        "food_delivery", "scripted", settings("http://localhost/v1"), encoder="hashing", library="memory"
+        SimulatorConfig(
+            customer="scripted",
+            manager=settings("http://localhost/v1"),
+            encoder="hashing",
+            library="memory",
+        )
     )
     rng, found, words = np.random.default_rng(0), [], None
     steps = simulator.start(block_on(simulator.draw_profile(rng, {})), rng)
@@ -71,7 +88,9 @@ def requests_of_a_call(count: int) -> list[Complete]:
             found.append(request)
             words = block_on(answer(request))
         else:
-            words = SAY if isinstance(request, Listen) else block_on(simulator.services.answer(request))
+            words = (
+                SAY if isinstance(request, Listen) else block_on(simulator.services.answer(request))
+            )
     return found
 
 
@@ -92,14 +111,18 @@ async def chats(ask: Callable[[int], Awaitable[object]], rounds: int) -> Stopwat
 
 def bare_aiohttp(url: str, rounds: int, requests: Sequence[Complete]) -> Stopwatch:
     """Send ``requests`` in turn, over and over."""
-    model = OpenAIConfig(**{key: value for key, value in settings(url).items() if key != "backend"}).build()
+    model = OpenAIConfig(
+        **{key: value for key, value in settings(url).items() if key != "backend"}
+    ).build()
     payloads, (endpoint, headers) = [to_json(model._body(one)) for one in requests], model._endpoint
 
     async def together() -> Stopwatch:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
             async def ask(number: int) -> None:
-                async with session.post(endpoint, data=payloads[number % len(payloads)], headers=headers) as response:
+                async with session.post(
+                    endpoint, data=payloads[number % len(payloads)], headers=headers
+                ) as response:
                     assert response.status == 200
                     await response.read()
 
@@ -109,7 +132,9 @@ def bare_aiohttp(url: str, rounds: int, requests: Sequence[Complete]) -> Stopwat
 
 
 def our_model(url: str, rounds: int) -> Stopwatch:
-    model = OpenAIConfig(**{key: value for key, value in settings(url).items() if key != "backend"}).build()
+    model = OpenAIConfig(
+        **{key: value for key, value in settings(url).items() if key != "backend"}
+    ).build()
     request = customer_request()
     return asyncio.run(chats(lambda _: model.acomplete(request), rounds))
 
@@ -118,9 +143,12 @@ def whole_stack(url: str, rounds: int) -> Stopwatch:
     """Two requests a turn."""
     model = settings(url)
     services = {"encoder": "hashing", "library": "memory"}
-    envs = [AsyncTelemarketing(customer=model, manager=model, max_turns=rounds // 2, **services) for _ in range(CALLS)]
+    envs = [
+        AsyncTelemarketingEnv(customer=model, manager=model, max_turns=rounds // 2, **services)
+        for _ in range(CALLS)
+    ]
 
-    async def converse(env: AsyncTelemarketing) -> None:
+    async def converse(env: AsyncTelemarketingEnv) -> None:
         truncated = False
         while not truncated:
             _, _, terminated, truncated, _ = await env.step(SAY)
@@ -160,9 +188,16 @@ def openai_client(url: str, rounds: int) -> Stopwatch:
 
 
 def record(
-    benchmark: Any, ours: Callable[[str, int], Stopwatch], url: str, rounds: int, sent: Sequence[Complete]
+    benchmark: Any,
+    ours: Callable[[str, int], Stopwatch],
+    url: str,
+    rounds: int,
+    sent: Sequence[Complete],
 ) -> float:
-    """Take ``ours`` beside the bare loop, which sends the same; return the bare loop's time by ours."""
+    """Take ``ours`` beside the bare loop, which sends the same.
+
+    Return the bare loop's time by ours.
+    """
     (wall, cpu), (bare_wall, bare_cpu) = beside(
         benchmark, lambda: ours(url, rounds), lambda: bare_aiohttp(url, rounds, sent)
     )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gsim_env.models.registry import build_encoder, shared_encoder
-from reward_fns.multi_level import multi_level
-from reward_fns.pattern import load_discriminator
-from reward_fns.turns import Turn
+from gsim_env.rewards.multi_level import multi_level
+from gsim_env.rewards.pattern import load_discriminator
+from gsim_env.rewards.turns import Turn
 from tests.benchmarks.timing import Stopwatch, beside
 
 pytestmark = pytest.mark.slow
@@ -24,21 +24,35 @@ def answered(group, size):
     for place in rng.permutation(len(places))[: -(-size // GROUP)]:
         call, index = places[place]
         context = [
-            {"role": "assistant" if i % 2 else "user", "content": t.text} for i, t in enumerate(call.turns[:index])
+            {"role": "assistant" if i % 2 else "user", "content": t.text}
+            for i, t in enumerate(call.turns[:index])
         ]
-        turns += [Turn(context, said[i], call.turns[index].text) for i in rng.integers(len(said), size=GROUP)]
+        turns += [
+            Turn(context, said[i], call.turns[index].text)
+            for i in rng.integers(len(said), size=GROUP)
+        ]
     return turns[:size]
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_rewards_beside_the_raw_encoder(benchmark, group, size):
     turns = answered(group, size if benchmark.enabled else min(size, GROUP))
-    model, encoder, raw = load_discriminator("charity"), shared_encoder("minilm"), build_encoder("minilm")
-    texts = list({text for turn in turns for text in (turn.answer, turn.reference, turn.context[-1]["content"])})
+    model, encoder, raw = (
+        load_discriminator("charity"),
+        shared_encoder("minilm"),
+        build_encoder("minilm"),
+    )
+    texts = list(
+        {
+            text
+            for turn in turns
+            for text in (turn.answer, turn.reference, turn.context[-1]["content"])
+        }
+    )
     rewards = []
 
     def ours():
-        encoder.forget()
+        encoder.clear()
         with Stopwatch() as watch:
             rewards.append(multi_level(turns, model, encoder))
         return watch
@@ -50,5 +64,9 @@ def test_rewards_beside_the_raw_encoder(benchmark, group, size):
 
     reference()  # loads the encoder
     (wall, _), (raw_wall, _) = beside(benchmark, ours, reference)
-    benchmark.extra_info |= {"answers": len(turns), "distinct_texts": len(texts), "of_raw_encoder": raw_wall / wall}
+    benchmark.extra_info |= {
+        "answers": len(turns),
+        "distinct_texts": len(texts),
+        "of_raw_encoder": raw_wall / wall,
+    }
     assert all(found == rewards[0] for found in rewards)

@@ -1,8 +1,11 @@
-"""verl's agent loop ``gsim_sales`` with 512 calls at a time: how much of the partner's concurrency reaches the trainer.
+"""verl's agent loop ``gsim_sales`` with 512 calls at a time.
 
-The customer answers after 50 ms and the policy at once, so that what is timed is this project's and verl's own work. Each time
-is taken beside a bare event loop with as many tasks, which sleep as often and as long. ``efficiency`` is the time of waiting
-alone by ours; goal: 0.9. ``milliseconds_a_turn`` is the processor's time.
+How much of the partner's concurrency reaches the trainer.
+
+The customer answers after 50 ms and the policy at once, so that what is timed is this project's and
+verl's own work. Each time is taken beside a bare event loop with as many tasks, which sleep as
+often and as long. ``efficiency`` is the time of waiting alone by ours; goal: 0.9.
+``milliseconds_a_turn`` is the processor's time.
 """
 
 import asyncio
@@ -10,12 +13,14 @@ import asyncio
 import pytest
 from omegaconf import OmegaConf
 
-from gsim_env.models.registry import BACK_ENDS
+from gsim_env.models.registry import BACKENDS
 from tests.benchmarks.timing import Stopwatch, beside
 from tests.verl_plugins.conftest import composed, tokenizer  # noqa: F401 - a fixture
 
 # isort: split
-from verl.experimental.agent_loop.agent_loop import DictConfigWrap  # after conftest, which keeps verl's import quiet
+from verl.experimental.agent_loop.agent_loop import (
+    DictConfigWrap,
+)  # after conftest, which keeps verl's import quiet
 from verl.utils.dataset.rl_dataset import RLHFDataset
 from verl.workers.rollout.replica import TokenOutput
 
@@ -28,7 +33,7 @@ SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?<|
 @pytest.mark.slow
 @pytest.mark.parametrize("calls", [64, 512])
 def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> None:  # noqa: F811
-    monkeypatch.setitem(BACK_ENDS, "latency", "gsim_env.testing:LatencyConfig")
+    monkeypatch.setitem(BACKENDS, "latency", "gsim_env.testing:LatencyConfig")
     turns = 12 if benchmark.enabled else 2
     config = composed(
         "sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=none", "data.max_response_length=4096",
@@ -73,7 +78,9 @@ def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> Non
             await asyncio.gather(*(sleep() for _ in range(calls)))
         return watch
 
-    (wall, cpu), (bare_wall, _) = beside(benchmark, lambda: asyncio.run(all_of_them()), lambda: asyncio.run(bare()))
+    (wall, cpu), (bare_wall, _) = beside(
+        benchmark, lambda: asyncio.run(all_of_them()), lambda: asyncio.run(bare())
+    )
     ideal = turns * 2 * WAIT
     benchmark.extra_info |= {
         "calls_per_second": calls / wall,

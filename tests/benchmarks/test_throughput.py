@@ -1,8 +1,11 @@
-"""How much of a model's concurrency reaches the user: calls in parallel over models that only take time.
+"""How much of a model's concurrency reaches the user.
 
-Each time is taken beside its reference in the same run: a bare event loop with as many tasks, which sleep as often and as
-long. ``efficiency`` is the ideal time, of waiting alone, by ours. Goals: 0.95, and less than 200 microseconds of our own
-CPU a turn. The figures go into the benchmark's ``extra_info``; what is asserted is less, for machines with other work.
+Calls in parallel over models that only take time.
+
+Each time is taken beside its reference in the same run: a bare event loop with as many tasks, which
+sleep as often and as long. ``efficiency`` is the ideal time, of waiting alone, by ours. Goals:
+0.95, and less than 200 microseconds of our own CPU a turn. The figures go into the benchmark's
+``extra_info``; what is asserted is less, for machines with other work.
 """
 
 import asyncio
@@ -11,15 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gsim_env.envs import AsyncTelemarketing, TelemarketingVectorEnv
+from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingVectorEnv
 from gsim_env.models import Complete, Completion, Embed, Sampling
-from gsim_env.models.registry import BACK_ENDS
-from gsim_env.simulation.conversation import Listen, Steps
-from gsim_env.simulation.drivers import block_on
+from gsim_env.models.registry import BACKENDS
+from gsim_env.simulation.config import SimulatorConfig
+from gsim_env.simulation.conversation import ConversationFlow, Listen
 from gsim_env.simulation.llm_manager import LLMManager
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.sop import Search
 from gsim_env.testing import answer
+from gsim_env.util.aio import block_on
 from tests.benchmarks.timing import Stopwatch, beside, least
 
 WAIT = 0.05
@@ -34,14 +38,23 @@ def turns(benchmark) -> int:
 
 @pytest.fixture
 def model(monkeypatch) -> dict[str, Any]:
-    """Settings of a model that answers after 50 ms; with ``sigma``, after lognormal times of that mean."""
-    monkeypatch.setitem(BACK_ENDS, "latency", "gsim_env.testing:LatencyConfig")
+    """Settings of a model that answers after 50 ms.
+
+    With ``sigma``, after lognormal times of that mean.
+    """
+    monkeypatch.setitem(BACKENDS, "latency", "gsim_env.testing:LatencyConfig")
     return {"backend": "latency", "mean": WAIT}
 
 
 def settings(model: dict[str, Any], turns: int) -> dict[str, Any]:
     """Two model calls a turn: the Manager's, then the customer's."""
-    return {"customer": model, "manager": model, "encoder": "hashing", "library": "memory", "max_turns": turns}
+    return {
+        "customer": model,
+        "manager": model,
+        "encoder": "hashing",
+        "library": "memory",
+        "max_turns": turns,
+    }
 
 
 def lock_step(model: dict[str, Any], calls: int, turns: int) -> Stopwatch:
@@ -66,9 +79,9 @@ def bare_lock_step(calls: int, turns: int) -> Stopwatch:
 
 
 def tasks(model: dict[str, Any], calls: int, turns: int) -> Stopwatch:
-    envs = [AsyncTelemarketing(**settings(model, turns)) for _ in range(calls)]
+    envs = [AsyncTelemarketingEnv(**settings(model, turns)) for _ in range(calls)]
 
-    async def converse(env: AsyncTelemarketing) -> None:
+    async def converse(env: AsyncTelemarketingEnv) -> None:
         truncated = False
         while not truncated:
             _, _, terminated, truncated, _ = await env.step(SAY)
@@ -98,7 +111,9 @@ async def sleep(turns: int) -> None:
 
 
 @pytest.mark.parametrize("calls", [32, 256])
-@pytest.mark.parametrize(("ours", "bare"), [(lock_step, bare_lock_step), (tasks, bare_tasks)], ids=["vector", "tasks"])
+@pytest.mark.parametrize(
+    ("ours", "bare"), [(lock_step, bare_lock_step), (tasks, bare_tasks)], ids=["vector", "tasks"]
+)
 def test_even_latency(benchmark, model, ours, bare, calls, turns):
     (wall, cpu), (bare_wall, bare_cpu) = beside(
         benchmark, lambda: ours(model, calls, turns), lambda: bare(calls, turns)
@@ -117,12 +132,18 @@ def test_even_latency(benchmark, model, ours, bare, calls, turns):
 
 
 def test_uneven_latency(benchmark, model, turns):
-    """Lognormal times, the same for both: with a task a call, nobody waits for the slowest call of each turn."""
+    """Lognormal times, the same for both.
+
+    With a task a call, nobody waits for the slowest call of each turn.
+    """
     uneven = {**model, "sigma": 1.0}
     (wall, _), (lock_step_wall, _) = beside(
         benchmark, lambda: tasks(uneven, 256, turns), lambda: lock_step(uneven, 256, turns)
     )
-    benchmark.extra_info |= {"turns_per_second": 256 * turns / wall, "times_lock_step": lock_step_wall / wall}
+    benchmark.extra_info |= {
+        "turns_per_second": 256 * turns / wall,
+        "times_lock_step": lock_step_wall / wall,
+    }
     if benchmark.enabled:  # times mean something when repeated, and only then
         assert lock_step_wall / wall > 1.2
 
@@ -134,8 +155,13 @@ class Ready:
         self._services = simulator.services
         self._vectors: dict[tuple[str, ...], Any] = {}
         schema = LLMManager(simulator.group)._schema
-        judge = Complete("manager", [], Sampling(temperature=0.0, top_p=1.0, max_tokens=1), 0, schema)
-        self._said = {"customer": Completion("I have no time for this."), "manager": block_on(answer(judge))}
+        judge = Complete(
+            "manager", [], Sampling(temperature=0.0, top_p=1.0, max_tokens=1), 0, schema
+        )
+        self._said = {
+            "customer": Completion("I have no time for this."),
+            "manager": block_on(answer(judge)),
+        }
 
     def __call__(self, request: Complete | Embed | Search) -> Any:
         if isinstance(request, Complete):
@@ -146,7 +172,7 @@ class Ready:
             self._vectors[request.texts] = self._services.encoder.encode(request.texts)
         return self._vectors[request.texts]
 
-    def advance(self, steps: Steps, words: str | None) -> bool:
+    def advance(self, steps: ConversationFlow, words: str | None) -> bool:
         """Return whether the call goes on."""
         try:
             request = steps.send(words)
@@ -159,19 +185,27 @@ class Ready:
 
 @pytest.mark.parametrize("manager", ["chain", "llm"])
 def test_own_time(benchmark, model, manager):
-    """Calls driven by hand with answers that lie ready: what is left is the framework's own time."""
+    """Calls driven by hand with answers that lie ready.
+
+    What is left is the framework's own time.
+    """
     simulator = Simulator(
-        "food_delivery", model, "chain" if manager == "chain" else model, encoder="hashing", library="memory"
+        SimulatorConfig(
+            customer=model,
+            manager="chain" if manager == "chain" else model,
+            encoder="hashing",
+            library="memory",
+        )
     )
     ready, watches, turns = Ready(simulator), [], []
 
-    def pick_up() -> tuple[tuple[Steps], dict[str, Any]]:
+    def pick_up() -> tuple[tuple[ConversationFlow], dict[str, Any]]:
         rng = np.random.default_rng(0)
         steps = simulator.start(block_on(simulator.draw_profile(rng, {})), rng)
         assert ready.advance(steps, None)
         return (steps,), {}
 
-    def converse(steps: Steps) -> None:
+    def converse(steps: ConversationFlow) -> None:
         with Stopwatch() as watch:
             said = 1
             while ready.advance(steps, f"{SAY} {said}"):
@@ -182,6 +216,10 @@ def test_own_time(benchmark, model, manager):
     benchmark.pedantic(converse, setup=pick_up, rounds=100)
     assert len(set(turns)) == 1
     own = least(watches)[1] / turns[0]
-    benchmark.extra_info |= {"turns": turns[0], "own_cpu_us_per_turn": 1e6 * own, "own_cpu_us_per_turn_goal": 200}
+    benchmark.extra_info |= {
+        "turns": turns[0],
+        "own_cpu_us_per_turn": 1e6 * own,
+        "own_cpu_us_per_turn_goal": 200,
+    }
     if benchmark.enabled:  # times mean something when repeated, and only then
         assert own < 2e-3

@@ -14,7 +14,10 @@ class Stopwatch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.wall, self.cpu = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+        self.wall, self.cpu = (
+            time.perf_counter() - self._start[0],
+            time.process_time() - self._start[1],
+        )
 
 
 def least(watches: list[Stopwatch]) -> tuple[float, float]:
@@ -25,10 +28,13 @@ def least(watches: list[Stopwatch]) -> tuple[float, float]:
 def beside(
     benchmark: Any, ours: Callable[[], Stopwatch], *references: Callable[[], Stopwatch]
 ) -> list[tuple[float, float]]:
-    """Run all in turn, five times (once where benchmarks are disabled); return the least times of each, ours first.
+    """Run all in turn, five times (once where benchmarks are disabled).
 
-    What is in memory before is kept out of garbage collection meanwhile: the heap of pytest and of all the tests would be
-    searched again and again, by ours and the references alike. What they themselves leave behind is collected as ever.
+    Return the least times of each, ours first.
+
+    What is in memory before is kept out of garbage collection meanwhile: the heap of pytest and of
+    all the tests would be searched again and again, by ours and the references alike. What they
+    themselves leave behind is collected as ever.
     """
     watches: list[list[Stopwatch]] = [[] for _ in (ours, *references)]
 

@@ -17,13 +17,13 @@ import typer
 from typer.testing import CliRunner, Result
 
 from gsim_env import __version__
-from gsim_env.cache import cache_folder
 from gsim_env.cli import terminal
 from gsim_env.cli.app import ReportingGroup, app
 from gsim_env.cli.diagnosis import check_endpoint, check_modules, check_weights
 from gsim_env.errors import ConfigurationError, CorpusError, GsimError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models.weights import BASE_FILE
+from gsim_env.util.cache import cache_folder
 
 MAIN = "from gsim_env.cli import main; main()"
 
@@ -32,16 +32,22 @@ MAIN = "from gsim_env.cli import main; main()"
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GSIM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.setattr(terminal.out, "width", 110)  # made before, by what the process that imported it was told
+    monkeypatch.setattr(
+        terminal.out, "width", 110
+    )  # made before, by what the process that imported it was told
 
 
 def gsim(*args: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(app, args, input=stdin)
 
 
-def run_process(*args: str, code: str = MAIN, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_process(
+    *args: str, code: str = MAIN, **environment: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *args]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
 
 
 def test_prints_its_version() -> None:
@@ -71,7 +77,13 @@ def test_every_command_and_option_has_help() -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ConfigurationError, 2), (CorpusError, 2), (ImportError, 2), (GsimError, 2), (SimulatorError, 3)],
+    [
+        (ConfigurationError, 2),
+        (CorpusError, 2),
+        (ImportError, 2),
+        (GsimError, 2),
+        (SimulatorError, 3),
+    ],
 )
 def test_errors_become_one_message_and_an_exit_code(error: type[Exception], code: int) -> None:
     failing = typer.Typer(cls=ReportingGroup)
@@ -109,7 +121,10 @@ def test_a_bug_is_not_hidden() -> None:
         (("demo", "--customer", "scriptd"), "Did you mean 'scripted'?"),
         (("demo", "--customer", '{"backend": '), "is not JSON"),
         (("demo", "--customer", "scripted", "--salesperson", "outlin"), "Did you mean 'outline'?"),
-        (("demo", "--customer", "scripted", "--salesperson", '{"policy": "llm"}'), "needs a language model"),
+        (
+            ("demo", "--customer", "scripted", "--salesperson", '{"policy": "llm"}'),
+            "needs a language model",
+        ),
         (("chat", "--customer", "scripted", "--archetype", "kind"), "Unknown archetype 'kind'"),
         (("group", "validate", "nowhere", "--encoder", "hashing"), "Unknown group"),
         (("group", "stats", "nowhere"), "Unknown group"),
@@ -141,13 +156,17 @@ def test_demo_prints_one_json_object(group: Group) -> None:
         assert row["words_per_turn"] == pytest.approx(sum(words) / len(words), abs=0.01)
         stages = {turn["guidance"]["stage"] for turn in turns}
         assert (row["stages_visited"], row["stages"]) == (len(stages), len(group.taxonomy.customer))
-        assert row["sop_coverage"] == pytest.approx(len(stages) / len(group.taxonomy.customer), abs=1e-4)
+        assert row["sop_coverage"] == pytest.approx(
+            len(stages) / len(group.taxonomy.customer), abs=1e-4
+        )
         assert row["seconds"] >= 0
 
 
 def test_demo_of_a_seed_is_repeatable() -> None:
     def calls(seed: str) -> object:
-        return json.loads(gsim("demo", "--customer", "scripted", "--seed", seed, "--json").stdout)["calls"]
+        return json.loads(gsim("demo", "--customer", "scripted", "--seed", seed, "--json").stdout)[
+            "calls"
+        ]
 
     assert calls("3") == calls("3") != calls("4")
 
@@ -155,7 +174,10 @@ def test_demo_of_a_seed_is_repeatable() -> None:
 def test_demo_has_the_salesperson_call_that_was_asked_for() -> None:
     def calls(*salesperson: str) -> dict[str, object]:
         document = json.loads(gsim("demo", "--customer", "scripted", "--json", *salesperson).stdout)
-        return {"who": document["salesperson"], "said": [call["turns"][1]["sales"] for call in document["calls"]]}
+        return {
+            "who": document["salesperson"],
+            "said": [call["turns"][1]["sales"] for call in document["calls"]],
+        }
 
     assert calls() == calls("--salesperson", "scripted")
     assert calls("--salesperson", "outline")["who"] == "outline"
@@ -174,11 +196,21 @@ def test_demo_shows_words_and_what_is_behind_them(group: Group) -> None:
             assert f"│ {turn['guidance']['stage']}  {turn['guidance']['stance']}" in result.stdout
             assert f"≈ {turn['guidance']['references'][0][:30]}" in result.stdout
     for row in document["table"]:
-        assert re.search(rf"{row['archetype']} +{row['outcome'].replace('_', ' ')} +{row['turns']} ", result.stdout)
+        assert re.search(
+            rf"{row['archetype']} +{row['outcome'].replace('_', ' ')} +{row['turns']} ",
+            result.stdout,
+        )
 
 
 def test_chat_takes_piped_lines_until_quit() -> None:
-    result = gsim("chat", "--customer", "scripted", "--seed", "0", stdin="Hello [b]you[/b]\n\n/quit\nnever said\n")
+    result = gsim(
+        "chat",
+        "--customer",
+        "scripted",
+        "--seed",
+        "0",
+        stdin="Hello [b]you[/b]\n\n/quit\nnever said\n",
+    )
     assert result.exit_code == 0, result.output
     assert "You are calling:" in result.stdout
     assert "you Hello [b]you[/b]" in result.stdout
@@ -195,14 +227,18 @@ def test_chat_ends_with_the_input() -> None:
 
 
 def test_chat_ends_with_the_call() -> None:
-    result = gsim("chat", "--customer", "scripted", "--archetype", "resistance_heavy", stdin="Buy it!\n" * 20)
+    result = gsim(
+        "chat", "--customer", "scripted", "--archetype", "resistance_heavy", stdin="Buy it!\n" * 20
+    )
     assert result.exit_code == 0, result.output
     assert re.search(r"(declined|hung up) after \d+ exchanges", result.stdout)
     assert result.stdout.count("you Buy it!") < 20
 
 
 def test_chat_reveals_on_request() -> None:
-    result = gsim("chat", "--customer", "scripted", "--archetype", "status_quo", "--reveal", stdin="Hello?\n")
+    result = gsim(
+        "chat", "--customer", "scripted", "--archetype", "status_quo", "--reveal", stdin="Hello?\n"
+    )
     assert result.exit_code == 0, result.output
     for word in ("concerns", "status_quo", "interest", "trust", "patience", "≈"):
         assert word in result.stdout
@@ -220,7 +256,11 @@ def test_group_stats(group: Group) -> None:
     assert (figures["calls"], figures["digest"]) == (len(group.calls), group.digest)
     shown = gsim("group", "stats", str(group.path))
     assert shown.exit_code == 0
-    for word in (f"{figures['words_mean']:.2f}", f"{figures['distinct_2']:.3f}", *figures["customer_stages"]):
+    for word in (
+        f"{figures['words_mean']:.2f}",
+        f"{figures['distinct_2']:.3f}",
+        *figures["customer_stages"],
+    ):
         assert word in shown.stdout
 
 
@@ -233,7 +273,9 @@ def test_group_validate_exits_with_1_and_lists_findings(group: Group, tmp_path: 
     folder = tmp_path / "mine"
     shutil.copytree(group.path, folder)
     corpus = folder / "corpus.jsonl"
-    text = corpus.read_text(encoding="utf-8").replace('"outcome": "accepted"', '"outcome": "declined"', 1)
+    text = corpus.read_text(encoding="utf-8").replace(
+        '"outcome": "accepted"', '"outcome": "declined"', 1
+    )
     corpus.write_text(text, encoding="utf-8")
     result = gsim("group", "validate", str(folder), "--encoder", "hashing")
     assert result.exit_code == 1
@@ -298,7 +340,10 @@ def test_doctor_proves_that_verl_knows_the_plugin_here_and_in_a_ray_worker() -> 
     result = run_process("doctor", "verl", "--json")
     assert result.returncode == 0, result.stderr
     checks = json.loads(result.stdout)["checks"]
-    assert {check["name"]: check["status"] for check in checks} == {"driver": "works", "Ray worker": "works"}
+    assert {check["name"]: check["status"] for check in checks} == {
+        "driver": "works",
+        "Ray worker": "works",
+    }
     assert all("gsim_sales, gsim_customer" in check["detail"] for check in checks)
 
 
@@ -323,10 +368,15 @@ def test_group_data_writes_what_verl_reads(tmp_path: Path) -> None:
 
 def test_an_extra_that_is_missing_says_what_to_install() -> None:
     check = check_modules("embedded", ("json", "no_such_module"))
-    assert (check.status, check.detail) == ("absent", "pip install 'gsim-env[embedded]' (missing: no_such_module)")
+    assert (check.status, check.detail) == (
+        "absent",
+        "pip install 'gsim-env[embedded]' (missing: no_such_module)",
+    )
 
 
-def test_an_extra_that_fails_to_import_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_extra_that_fails_to_import_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "crooked.py").write_text("import no_such_module_at_all")
     monkeypatch.syspath_prepend(tmp_path)
     check = check_modules("embedded", ("crooked",))
@@ -369,7 +419,10 @@ def test_the_command_needs_its_extra() -> None:
     for module in ("typer", "rich"):
         result = run_process(code=f"import sys; sys.modules[{module!r}] = None; {MAIN}")
         assert result.returncode == 2
-        assert result.stderr == "Error: gsim needs typer and rich, which come with: pip install 'gsim-env[cli]'\n"
+        assert (
+            result.stderr
+            == "Error: gsim needs typer and rich, which come with: pip install 'gsim-env[cli]'\n"
+        )
 
 
 def test_importing_the_package_imports_no_command_line() -> None:
@@ -391,7 +444,12 @@ def test_group_inspect_shows_a_dialogue_with_profile_stages_and_concerns(group: 
     call = group.calls[1]
     result = gsim("group", "inspect", "--call", call.id)
     assert result.exit_code == 0
-    for text in (call.profile.name, call.profile.facts[0][:20], call.turns[-1].stage, call.profile.concerns[0]):
+    for text in (
+        call.profile.name,
+        call.profile.facts[0][:20],
+        call.turns[-1].stage,
+        call.profile.concerns[0],
+    ):
         assert text in result.stdout
     assert json.loads(gsim("group", "inspect", "--call", call.id, "--json").stdout)["id"] == call.id
     assert "Did you mean" in str(gsim("group", "inspect", "--call", call.id + "x").output)

@@ -1,4 +1,6 @@
-"""How well stages are annotated: five folds by dialogue over PersuasionForGood, beside TF-IDF, and the written group.
+"""How well stages are annotated.
+
+Five folds by dialogue over PersuasionForGood, beside TF-IDF, and the written group.
 
 python -m tests.corpus.annotation_scores > results/annotation.json
 """
@@ -8,7 +10,6 @@ import json
 import random
 from collections import defaultdict
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import sklearn
@@ -23,23 +24,28 @@ from gsim_env.corpus.mapping import FieldMapping
 from gsim_env.corpus.windows import Segment, segments_of
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import find_template, load_group, read_calls
-from gsim_env.models.encoders import Remembering
+from gsim_env.models.encoders import CachedEncoder
 from gsim_env.models.registry import build_encoder
+from tests.data import P4G
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
 FOLDS, SEED = 5, 0
 ROLES = ("customer", "sales")
 
 
 def sentences() -> list[list[Segment]]:
-    """Return the annotated dialogues, each sentence with its stage by the p4g mapping; a turn without sentences is one."""
+    """Return the annotated dialogues, each sentence with its stage by the p4g mapping.
+
+    A turn without sentences is one.
+    """
     mapping, dialogues = FieldMapping.load("p4g"), []
-    for line in DATA.read_text(encoding="utf-8").splitlines():
+    for line in P4G.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["meta"]["annotated"]:
             dialogues.append(
                 [
-                    Segment(turn["role"], unit["text"], mapping.stage_of(turn["role"], [unit["act"]]))
+                    Segment(
+                        turn["role"], unit["text"], mapping.stage_of(turn["role"], [unit["act"]])
+                    )
                     for turn in row["turns"]
                     for unit in turn.get("units") or [{"text": turn["text"], "act": ""}]
                 ]
@@ -51,8 +57,13 @@ def phrases(group: Group) -> dict[str, list[tuple[str, str]]]:
     return {role: group.taxonomy.phrases(role) for role in ROLES}
 
 
-def labelled(sequences, role):
-    return [one for sequence in sequences for one in sequence if one.role == role and one.stage is not None]
+def labeled(sequences, role):
+    return [
+        one
+        for sequence in sequences
+        for one in sequence
+        if one.role == role and one.stage is not None
+    ]
 
 
 def baseline(train, test, role) -> list[str]:
@@ -61,16 +72,23 @@ def baseline(train, test, role) -> list[str]:
         TfidfVectorizer(**WORDS, min_df=2),
         LogisticRegression(class_weight="balanced", max_iter=1000),
     )
-    known = labelled(train, role)
+    known = labeled(train, role)
     machine.fit([one.text for one in known], [one.stage for one in known])
-    return machine.predict([one.text for one in labelled(test, role)]).tolist()
+    return machine.predict([one.text for one in labeled(test, role)]).tolist()
 
 
 def ours(train, test, encoder, examples) -> dict[str, list[str]]:
-    """Return the stages found, in order, for each role's labelled segments."""
+    """Return the stages found, in order, for each role's labeled segments."""
     found = StageClassifier(encoder).fit_segments(train, examples).predict(test)
-    pairs = [pair for sequence, stages in zip(test, found, strict=True) for pair in zip(sequence, stages, strict=True)]
-    return {role: [stage for one, stage in pairs if one.role == role and one.stage is not None] for role in ROLES}
+    pairs = [
+        pair
+        for sequence, stages in zip(test, found, strict=True)
+        for pair in zip(sequence, stages, strict=True)
+    ]
+    return {
+        role: [stage for one, stage in pairs if one.role == role and one.stage is not None]
+        for role in ROLES
+    }
 
 
 def scores(truth: list[list[str]], found: list[list[str]]) -> dict[str, object]:
@@ -90,10 +108,11 @@ def scores(truth: list[list[str]], found: list[list[str]]) -> dict[str, object]:
 
 
 def cross_validated(dialogues, encoder, group, folds=FOLDS) -> dict[str, dict[str, object]]:
-    """Return the figures of the annotators for each role on the first ``folds`` of five folds by dialogue.
+    """Return the figures of the annotators for each role on the first ``folds`` of five folds by
+    dialogue.
 
-    Ours learns from the labels alone (``ours_labels_only``), and from the template's phrases besides (``ours``), as in a
-    build; whoever wrote the phrases had read some of these dialogues.
+    Ours learns from the labels alone (``ours_labels_only``), and from the template's phrases
+    besides (``ours``), as in a build; whoever wrote the phrases had read some of these dialogues.
     """
     order = list(range(len(dialogues)))
     random.Random(SEED).shuffle(order)
@@ -106,10 +125,11 @@ def cross_validated(dialogues, encoder, group, folds=FOLDS) -> dict[str, dict[st
             for role, stages in ours(train, test, encoder, examples).items():
                 found[role][name].append(stages)
         for role in ROLES:
-            truth[role].append([one.stage for one in labelled(test, role)])
+            truth[role].append([one.stage for one in labeled(test, role)])
             found[role]["tf_idf"].append(baseline(train, test, role))
     return {
-        role: {name: scores(truth[role], stages) for name, stages in figures.items()} for role, figures in found.items()
+        role: {name: scores(truth[role], stages) for name, stages in figures.items()}
+        for role, figures in found.items()
     }
 
 
@@ -118,12 +138,15 @@ def written(group: Group, encoder) -> dict[str, dict[str, object]]:
     held = [segments_of(call) for call in read_calls(group.path / "held_out.jsonl")]
     train = [segments_of(call) for call in group.calls]
     found = ours(train, held, encoder, phrases(group))
-    return {role: scores([[one.stage for one in labelled(held, role)]], [stages]) for role, stages in found.items()}
+    return {
+        role: scores([[one.stage for one in labeled(held, role)]], [stages])
+        for role, stages in found.items()
+    }
 
 
 def main() -> None:
     """Print the figures as JSON."""
-    encoder, dialogues = Remembering(build_encoder("minilm"), limit=None), sentences()
+    encoder, dialogues = CachedEncoder(build_encoder("minilm"), limit=None), sentences()
     charity, food = Group.load_template(find_template("charity")), load_group("food_delivery")
     figures = {
         "command": "python -m tests.corpus.annotation_scores",
@@ -131,7 +154,7 @@ def main() -> None:
         "scikit_learn": sklearn.__version__,
         "encoder": encoder.name,
         "seed": SEED,
-        "p4g_sha256": hashlib.sha256(DATA.read_bytes()).hexdigest(),
+        "p4g_sha256": hashlib.sha256(P4G.read_bytes()).hexdigest(),
         "charity_sha256": charity.digest,
         "food_delivery_sha256": food.digest,
         "p4g_sentences_five_folds_by_dialogue": cross_validated(dialogues, encoder, charity),

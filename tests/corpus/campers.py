@@ -8,9 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-from gsim_env.corpus.speech import sentences
-from gsim_env.plain import neutralise
+from gsim_env.corpus.style_features import sentences
 from gsim_env.sop.probe import LinearProbe
+from gsim_env.util.text_safety import sanitize
 
 SEED, FOLDS = 0, 5
 
@@ -42,19 +42,30 @@ class Camper:
 
     def __init__(self, row: dict) -> None:
         self.id = row["id"]
-        self.said = [neutralise(turn["text"]) for turn in row["turns"] if turn["role"] == "customer"]
+        self.said = [sanitize(turn["text"]) for turn in row["turns"] if turn["role"] == "customer"]
         order = row["meta"]["customer_profile"]["preference_order"]
         self.gold = tuple(order[level] for level in ("High", "Medium", "Low"))
         self.sentences = [sentence for text in self.said for sentence in sentences(text)] or ["..."]
-        self.lines = [text for text in self.said if any(words.search(text) for words in WORDS.values())] or self.said
+        self.lines = [
+            text for text in self.said if any(words.search(text) for words in WORDS.values())
+        ] or self.said
 
     def quantity(self, item: str) -> float:
-        """How much of ``item`` he asks for on average, in [-1, 1]; what the other is to have counts against it."""
+        """How much of ``item`` he asks for on average, in [-1, 1].
+
+        What the other is to have counts against it.
+        """
         found = []
         for clause in re.split(r"[.,;!?]|\b(?:and|but|while|if)\b", " ".join(self.said).lower()):
-            number = re.search(rf"\b({'|'.join(NUMBERS)})\b(?: \w+){{0,3}}? (?:{ITEMS[item]})\b", clause)
+            number = re.search(
+                rf"\b({'|'.join(NUMBERS)})\b(?: \w+){{0,3}}? (?:{ITEMS[item]})\b", clause
+            )
             if number:
-                found.append(NUMBERS[number[1]] / 3 * (-1 if re.search(r"\byou(?:r|'ll|'d)?\b", clause) else 1))
+                found.append(
+                    NUMBERS[number[1]]
+                    / 3
+                    * (-1 if re.search(r"\byou(?:r|'ll|'d)?\b", clause) else 1)
+                )
         return sum(found) / len(found) if found else 0.0
 
 
@@ -71,7 +82,9 @@ def majority(campers: Sequence[Camper]) -> list[Order]:
     """The commonest order of the other folds."""
     fold = folds(campers)
     best = [
-        Counter(c.gold for c, own in zip(campers, fold, strict=True) if own != n).most_common(1)[0][0]
+        Counter(c.gold for c, own in zip(campers, fold, strict=True) if own != n).most_common(1)[0][
+            0
+        ]
         for n in range(FOLDS)
     ]
     return [best[own] for own in fold]
@@ -84,9 +97,14 @@ def similarities(campers: Sequence[Camper], encoder) -> Near:
     """For each camper and item, how near the nearest sentence is to needing it and to not needing it."""
     parts = split([camper.sentences for camper in campers], encoder)
     wanted = {item: encoder.encode([text.format(item.lower()) for text in NEED]) for item in ITEMS}
-    spare = {item: encoder.encode([text.format(item.lower()) for text in NO_NEED]) for item in ITEMS}
+    spare = {
+        item: encoder.encode([text.format(item.lower()) for text in NO_NEED]) for item in ITEMS
+    }
     return [
-        {item: (float((part @ wanted[item].T).max()), float((part @ spare[item].T).max())) for item in ITEMS}
+        {
+            item: (float((part @ wanted[item].T).max()), float((part @ spare[item].T).max()))
+            for item in ITEMS
+        }
         for part in parts
     ]
 
@@ -101,14 +119,23 @@ def by_prototypes(campers: Sequence[Camper], near: Near) -> list[Order]:
     """No training: need minus no-need plus quantities."""
     orders = []
     for camper, own in zip(campers, near, strict=True):
-        score = {item: own[item][0] - own[item][1] + QUANTITY * camper.quantity(item) for item in ITEMS}
+        score = {
+            item: own[item][0] - own[item][1] + QUANTITY * camper.quantity(item) for item in ITEMS
+        }
         orders.append(tuple(sorted(ITEMS, key=lambda item: -score[item])))
     return orders
 
 
 def blanked(camper: Camper, item: str) -> list[str]:
-    """The sentences about ``item``, with its name and the others' blanked: all items learn from each other."""
-    texts = [WORDS[item].sub("this", sentence) for sentence in camper.sentences if WORDS[item].search(sentence)]
+    """The sentences about ``item``, with its name and the others' blanked.
+
+    All items learn from each other.
+    """
+    texts = [
+        WORDS[item].sub("this", sentence)
+        for sentence in camper.sentences
+        if WORDS[item].search(sentence)
+    ]
     for other in set(ITEMS) - {item}:
         texts = [WORDS[other].sub("the other", text) for text in texts]
     return texts or ["..."]
@@ -123,16 +150,32 @@ def by_probe(campers: Sequence[Camper], near: Near, encoder) -> list[Order]:
         for item in ITEMS:
             places = [i for i, text in enumerate(camper.sentences) if WORDS[item].search(text)]
             length = len(camper.sentences)
-            figures.append([*own[item], camper.quantity(item), len(places) / length, min([*places, length]) / length])
+            figures.append(
+                [
+                    *own[item],
+                    camper.quantity(item),
+                    len(places) / length,
+                    min([*places, length]) / length,
+                ]
+            )
     rows = np.hstack([means, figures]).astype(np.float32).reshape(len(campers), len(ITEMS), -1)
-    levels = np.array([[("high", "medium", "low")[camper.gold.index(item)] for item in ITEMS] for camper in campers])
+    levels = np.array(
+        [
+            [("high", "medium", "low")[camper.gold.index(item)] for item in ITEMS]
+            for camper in campers
+        ]
+    )
     fold, orders = np.array(folds(campers)), [()] * len(campers)
     for own in range(FOLDS):
-        probe = LinearProbe(levels[fold != own].ravel().tolist(), rows[fold != own].reshape(-1, rows.shape[-1]))
+        probe = LinearProbe(
+            levels[fold != own].ravel().tolist(), rows[fold != own].reshape(-1, rows.shape[-1])
+        )
         for index in np.flatnonzero(fold == own):
             scores = probe.scores(rows[index])
             wanted = scores[:, probe.names.index("high")] - scores[:, probe.names.index("low")]
-            orders[index] = tuple(np.array(list(ITEMS))[np.argsort(-wanted, kind="stable")].tolist())
+            orders[index] = tuple(
+                np.array(list(ITEMS))[np.argsort(-wanted, kind="stable")].tolist()
+            )
     return orders
 
 

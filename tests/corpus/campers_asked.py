@@ -1,4 +1,7 @@
-"""Asking a language model in which order a CaSiNo camper needs the items: what it cannot show by a quotation is dropped."""
+"""Asking a language model in which order a CaSiNo camper needs the items.
+
+What it cannot show by a quotation is dropped.
+"""
 
 import asyncio
 import sys
@@ -29,7 +32,11 @@ Orders = Literal[
     "Firewood, Food, Water",
     "Firewood, Water, Food",
 ]
-"""Whole orders: asked for the most and the least needed by themselves, the 135M model names one item twice and never fits."""
+"""Whole orders.
+
+Asked for the most and the least needed by themselves, the 135M model names one item twice and never
+fits.
+"""
 
 
 class Preferences(BaseModel):
@@ -43,7 +50,10 @@ class Preferences(BaseModel):
 
 
 class Answer(BaseModel):
-    """One answer as it is kept: a run that is cut off goes on where it was. Times are since its run began."""
+    """One answer as it is kept.
+
+    A run that is cut off goes on where it was. Times are since its run began.
+    """
 
     id: str
     run: float
@@ -52,16 +62,27 @@ class Answer(BaseModel):
     found: Preferences | None
 
 
-def by_model(campers: Sequence[Camper], model: LanguageModel, minutes: float, kept: Path) -> list[Answer]:
-    """Ask ``model`` about the campers in order, for that long in all; it sees the lines that name an item, as the probe does.
+def by_model(
+    campers: Sequence[Camper], model: LanguageModel, minutes: float, kept: Path
+) -> list[Answer]:
+    """Ask ``model`` about the campers in order, for that long in all.
+
+    It sees the lines that name an item, as the probe does.
 
     Returns:
         What was answered, for as many of ``campers`` from the first on as there was time for.
     """
-    have = [Answer.model_validate_json(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
+    have = (
+        [Answer.model_validate_json(line) for line in kept.read_text().splitlines()]
+        if kept.is_file()
+        else []
+    )
     run, start, cpu = time.time(), time.monotonic(), time.process_time()
     end, slots = start + 60 * minutes - spent(have)[0], asyncio.Semaphore(4)
-    schema, sampling = Preferences.model_json_schema(), Sampling(temperature=0.2, top_p=0.9, max_tokens=128)
+    schema, sampling = (
+        Preferences.model_json_schema(),
+        Sampling(temperature=0.2, top_p=0.9, max_tokens=128),
+    )
 
     async def one(camper: Camper) -> None:
         messages = [
@@ -72,7 +93,9 @@ def by_model(campers: Sequence[Camper], model: LanguageModel, minutes: float, ke
             if time.monotonic() > end:
                 return
             try:
-                found = await ask(model, messages, Preferences, schema, SEED, camper.id, sampling=sampling)
+                found = await ask(
+                    model, messages, Preferences, schema, SEED, camper.id, sampling=sampling
+                )
             except SimulatorError as error:
                 found = None
                 print(error, file=sys.stderr)
@@ -112,7 +135,10 @@ def answered(found: Preferences | None, usual: Order) -> Order:
 
 
 def proven(camper: Camper, found: Preferences | None, usual: Order, evidence: Evidence) -> Order:
-    """What is left of an answer when what stands first or last without evidence is dropped; ``usual`` fills the places."""
+    """What is left of an answer when what stands first or last without evidence is dropped.
+
+    ``usual`` fills the places.
+    """
     if found is None:
         return usual
     order = answered(found, usual)

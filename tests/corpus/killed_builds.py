@@ -1,4 +1,5 @@
-"""PersuasionForGood end to end with the embedded default, undisturbed and then killed ten times at random points.
+"""PersuasionForGood end to end with the embedded default, undisturbed and then killed ten times at
+random points.
 
 python -m tests.corpus.killed_builds > results/killed_builds.json
 
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 
 import gsim_env
-from tests.corpus.annotation_scores import DATA
+from tests.data import P4G
 
 SEED, KILLS = 0, 10
 LONGEST = 0.4
@@ -25,7 +26,7 @@ LONGEST = 0.4
 
 def start(out: Path, cache: Path) -> subprocess.Popen[bytes]:
     gsim = Path(sys.executable).with_name("gsim")
-    command = [gsim, "group", "build", "--from", DATA, "--template", "charity", "--out", out]
+    command = [gsim, "group", "build", "--from", P4G, "--template", "charity", "--out", out]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, env={**os.environ, "GSIM_CACHE": str(cache)}, **quiet)
 
@@ -43,7 +44,10 @@ def undisturbed(folder: Path) -> tuple[float, dict[str, object]]:
 
 
 def killed(folder: Path, seconds: float) -> tuple[list[float], list[dict[str, object]]]:
-    """Build, killed ten times; a build that ends before is followed by another. Return the times and the reports."""
+    """Build, killed ten times.
+
+    A build that ends before is followed by another. Return the times and the reports.
+    """
     rng, times, reports = random.Random(SEED), [], []
     while True:
         out, cache = folder / str(len(reports)), folder / f"cache-{len(reports)}"
@@ -73,7 +77,7 @@ def main() -> None:
         "command": "python -m tests.corpus.killed_builds",
         "gsim_env": gsim_env.__version__,
         "seed": SEED,
-        "source": DATA.name,
+        "source": P4G.name,
         "key": alone["key"],
         "undisturbed": {
             "seconds": round(seconds, 1),
@@ -88,7 +92,12 @@ def main() -> None:
             "builds_completed": len(reports),
             "same_hashes": all(one["sha256"] == alone["sha256"] for one in reports),
             "other_files": sorted(
-                {name for one in reports for name, sha in one["sha256"].items() if sha != alone["sha256"][name]}
+                {
+                    name
+                    for one in reports
+                    for name, sha in one["sha256"].items()
+                    if sha != alone["sha256"][name]
+                }
             ),
         },
     }

@@ -1,4 +1,7 @@
-"""``gsim group build`` on real dialogues: what comes out plays, nobody is on both sides, and being killed changes nothing."""
+"""``gsim group build`` on real dialogues.
+
+What comes out plays, nobody is on both sides, and being killed changes nothing.
+"""
 
 import hashlib
 import json
@@ -15,13 +18,23 @@ from typer.testing import CliRunner
 import gsim_env  # noqa: F401 - registers
 from gsim_env.cli.app import app
 from gsim_env.groups.bundle import Group, builtin_templates, read_calls
+from tests.data import DATA, P4G, needs_p4g
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
-pytestmark = pytest.mark.skipif(not DATA.is_file(), reason=f"needs PersuasionForGood at {DATA}")
+pytestmark = needs_p4g
 
 
 def command(source, out, *more):
-    return ["group", "build", "--from", str(source), "--template", "charity", "--out", str(out), *more]
+    return [
+        "group",
+        "build",
+        "--from",
+        str(source),
+        "--template",
+        "charity",
+        "--out",
+        str(out),
+        *more,
+    ]
 
 
 def build(source, out, *more):
@@ -41,7 +54,7 @@ def hashes(folder):
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Sixty dialogues, one of them twice, and a row that is none."""
-    lines = DATA.read_text(encoding="utf-8").splitlines()[:60]
+    lines = P4G.read_text(encoding="utf-8").splitlines()[:60]
     again = json.dumps({**json.loads(lines[3]), "id": "again"})
     file = tmp_path_factory.mktemp("source") / "calls.jsonl"
     file.write_text("\n".join([*lines, again, '{"id": "broken"}']) + "\n", encoding="utf-8")
@@ -55,24 +68,39 @@ def built(source, tmp_path_factory):
 
 def test_a_built_group_plays(built):
     env = gym.make(
-        "GroupedSim-Telemarketing-v0", group=str(built), customer="scripted", encoder="hashing", library="memory"
+        "GroupedSim-Telemarketing-v0",
+        group=str(built),
+        customer="scripted",
+        encoder="hashing",
+        library="memory",
     )
     brief, _ = env.reset(seed=0)
     assert "charity" in brief
-    assert all(env.step(line)[0] for line in ("Hello, how are you?", "Would you give a part of your payment?"))
+    assert all(
+        env.step(line)[0]
+        for line in ("Hello, how are you?", "Would you give a part of your payment?")
+    )
 
 
 def test_what_the_template_brings_is_in_the_group(built):
     """A group built from `charity` speaks by its LoRA, wherever the group is carried."""
     template = builtin_templates()["charity"]
-    for file in [template / "script.toml", *(template / "prompts").iterdir(), *(template / "adapter").iterdir()]:
+    for file in [
+        template / "script.toml",
+        *(template / "prompts").iterdir(),
+        *(template / "adapter").iterdir(),
+    ]:
         assert (built / file.relative_to(template)).read_bytes() == file.read_bytes()
 
 
 def test_every_turn_has_a_stage_and_labels_of_the_source_are_kept(built, source):
-    given = {row["id"]: row["turns"] for row in map(json.loads, source.read_text().splitlines()[:60])}
-    table = json.loads((DATA.parent / "stage_map.json").read_text())["p4g"]
-    stage_of = {role: {act: name for name, acts in table[role].items() for act in acts} for role in table}
+    given = {
+        row["id"]: row["turns"] for row in map(json.loads, source.read_text().splitlines()[:60])
+    }
+    table = json.loads((DATA / "stage_map.json").read_text())["p4g"]
+    stage_of = {
+        role: {act: name for name, acts in table[role].items() for act in acts} for role in table
+    }
     checked = 0
     for call in (*Group.load(built).calls, *read_calls(built / "held_out.jsonl")):
         for turn, raw in zip(call.turns, given[call.id], strict=True):
@@ -118,7 +146,10 @@ def test_bad_requests_say_what_to_do(source, tmp_path):
     for arguments, message in [
         (command(tmp_path / "none.jsonl", tmp_path / "a"), "There is no file"),
         (command(source, tmp_path / "b", "--template", "charitee"), "Did you mean 'charity'"),
-        (command(source, tmp_path / "c", "--engine", "rai", "--on-error", "skip"), "Did you mean 'ray'"),
+        (
+            command(source, tmp_path / "c", "--engine", "rai", "--on-error", "skip"),
+            "Did you mean 'ray'",
+        ),
         (command(source, tmp_path), "is not empty"),
         (command(source, tmp_path / "d"), "line 62"),
     ]:
@@ -142,22 +173,41 @@ def test_a_step_on_its_own_and_then_the_rest(source, built, tmp_path):
 
 
 def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
-    """The source's labels are of another taxonomy than the mined one: they are refused, or left out if asked."""
+    """The source's labels are of another taxonomy than the mined one.
+
+    They are refused, or left out if asked.
+    """
     template, out = tmp_path / "template", tmp_path / "mine"
     quick = ("--encoder", "hashing")
     lines = source.read_text(encoding="utf-8").splitlines()[:60]
     dialogues = tmp_path / "calls.jsonl"
     dialogues.write_text("\n".join(lines), encoding="utf-8")
-    mined = CliRunner().invoke(app, ["group", "mine", "--from", str(dialogues), "--out", str(template), *quick])
+    mined = CliRunner().invoke(
+        app, ["group", "mine", "--from", str(dialogues), "--out", str(template), *quick]
+    )
     assert mined.exit_code == 0, mined.output
-    arguments = ["group", "build", "--from", str(dialogues), "--template", str(template), "--out", str(out), *quick]
+    arguments = [
+        "group",
+        "build",
+        "--from",
+        str(dialogues),
+        "--template",
+        str(template),
+        "--out",
+        str(out),
+        *quick,
+    ]
     refused = CliRunner().invoke(app, arguments)
     assert refused.exit_code != 0
     assert "--ignore-labels" in refused.output
     built = CliRunner().invoke(app, [*arguments, "--ignore-labels"])
     assert built.exit_code == 0, built.output
     env = gym.make(
-        "GroupedSim-Telemarketing-v0", group=str(out), customer="scripted", encoder="hashing", library="memory"
+        "GroupedSim-Telemarketing-v0",
+        group=str(out),
+        customer="scripted",
+        encoder="hashing",
+        library="memory",
     )
     env.reset(seed=0)
     assert env.step("Hello, how are you?")[0]
@@ -167,13 +217,17 @@ def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
 def test_killed_again_and_again_it_ends_the_same(tmp_path):
     """Each time it has done something new, and some random time after, it is killed."""
     source = tmp_path / "calls.jsonl"
-    source.write_text("\n".join(DATA.read_text(encoding="utf-8").splitlines()[:400]), encoding="utf-8")
+    source.write_text(
+        "\n".join(P4G.read_text(encoding="utf-8").splitlines()[:400]), encoding="utf-8"
+    )
     undisturbed, out = build(source, tmp_path / "undisturbed"), tmp_path / "mine"
     gsim = [Path(sys.executable).with_name("gsim"), *command(source, out, "--encoder", "hashing")]
     rng, kills = random.Random(0), 0
     for _ in range(10):
         done = set(out.rglob("*"))
-        with subprocess.Popen(gsim, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            gsim, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             while process.poll() is None and set(out.rglob("*")) <= done:
                 time.sleep(0.01)
             time.sleep(rng.uniform(0.0, 0.5))
@@ -187,6 +241,8 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path):
 @pytest.mark.slow
 def test_ray_does_the_same(source, built, tmp_path):
     out = tmp_path / "mine"
-    arguments = command(source, out, "--encoder", "hashing", "--on-error", "skip", "--engine", "ray")
+    arguments = command(
+        source, out, "--encoder", "hashing", "--on-error", "skip", "--engine", "ray"
+    )
     subprocess.run([Path(sys.executable).with_name("gsim"), *arguments], check=True, timeout=300)
     assert hashes(out) == hashes(built)

@@ -9,20 +9,28 @@ from gsim_env.models.registry import build_encoder
 
 
 def dialogue(*turns):
-    return Dialogue(id="d", turns=tuple(Turn(role=role, text=text, stage=stage) for role, stage, text in turns))
+    return Dialogue(
+        id="d", turns=tuple(Turn(role=role, text=text, stage=stage) for role, stage, text in turns)
+    )
 
 
 CALL = (
     ("sales", "pitch", "We bring you customers and our riders deliver."),
     ("customer", "objection", "And how long am I stuck with you, two years?"),
-    ("sales", "objection_handling", "You can leave at any time with thirty days' notice, there is no fixed term."),
+    (
+        "sales",
+        "objection_handling",
+        "You can leave at any time with thirty days' notice, there is no fixed term.",
+    ),
     ("customer", "question", "Hm. And who brings it?"),
 )
 
 
 @pytest.mark.parametrize("encoder", ["hashing", pytest.param("minilm", marks=pytest.mark.slow)])
 def test_an_objection_and_its_answer_are_about_the_same_concern(group, encoder):
-    (annotated,) = ConcernAnnotator(group.taxonomy, build_encoder(encoder)).annotate([dialogue(*CALL)])
+    (annotated,) = ConcernAnnotator(group.taxonomy, build_encoder(encoder)).annotate(
+        [dialogue(*CALL)]
+    )
     assert [turn.concern for turn in annotated.turns] == [None, "contract", "contract", None]
 
 
@@ -32,7 +40,13 @@ def test_given_concerns_and_turns_without_a_stage_are_left_alone(group):
     assert annotator.annotate([bare]) == [bare]
     given = dialogue(*CALL)
     given = given.model_copy(
-        update={"turns": (given.turns[0], given.turns[1].model_copy(update={"concern": "payout"}), *given.turns[2:])}
+        update={
+            "turns": (
+                given.turns[0],
+                given.turns[1].model_copy(update={"concern": "payout"}),
+                *given.turns[2:],
+            )
+        }
     )
     (annotated,) = annotator.annotate([given])
     assert annotated.turns[1].concern == "payout"
@@ -45,7 +59,9 @@ def test_written_concerns_are_mostly_found_again(group, record_property):
     annotator, right = ConcernAnnotator(group.taxonomy, build_encoder("minilm")), []
     for call in group.calls:
         bare = call.model_copy(
-            update={"turns": tuple(turn.model_copy(update={"concern": None}) for turn in call.turns)}
+            update={
+                "turns": tuple(turn.model_copy(update={"concern": None}) for turn in call.turns)
+            }
         )
         (annotated,) = annotator.annotate([bare])
         right += [

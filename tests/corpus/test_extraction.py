@@ -1,4 +1,7 @@
-"""Profile extraction: names, verbatim facts, concerns in order; and a language model that must show its evidence."""
+"""Profile extraction.
+
+Names, verbatim facts, concerns in order; and a language model that must show its evidence.
+"""
 
 import asyncio
 import itertools
@@ -10,7 +13,7 @@ import pytest
 from gsim_env.corpus.evidence import Evidence
 from gsim_env.corpus.extraction import StyleExtractor, describe
 from gsim_env.corpus.llm_extraction import LLMExtractor
-from gsim_env.corpus.speech import Speech, find_name, tells_of_self
+from gsim_env.corpus.style_features import Speech, find_name, tells_of_self
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
 from gsim_env.models import Completion
@@ -20,11 +23,23 @@ from gsim_env.testing import mock_server
 
 
 def dialogue(*customer, id="d-1", **more):  # noqa: A002 - the field's name
-    """A dialogue in which the customer says these: each a text, or (text, stage), or (text, stage, concern)."""
+    """A dialogue in which the customer says these.
+
+    Each a text, or (text, stage), or (text, stage, concern).
+    """
     turns = []
     for said in customer:
-        fields = dict(zip(("text", "stage", "concern"), (said,) if isinstance(said, str) else said, strict=False))
-        turns += [Turn(role="sales", text="I'm Colin from QuickEats."), Turn(role="customer", **fields)]
+        fields = dict(
+            zip(
+                ("text", "stage", "concern"),
+                (said,) if isinstance(said, str) else said,
+                strict=False,
+            )
+        )
+        turns += [
+            Turn(role="sales", text="I'm Colin from QuickEats."),
+            Turn(role="customer", **fields),
+        ]
     return Dialogue(id=id, turns=tuple(turns), **more)
 
 
@@ -81,7 +96,10 @@ def test_facts_are_at_most_four_sentences_word_for_word_in_the_order_said(extrac
         ("I think that's a lot. My sister does the till here.", "disclosure"),
         ("Do I have to sign something? We own the house.", "objection", "contract"),
         ("I'm sorry, I know. I've had this shop since 1998! Thank you, I mean it.", "question"),
-        ("I only work mornings now. It rains a lot on us here. I will think about it.", "listening"),
+        (
+            "I only work mornings now. It rains a lot on us here. I will think about it.",
+            "listening",
+        ),
     )
     (profile,) = extractor.extract([dialogue(*said)])
     assert profile.facts == (
@@ -95,7 +113,10 @@ def test_facts_are_at_most_four_sentences_word_for_word_in_the_order_said(extrac
 
 
 def test_where_customers_tell_about_themselves_counts_more_than_elsewhere(extractor):
-    elsewhere = [(f"We have {count} tables in here.", "refusal") for count in ("two", "three", "four", "five")]
+    elsewhere = [
+        (f"We have {count} tables in here.", "refusal")
+        for count in ("two", "three", "four", "five")
+    ]
     told = ("We mostly do lunches for the office.", "disclosure")
     (profile,) = extractor.extract([dialogue(*elsewhere, told)])
     assert profile.facts[-1] == told[0].rstrip(".")
@@ -123,23 +144,38 @@ def test_only_declarative_first_person_sentences_tell_of_oneself(sentence, tells
     assert tells_of_self(sentence) == tells
 
 
-def test_labelled_concerns_come_often_and_early_first(extractor):
+def test_labeled_concerns_come_often_and_early_first(extractor):
     turns = [
         ("Tied in for how long?", "objection", "contract"),
         ("What do you take?", "question", "commission"),
         ("Fifteen, that's mad.", "objection", "commission"),
         ("And the tablet?", "question", "hidden_costs"),
     ]
-    assert extractor.extract([dialogue(*turns)])[0].concerns == ("commission", "contract", "hidden_costs")
+    assert extractor.extract([dialogue(*turns)])[0].concerns == (
+        "commission",
+        "contract",
+        "hidden_costs",
+    )
     del turns[2]
-    assert extractor.extract([dialogue(*turns)])[0].concerns == ("contract", "commission", "hidden_costs")
-    late = [("Hm.", "objection", concern) for concern in ("contract", "contract", "payout", "payout", "payout")]
+    assert extractor.extract([dialogue(*turns)])[0].concerns == (
+        "contract",
+        "commission",
+        "hidden_costs",
+    )
+    late = [
+        ("Hm.", "objection", concern)
+        for concern in ("contract", "contract", "payout", "payout", "payout")
+    ]
     assert extractor.extract([dialogue(*late)])[0].concerns == ("contract", "payout")
 
 
 def test_without_concern_labels_turns_that_object_decide_and_then_all(extractor, group):
     raised = {name: concern.raised[0] for name, concern in group.taxonomy.concerns.items()}
-    turns = ((raised["contract"], "question"), (raised["workload"], "objection"), (raised["commission"], "negotiation"))
+    turns = (
+        (raised["contract"], "question"),
+        (raised["workload"], "objection"),
+        (raised["commission"], "negotiation"),
+    )
     assert extractor.extract([dialogue(*turns)])[0].concerns == ("workload", "commission")
     assert extractor.extract([dialogue("Hello?", raised["contract"])])[0].concerns == ("contract",)
 
@@ -151,9 +187,13 @@ def test_the_archetype_is_the_one_whose_definition_the_words_are_nearest(extract
 
 
 def test_labels_move_the_archetype(extractor, group):
-    """The concern's definition counts as the words do: these customers say the same and differ by a label alone."""
+    """The concern's definition counts as the words do.
+
+    These customers say the same and differ by a label alone.
+    """
     found = {
-        extractor.extract([dialogue(("Hm.", "objection", concern))])[0].archetype for concern in group.taxonomy.concerns
+        extractor.extract([dialogue(("Hm.", "objection", concern))])[0].archetype
+        for concern in group.taxonomy.concerns
     }
     assert len(found) > 1
 
@@ -164,10 +204,14 @@ def test_traits_and_style_follow_the_figures():
     assert "begins in lower case" in curt.style
     assert "100% of turns 5 words or fewer" in curt.style
     warm = Speech.of(
-        ["Thank you so much for telling me all of this about the children and the schools, I am very glad!"]
+        [
+            "Thank you so much for telling me all of this about the children and the schools, I am very glad!"
+        ]
     )
     assert warm.traits == ("talkative", "polite", "enthusiastic")
-    assert Speech.of(["The shop is open from nine to five on weekdays."]).traits == ("matter-of-fact",)
+    assert Speech.of(["The shop is open from nine to five on weekdays."]).traits == (
+        "matter-of-fact",
+    )
     assert "hesitant" in Speech.of(["Um, I guess we could perhaps do that in the spring."]).traits
 
 
@@ -188,9 +232,12 @@ def test_attributes_make_the_description_and_stay_out_of_the_listing(extractor):
 
 
 def test_order_situation_and_many_at_once(group):
-    quiet = StyleExtractor(group.config.archetypes, group.taxonomy, HashingEncoder(), "at the stove")
+    quiet = StyleExtractor(
+        group.config.archetypes, group.taxonomy, HashingEncoder(), "at the stove"
+    )
     dialogues = [
-        dialogue("Hello?", f"I'm {name}.", *["Go on."] * n, id=name) for n, name in enumerate(["Ann", "Bea", "Cleo"])
+        dialogue("Hello?", f"I'm {name}.", *["Go on."] * n, id=name)
+        for n, name in enumerate(["Ann", "Bea", "Cleo"])
     ]
     together = quiet.extract(dialogues)
     assert [profile.name for profile in together] == ["Ann", "Bea", "Cleo"]
@@ -201,13 +248,23 @@ def test_order_situation_and_many_at_once(group):
 
 def test_text_is_data_and_loses_its_control_tokens(extractor):
     (profile,) = extractor.extract(
-        [dialogue("I have a $name {shop} <|im_start|>in town.", "<|im_end|>", attributes={"job": "<|im_end|>"})]
+        [
+            dialogue(
+                "I have a $name {shop} <|im_start|>in town.",
+                "<|im_end|>",
+                attributes={"job": "<|im_end|>"},
+            )
+        ]
     )
     assert profile.facts == ("I have a $name {shop} in town",)
-    assert profile.description == "somebody curt, hesitant"  # what is left of the other turn is silence
+    assert (
+        profile.description == "somebody curt, hesitant"
+    )  # what is left of the other turn is silence
 
 
-@pytest.mark.parametrize("turn", [("No.", "dancing"), ("No.", "objection", "dancing"), ("No.", None, "dancing")])
+@pytest.mark.parametrize(
+    "turn", [("No.", "dancing"), ("No.", "objection", "dancing"), ("No.", None, "dancing")]
+)
 def test_a_label_that_is_not_the_groups_is_an_error_that_names_the_dialogue(extractor, turn):
     with pytest.raises(CorpusError, match=r"'p4g-7'.*'dancing'. Legal values"):
         extractor.extract([dialogue(turn, id="p4g-7")])
@@ -251,7 +308,9 @@ def server():
 
 
 def llm(group, server, **more):
-    config = OpenAIConfig(model="m", base_url=server.url, api_key="key", timeout=5.0, max_retries=1, backoff=0.001)
+    config = OpenAIConfig(
+        model="m", base_url=server.url, api_key="key", timeout=5.0, max_retries=1, backoff=0.001
+    )
     return LLMExtractor(group, config.build(), **more)
 
 
@@ -261,7 +320,10 @@ def test_what_the_customer_did_not_say_is_dropped_and_counted(group, server):
     (profile,) = extractor.extract([BAKER])
     assert profile.facts == ("bakes forty loaves",)
     assert profile.pain_points == ("the mill is late",)
-    assert profile.traits == Speech.of(["I bake forty loaves.", "Fifteen? The mill takes enough."]).traits
+    assert (
+        profile.traits
+        == Speech.of(["I bake forty loaves.", "Fifteen? The mill takes enough."]).traits
+    )
     assert profile.name == "Customer baker"  # the salesperson's name is not the customer's
     assert profile.concerns == ("commission", "workload")
     assert (extractor.checked, extractor.dropped) == (7, 5)
@@ -304,15 +366,19 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_with_another_seed(group,
         ({}, "Field required"),
     ],
 )
-def test_three_answers_that_do_not_fit_are_an_error_that_names_the_dialogue(group, server, answers, wrong, reason):
+def test_three_answers_that_do_not_fit_are_an_error_that_names_the_dialogue(
+    group, server, answers, wrong, reason
+):
     answers[:] = [wrong]
-    with pytest.raises(SimulatorError, match=f"'baker': no answer fits the schema in 3 tries.*{reason}"):
+    with pytest.raises(
+        SimulatorError, match=f"'baker': no answer fits the schema in 3 tries.*{reason}"
+    ):
         llm(group, server).extract([BAKER])
     assert len(server.requests) == 3
 
 
 @pytest.mark.usefixtures("answers")
-def test_a_back_end_that_fails_is_an_error_that_names_the_dialogue(group, server):
+def test_a_backend_that_fails_is_an_error_that_names_the_dialogue(group, server):
     server.plan(itertools.repeat(500))
     with pytest.raises(SimulatorError, match=r"^Dialogue '(baker|d-1)': http"):  # both fail at once
         llm(group, server).extract([BAKER, dialogue("Hello.")])
@@ -333,7 +399,9 @@ def test_dialogues_are_asked_about_at_once_but_not_more_than_allowed(group):
     model = Counting()
     dialogues = [dialogue(f"I am number {number}.") for number in range(8)]
     profiles = asyncio.run(LLMExtractor(group, model, concurrency=3).aextract(dialogues))
-    assert [profile.facts for profile in profiles] == [(f"I am number {number}.",) for number in range(8)]
+    assert [profile.facts for profile in profiles] == [
+        (f"I am number {number}.",) for number in range(8)
+    ]
     assert model.most == 3
     with pytest.raises(ConfigurationError, match="at least 1, got 0"):
         LLMExtractor(group, model, concurrency=0)
@@ -361,7 +429,10 @@ def test_evidence_is_looked_up_whatever_the_case_and_the_spaces(quotation, holds
 
 @pytest.mark.slow
 def test_a_real_model_answers_within_the_schema_and_keeps_only_what_was_said(group):
-    """The embedded model is far too small to extract well; what it makes up is dropped all the same."""
+    """The embedded model is far too small to extract well.
+
+    What it makes up is dropped all the same.
+    """
     from gsim_env.models.registry import build_model
 
     extractor = LLMExtractor(group, build_model({"backend": "embedded", "parallel": 1}))

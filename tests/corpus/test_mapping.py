@@ -1,15 +1,13 @@
 """Field mappings: the built-in ones, a user's own, and what is said of one that cannot be right."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from gsim_env.corpus.mapping import FieldMapping, builtin_mappings, find, labels
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError
-
-STAGE_MAP = Path(__file__).parents[3] / "shared" / "data" / "stage_map.json"
+from tests.data import DATA, needs_data
 
 
 @pytest.fixture
@@ -40,12 +38,13 @@ def test_mappings_of_corpora_never_seen_say_so():
         assert "UNTESTED" in builtin_mappings()[name].read_text(encoding="utf-8")
 
 
+@needs_data("stage_map.json")
 def test_p4g_folds_the_acts_as_the_stage_map_does():
-    if not STAGE_MAP.is_file():
-        pytest.skip(f"{STAGE_MAP} is not there: it is handed out beside the repository")
-    given = json.loads(STAGE_MAP.read_text(encoding="utf-8"))["p4g"]
+    given = json.loads((DATA / "stage_map.json").read_text(encoding="utf-8"))["p4g"]
     stages = FieldMapping.load("p4g").stages
-    assert {role: {stage: list(acts) for stage, acts in table.items()} for role, table in stages.items()} == given
+    assert {
+        role: {stage: list(acts) for stage, acts in table.items()} for role, table in stages.items()
+    } == given
 
 
 def test_the_last_known_label_counts_and_roles_have_tables_of_their_own():
@@ -68,7 +67,9 @@ def test_outcomes_are_named_or_mapped():
 
 
 def test_labels_are_what_is_written_in_the_file(own):
-    mapping = FieldMapping.load(own("outcome: sold\noutcomes: {accepted: [yes, 1], declined: no}\n"))
+    mapping = FieldMapping.load(
+        own("outcome: sold\noutcomes: {accepted: [yes, 1], declined: no}\n")
+    )
     assert mapping.outcomes == {Outcome.ACCEPTED: ("yes", "1"), Outcome.DECLINED: ("no",)}
     assert labels(True) == ["true"]
     assert labels(1) == labels(1.0) == labels(" 1 ") == ["1"]
@@ -92,7 +93,10 @@ def test_paths_go_down_by_dots_and_a_whole_key_comes_first():
         ("container: csv\n", "a csv needs `id`"),
         ("dialogues: data\n", "`dialogues` is for `container: json`"),
         ("roles: {sales: agent}\n", "roles"),
-        ("roles: {sales: [agent], customer: [agent]}\n", "'agent' stands for 'sales' and for 'customer'"),
+        (
+            "roles: {sales: [agent], customer: [agent]}\n",
+            "'agent' stands for 'sales' and for 'customer'",
+        ),
         ("outcomes: {accepted: [y], declined: [y]}\n", "'y' stands for"),
         ("outcomes: {bought: [y]}\n", "sales_ended"),
         ("stages: {sales: {a: x, b: x}}\n", "'x' stands for 'a' and for 'b'"),

@@ -2,14 +2,12 @@
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 
 from gsim_env.corpus.masking import mask, mask_dialogue
 from gsim_env.dialogue import Dialogue, Turn
-
-P4G = Path(__file__).parents[3] / "shared" / "data" / "p4g.jsonl"
+from tests.data import P4G, needs_p4g
 
 
 @pytest.mark.parametrize(
@@ -88,16 +86,18 @@ def test_a_dialogue_is_masked_in_turns_and_attributes_and_keeps_the_rest():
     dialogue = Dialogue(id="a", turns=turns, attributes={"home": "14 Mill Road", "age": "48"})
     masked, counts = mask_dialogue(dialogue)
     assert [turn.text for turn in masked.turns] == ["Who is it?", "Jo, [EMAIL]."]
-    assert [(turn.stage, turn.concern) for turn in masked.turns] == [("opening", None), ("answer", "price")]
+    assert [(turn.stage, turn.concern) for turn in masked.turns] == [
+        ("opening", None),
+        ("answer", "price"),
+    ]
     assert masked.attributes == {"home": "[ADDRESS]", "age": "48"}
     assert counts == {"EMAIL": 1, "ADDRESS": 1}
     assert dialogue.turns[1].text == "Jo, jo@x.com."
 
 
+@needs_p4g
 def test_real_calls_about_money_keep_their_numbers():
     """P4g is full of donations, shares and years, and its numbers and e-mail addresses are masked in the source."""
-    if not P4G.is_file():
-        pytest.skip(f"{P4G} is not there: the corpora are handed out beside the repository")
     rows = [json.loads(line) for line in P4G.read_text(encoding="utf-8").splitlines()]
     texts = [turn["text"] for row in rows for turn in row["turns"]]
     assert sum(any(map(str.isdigit, text)) for text in texts) > 1000
@@ -108,7 +108,8 @@ def test_real_calls_about_money_keep_their_numbers():
 
 
 @pytest.mark.parametrize(
-    "text", ["1", "0 ", "1.1.", "a@", "a.a", "AB12", "1 Aa ", "call 1", "1-", "+1 1", "12 ", "a:", "1111-"]
+    "text",
+    ["1", "0 ", "1.1.", "a@", "a.a", "AB12", "1 Aa ", "call 1", "1-", "+1 1", "12 ", "a:", "1111-"],
 )
 def test_no_text_takes_long(text):
     start = time.perf_counter()

@@ -1,22 +1,24 @@
-"""Mining a taxonomy: files that load whatever was said, and on real dialogues clusters that mean something."""
+"""Mining a taxonomy.
+
+Files that load whatever was said, and on real dialogues clusters that mean something.
+"""
 
 import json
 import tomllib
 from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from string import ascii_lowercase
 
 import numpy as np
 import pytest
 
 from gsim_env.corpus.mapping import FieldMapping
-from gsim_env.corpus.mining import mine, mine_template, sides, write_template
-from gsim_env.corpus.mining.kinds import Kind, guess, kind_table
+from gsim_env.corpus.mining import mine, mine_template, sentences, write_template
+from gsim_env.corpus.mining.naming import free_name
+from gsim_env.corpus.mining.stage_kinds import Kind, guess, kind_table
 from gsim_env.corpus.mining.stages import find_stages
 from gsim_env.corpus.mining.template import quoted
-from gsim_env.corpus.mining.wording import free_name
 from gsim_env.corpus.readers import CorpusReader
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
@@ -26,8 +28,8 @@ from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.salespeople import SalesScript
+from tests.data import DATA
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 NEEDED = {
     "sales": {"open", "neutral", "inform", "answer", "ask", "end"},
     "customer": {"open", "neutral", "concern", "warm", "accept", "decline"},
@@ -39,7 +41,9 @@ AWKWARD = 'He said "no" \\ twice \x7f 谢谢 \N{LINE SEPARATOR} 😀 \'\'\' """ 
 def calls(group):
     """Forty calls of the built-in group, without their labels."""
     return [
-        Dialogue(id=call.id, turns=tuple(Turn(role=turn.role, text=turn.text) for turn in call.turns))
+        Dialogue(
+            id=call.id, turns=tuple(Turn(role=turn.role, text=turn.text) for turn in call.turns)
+        )
         for call in group.calls[:40]
     ]
 
@@ -64,12 +68,18 @@ def test_every_kind_that_is_needed_is_there(quick, calls, role):
 
 def test_a_missing_kind_takes_the_cluster_that_loses_least_and_never_the_last_of_another():
     table = {name: Kind(means="", phrases=("x",), optional=name == "c") for name in "abc"}
-    assert guess(table, np.array([[5.0, 0.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 9.0]])) == ["a", "b", "c"]
+    assert guess(table, np.array([[5.0, 0.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 9.0]])) == [
+        "a",
+        "b",
+        "c",
+    ]
     assert guess(table, np.array([[5.0, 0.0, 0.0], [0.0, 2.0, 3.0]])) == ["a", "b"]
     assert all(kind in kind_table("customer", optional=False) for kind in NEEDED["customer"])
 
 
-@pytest.mark.parametrize("text", [AWKWARD, "one\ntwo\r\n\tthree", "", "\ud800", "'", "\\u0041", "\x00\x1b"])
+@pytest.mark.parametrize(
+    "text", [AWKWARD, "one\ntwo\r\n\tthree", "", "\ud800", "'", "\\u0041", "\x00\x1b"]
+)
 def test_any_text_is_a_string_of_toml(text):
     back = tomllib.loads(f"text = {quoted(text)}")["text"]
     assert back == text.encode("utf-8", "replace").decode()
@@ -94,22 +104,34 @@ def test_what_is_written_is_a_template_and_says_what_was_said(calls, quick, tmp_
 def examples(taxonomy):
     stages = [*taxonomy.sales.values(), *taxonomy.customer.values()]
     phrases = [text for stage in stages for text in stage.examples]
-    return phrases + [text for concern in taxonomy.concerns.values() for text in (*concern.raised, *concern.answers)]
+    return phrases + [
+        text
+        for concern in taxonomy.concerns.values()
+        for text in (*concern.raised, *concern.answers)
+    ]
 
 
 def test_awkward_words_survive_in_names_and_strings(quick, tmp_path):
-    """What a corpus holds is neutralised before; a name comes from it, too."""
+    """What a corpus holds is sanitized before; a name comes from it, too."""
     sales = dict(quick.taxonomy.sales)
     name, stage = sales.popitem()
-    sales[AWKWARD] = stage.model_copy(update={"definition": AWKWARD, "examples": (AWKWARD, "'", "\n")})
+    sales[AWKWARD] = stage.model_copy(
+        update={"definition": AWKWARD, "examples": (AWKWARD, "'", "\n")}
+    )
     taxonomy = quick.taxonomy.model_copy(update={"sales": sales})
-    odd = replace(quick, taxonomy=taxonomy, notes={**quick.notes, f"sales.{AWKWARD}": quick.notes[f"sales.{name}"]})
+    odd = replace(
+        quick,
+        taxonomy=taxonomy,
+        notes={**quick.notes, f"sales.{AWKWARD}": quick.notes[f"sales.{name}"]},
+    )
     assert write_template(odd, tmp_path, name="odd").taxonomy == taxonomy
 
 
 def test_words_of_any_script_are_mined():
     lines = [f"谢谢 {letter * 3} {AWKWARD}" for letter in ascii_lowercase]
-    turns = tuple(Turn(role="customer" if n % 2 else "sales", text=line) for n, line in enumerate(lines))
+    turns = tuple(
+        Turn(role="customer" if n % 2 else "sales", text=line) for n, line in enumerate(lines)
+    )
     mined = mine([Dialogue(id="1", turns=turns)], HashingEncoder(), stages=6, concerns=2)
     assert all(len(set(stage.examples)) >= 1 for stage in mined.taxonomy.customer.values())
 
@@ -148,10 +170,15 @@ def test_names_are_readable_and_unique():
 def test_a_file_is_masked_before_it_is_quoted(calls, tmp_path):
     rows = []
     for call in calls:
-        turns = [{"role": turn.role, "text": f"Write to me@shop{call.id}.com now, {turn.text}"} for turn in call.turns]
+        turns = [
+            {"role": turn.role, "text": f"Write to me@shop{call.id}.com now, {turn.text}"}
+            for turn in call.turns
+        ]
         rows.append(json.dumps({"id": call.id, "turns": turns}))
     (tmp_path / "calls.jsonl").write_text("\n".join(rows))
-    made, _ = mine_template(tmp_path / "calls.jsonl", tmp_path / "out", name="shops", encoder="hashing", concerns=3)
+    made, _ = mine_template(
+        tmp_path / "calls.jsonl", tmp_path / "out", name="shops", encoder="hashing", concerns=3
+    )
     assert any("[EMAIL]" in text for text in examples(made.taxonomy))
     assert not any("me@shop" in file.read_text() for file in (tmp_path / "out").glob("*.toml"))
 
@@ -174,7 +201,11 @@ class Naming:
 def test_a_language_model_gives_kinds_and_names_within_bounds(calls):
     model = Naming()
     taxonomy = mine(calls, HashingEncoder(), concerns=3, model=model).taxonomy
-    assert list(taxonomy.concerns) == ["none_2", "none_3", "none_4"]  # "none" is what a Manager says for no concern
+    assert list(taxonomy.concerns) == [
+        "none_2",
+        "none_3",
+        "none_4",
+    ]  # "none" is what a Manager says for no concern
     assert len(taxonomy.sales) == 9
     assert {stage.definition for stage in taxonomy.sales.values()} == {"says so"}
     # A model that calls everything neutral is believed where possible, but the needed kinds are there.
@@ -184,7 +215,9 @@ def test_a_language_model_gives_kinds_and_names_within_bounds(calls):
 
 
 def test_a_language_model_that_never_fits_is_an_error_after_three_tries(calls):
-    with pytest.raises(SimulatorError, match=r"Cluster \d+: no answer fits the schema in 3 tries.*name"):
+    with pytest.raises(
+        SimulatorError, match=r"Cluster \d+: no answer fits the schema in 3 tries.*name"
+    ):
         mine(calls, HashingEncoder(), model=Naming(name="Not A Name"))
 
 
@@ -197,7 +230,7 @@ def test_a_real_model_names_within_the_schema(calls, tmp_path):
 
 def real():
     if not (DATA / "p4g.jsonl").is_file():
-        pytest.skip(f"{DATA / 'p4g.jsonl'} is not there: the corpora are handed out beside the repository")
+        pytest.skip(f"{DATA / 'p4g.jsonl'} is absent: set GSIM_DATA (CONTRIBUTING.md)")
     return list(islice(CorpusReader(DATA / "p4g.jsonl", FieldMapping.load("p4g")), 150))
 
 
@@ -206,7 +239,11 @@ def test_real_dialogues_give_a_template_that_means_something(tmp_path):
     dialogues = real()
     mined = mine(dialogues, build_encoder("minilm"))
     again = mine(dialogues, build_encoder("minilm"))
-    assert (again.taxonomy, again.notes, again.script) == (mined.taxonomy, mined.notes, mined.script)
+    assert (again.taxonomy, again.notes, again.script) == (
+        mined.taxonomy,
+        mined.notes,
+        mined.script,
+    )
     taxonomy = write_template(mined, tmp_path, name="appeal").taxonomy
     for role, needed in NEEDED.items():
         assert needed <= set(kinds(mined, role))
@@ -216,7 +253,12 @@ def test_real_dialogues_give_a_template_that_means_something(tmp_path):
         assert last.kind in ("end", "decline")
         assert any("thank" in text.lower() for text in last.examples)
     assert len(taxonomy.concerns) == 8
-    assert any(word in text for c in taxonomy.concerns.values() for text in c.raised for word in ("money", "afford"))
+    assert any(
+        word in text
+        for c in taxonomy.concerns.values()
+        for text in c.raised
+        for word in ("money", "afford")
+    )
     said = [turn.text for dialogue in dialogues for turn in dialogue.turns]
     for text in examples(taxonomy):
         assert any(text in turn for turn in said)
@@ -226,13 +268,22 @@ def test_real_dialogues_give_a_template_that_means_something(tmp_path):
 
 @pytest.mark.slow
 def test_clusters_agree_with_people(record_property, monkeypatch):
-    """Purity against the annotated acts, folded by ``stage_map.json``; also by the vectors alone, and by chance."""
+    """Purity against the annotated acts, folded by ``stage_map.json``.
+
+    Also by the vectors alone, and by chance.
+    """
     dialogues, truth = real(), annotated_stages()
-    found = sides.sample(dialogues, 0)
-    mined = {role: purity(side, truth) for role, side in sides.read_sides(found, build_encoder("minilm")).items()}
+    found = sentences.sample(dialogues, 0)
+    mined = {
+        role: purity(side, truth)
+        for role, side in sentences.read_sides(found, build_encoder("minilm")).items()
+    }
     for weight in ("POSITION", "QUESTION", "NEGATED", "BEFORE"):
-        monkeypatch.setattr(sides, weight, 0.0)
-    plain = {role: purity(side, truth) for role, side in sides.read_sides(found, build_encoder("minilm")).items()}
+        monkeypatch.setattr(sentences, weight, 0.0)
+    plain = {
+        role: purity(side, truth)
+        for role, side in sentences.read_sides(found, build_encoder("minilm")).items()
+    }
     for role, (pure, chance, annotated, right) in mined.items():
         record_property(f"{role}: purity", pure)
         record_property(f"{role}: purity by chance", chance)
@@ -248,11 +299,16 @@ def test_clusters_agree_with_people(record_property, monkeypatch):
 def annotated_stages():
     """The stage of each annotated sentence, by dialogue and turn: ``[(sentence, stage), ...]``."""
     table = json.loads((DATA / "stage_map.json").read_text())["p4g"]
-    stage_of = {role: {act: name for name, acts in table[role].items() for act in acts} for role in table}
+    stage_of = {
+        role: {act: name for name, acts in table[role].items() for act in acts} for role in table
+    }
     truth = {}
     for row in map(json.loads, (DATA / "p4g.jsonl").read_text().splitlines()):
         for number, turn in enumerate(row["turns"]):
-            units = [(unit["text"], stage_of[turn["role"]].get(unit["act"])) for unit in turn.get("units", ())]
+            units = [
+                (unit["text"], stage_of[turn["role"]].get(unit["act"]))
+                for unit in turn.get("units", ())
+            ]
             truth[row["id"], number] = units
     return truth
 
@@ -265,10 +321,15 @@ def purity(side, truth):
         for row in stage.rows:
             sentence = side.sentences[row]
             units = truth[sentence.call, sentence.turn]
-            gold = next((name for text, name in units if sentence.text in text or text in sentence.text), None)
+            gold = next(
+                (name for text, name in units if sentence.text in text or text in sentence.text),
+                None,
+            )
             if gold is not None:
                 rows.append((number, gold))
-    for number, gold in zip(np.random.default_rng(0).permutation([number for number, _ in rows]), rows, strict=True):
+    for number, gold in zip(
+        np.random.default_rng(0).permutation([number for number, _ in rows]), rows, strict=True
+    ):
         labels["chance", number].append(gold[1])
     for number, gold in rows:
         labels["mined", number].append(gold)
@@ -276,4 +337,9 @@ def purity(side, truth):
     for (how, _), golds in labels.items():
         common[how] += Counter(golds).most_common(1)[0][1]
     openings = [stages[number].kind == "open" for number, gold in rows if gold == "opening"]
-    return common["mined"] / len(rows), common["chance"] / len(rows), len(rows), float(np.mean(openings))
+    return (
+        common["mined"] / len(rows),
+        common["chance"] / len(rows),
+        len(rows),
+        float(np.mean(openings)),
+    )

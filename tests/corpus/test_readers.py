@@ -1,19 +1,21 @@
-"""Reading corpora: the real ones completely, other shapes, what is repaired and counted, and what is refused."""
+"""Reading corpora.
+
+The real ones completely, other shapes, what is repaired and counted, and what is refused.
+"""
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from gsim_env.corpus.mapping import FieldMapping
-from gsim_env.corpus.normalise import SILENCE
+from gsim_env.corpus.normalize import SILENCE
 from gsim_env.corpus.readers import CorpusReader, MalformedRow, guess_mapping
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.simulation import prompts
+from tests.data import DATA
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 GSIM = FieldMapping(id="id", outcome="outcome")
 
 
@@ -41,13 +43,17 @@ def file(tmp_path):
 
 def real(name):
     if not (DATA / f"{name}.jsonl").is_file():
-        pytest.skip(f"{DATA / name}.jsonl is not there: the corpora are handed out beside the repository")
+        pytest.skip(f"{DATA / name}.jsonl is absent: set GSIM_DATA (CONTRIBUTING.md)")
     return DATA / f"{name}.jsonl"
 
 
 @pytest.mark.parametrize(
     ("name", "mapping", "dialogues", "customer_turns", "silences"),
-    [("p4g", "p4g", 814, 8274, 0), ("casino", "casino", 824, 4714, 415), ("salessim_synth", "gsim", 40, 451, 0)],
+    [
+        ("p4g", "p4g", 814, 8274, 0),
+        ("casino", "casino", 824, 4714, 415),
+        ("salessim_synth", "gsim", 40, 451, 0),
+    ],
 )
 def test_the_real_corpora_are_read_completely(name, mapping, dialogues, customer_turns, silences):
     path = real(name)
@@ -58,18 +64,28 @@ def test_the_real_corpora_are_read_completely(name, mapping, dialogues, customer
     assert (len(read), reader.malformed) == (dialogues, [])
     assert sum(len(dialogue.customer_turns()) for dialogue in read) == customer_turns
     assert reader.repairs == +Counter(added_silence=silences)
-    assert [dialogue.id for dialogue in read] == [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
+    assert [dialogue.id for dialogue in read] == [
+        json.loads(line)["id"] for line in path.read_bytes().splitlines()
+    ]
 
 
 def test_p4g_has_stages_outcomes_and_attributes():
     read = list(CorpusReader(real("p4g"), FieldMapping.load("p4g")))
-    assert Counter(dialogue.outcome for dialogue in read) == {Outcome.ACCEPTED: 439, Outcome.DECLINED: 375}
+    assert Counter(dialogue.outcome for dialogue in read) == {
+        Outcome.ACCEPTED: 439,
+        Outcome.DECLINED: 375,
+    }
     assert sum(turn.stage is not None for dialogue in read for turn in dialogue.turns) == 4741
     assert read[0].attributes == {
         "age": "48", "sex": "Female", "education": "Less than four-year college", "marital": "Married",
         "employment": "Other", "income_bracket": "4",
     }  # fmt: skip
-    assert [turn.stage for turn in read[0].turns[:4]] == ["opening", "opening", "probing", "neutral"]
+    assert [turn.stage for turn in read[0].turns[:4]] == [
+        "opening",
+        "opening",
+        "probing",
+        "neutral",
+    ]
     assert sum("sex" not in dialogue.attributes for dialogue in read) == 7  # null in the source
 
 
@@ -80,7 +96,10 @@ def test_dialogues_are_repaired_and_every_repair_is_counted(file):
             "outcome": "accepted",
             "turns": say("c: Hello?", "s:  Hi\n there ", "s: Ann here.", "c:  ", "c: Yes?"),
         },
-        {"turns": [{"role": "system", "text": "Be brief."}, *say("s: Hi.", "c: No.")], "outcome": "unheard-of"},
+        {
+            "turns": [{"role": "system", "text": "Be brief."}, *say("s: Hi.", "c: No.")],
+            "outcome": "unheard-of",
+        },
     )
     reader = CorpusReader(path, GSIM)
     first, second = reader
@@ -107,11 +126,16 @@ def test_merged_turns_keep_the_last_label_and_unmapped_ones_are_counted(file):
         {"role": "customer", "text": "No.", "act": ["odd"]},
     ]
     mapping = FieldMapping(
-        stage="act", concern="about", stages={"sales": {"opening": ("greet",)}, "customer": {"refusing": ("refuse",)}}
+        stage="act",
+        concern="about",
+        stages={"sales": {"opening": ("greet",)}, "customer": {"refusing": ("refuse",)}},
     )
     reader = CorpusReader(file({"turns": turns}), mapping)
     [dialogue] = reader
-    assert [(turn.stage, turn.concern) for turn in dialogue.turns] == [("opening", "fees"), (None, None)]
+    assert [(turn.stage, turn.concern) for turn in dialogue.turns] == [
+        ("opening", "fees"),
+        (None, None),
+    ]
     assert reader.repairs == {"merged_turns": 1, "unmapped_stages": 1}
 
 
@@ -140,7 +164,10 @@ MALFORMED = [
     ({"turns": ["Hi."]}, "turn 1: expected an object, got 'Hi.'"),
     ({"id": "x", "dialog": []}, "no list of turns at 'turns'.*the row has: id, dialog"),
     ("[1, 2]", "no list of turns at 'turns'"),
-    ({"id": "good-0", "turns": say("s: Hi.", "c: No.")}, r"the id 'good-0' stands twice; the first time on line 1$"),
+    (
+        {"id": "good-0", "turns": say("s: Hi.", "c: No.")},
+        r"the id 'good-0' stands twice; the first time on line 1$",
+    ),
     ('{"turns": [{"role": "customer", "text": "\\ud800"}]}', "turn 1: text: .*string"),
 ]
 
@@ -154,8 +181,13 @@ def test_malformed_rows_raise_with_file_line_and_reason(file, row, reason):
 
 def test_malformed_rows_are_skipped_each_with_its_line(file):
     rows = [row for row, _ in MALFORMED]
-    good = [{"id": f"good-{index}", "turns": say("s: Hi.", "c: No.", "c: Bye.")} for index in range(len(rows))]
-    reader = CorpusReader(file(*(row for pair in zip(good, rows, strict=True) for row in pair)), GSIM, "skip")
+    good = [
+        {"id": f"good-{index}", "turns": say("s: Hi.", "c: No.", "c: Bye.")}
+        for index in range(len(rows))
+    ]
+    reader = CorpusReader(
+        file(*(row for pair in zip(good, rows, strict=True) for row in pair)), GSIM, "skip"
+    )
     assert [dialogue.id for dialogue in reader] == [row["id"] for row in good]
     assert [row.line for row in reader.malformed] == list(range(2, 2 * len(rows) + 1, 2))
     assert isinstance(reader.malformed[0], MalformedRow)
@@ -179,7 +211,9 @@ def test_the_reader_streams(file, container):
         mapping = GSIM
     else:
         path = file(
-            "dialogue_id,role,text", *[f"{i // 2},{('sales', 'customer')[i % 2]},Hi" for i in range(40_000)], '9,"x"y'
+            "dialogue_id,role,text",
+            *[f"{i // 2},{('sales', 'customer')[i % 2]},Hi" for i in range(40_000)],
+            '9,"x"y',
         )
         mapping = FieldMapping.load("csv")
     dialogues = iter(CorpusReader(path, mapping))
@@ -202,7 +236,10 @@ def test_a_whole_json_document_by_path_as_an_array_or_by_id(file):
     assert [dialogue.id for dialogue in reader] == ["all-1"]
     assert [row.line for row in reader.malformed] == [2]
     path = file({"a": rows[0], "b": rows[0]}, name="all.json")
-    assert [dialogue.id for dialogue in CorpusReader(path, FieldMapping(container="json"))] == ["a", "b"]
+    assert [dialogue.id for dialogue in CorpusReader(path, FieldMapping(container="json"))] == [
+        "a",
+        "b",
+    ]
     with pytest.raises(CorpusError, match=r"no dialogues at 'calls'.*holds: \['a', 'b'\]"):
         list(CorpusReader(path, FieldMapping(container="json", dialogues="calls")))
     with pytest.raises(CorpusError, match=r"all\.json, line 2: bad JSON"):
@@ -211,7 +248,10 @@ def test_a_whole_json_document_by_path_as_an_array_or_by_id(file):
 
 def test_the_mapping_for_telesales_corpus_reads_the_shape_that_it_assumes(file):
     dialogue = [{"role": "销售", "content": "您好"}, {"role": "客户", "content": "不需要"}]
-    path = file(json.dumps([{"id": 7, "dialogue": dialogue}], ensure_ascii=False), name="TeleSalesCorpus.json")
+    path = file(
+        json.dumps([{"id": 7, "dialogue": dialogue}], ensure_ascii=False),
+        name="TeleSalesCorpus.json",
+    )
     [read] = CorpusReader(path, FieldMapping.load("telesales_corpus"))
     assert (read.id, words(read)) == ("7", ["s: 您好", "c: 不需要"])
 
@@ -228,7 +268,11 @@ def test_csv_is_grouped_by_its_id_column(file):
     )
     reader = CorpusReader(path, guess_mapping(path))
     first, second = reader
-    assert (first.id, first.outcome, words(first)) == ("a", Outcome.DECLINED, ["s: Hi, it is Ann.", "c: No."])
+    assert (first.id, first.outcome, words(first)) == (
+        "a",
+        Outcome.DECLINED,
+        ["s: Hi, it is Ann.", "c: No."],
+    )
     assert [turn.stage for turn in first.turns] == ["opening", None]
     assert (second.id, second.outcome) == ("b", None)
 
@@ -259,14 +303,18 @@ def test_a_broken_csv_line_costs_its_dialogue_and_no_other(file):
 def test_a_csv_without_the_columns_names_those_it_has(file):
     path = file("call,speaker,text", "a,agent,Hi.", name="calls.csv")
     for on_error in ("raise", "skip"):
-        with pytest.raises(CorpusError, match=r"no column 'dialogue_id', 'role'.*columns are: call, speaker, text"):
+        with pytest.raises(
+            CorpusError, match=r"no column 'dialogue_id', 'role'.*columns are: call, speaker, text"
+        ):
             list(CorpusReader(path, FieldMapping.load("csv"), on_error))
 
 
 def test_shapes_are_guessed_from_the_first_rows(file):
     chat = {"messages": [{"role": "developer", "content": "x"}, {"role": "user", "content": "Hi."},
                          {"role": "assistant", "content": "No."}]}  # fmt: skip
-    sharegpt = {"conversations": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "No."}]}
+    sharegpt = {
+        "conversations": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "No."}]
+    }
     gsim = {"id": "a", "turns": say("s: Hi.", "c: No.")}
     for row, name in [(chat, "chat"), (sharegpt, "sharegpt"), (gsim, "gsim"), (gsim | {"source": "CaSiNo"}, "casino"),
                       (gsim | {"source": "PersuasionForGood"}, "p4g")]:  # fmt: skip
@@ -274,14 +322,19 @@ def test_shapes_are_guessed_from_the_first_rows(file):
         assert (mapping.name, mapping.container) == (name, "jsonl")
         whole = file(json.dumps([row], indent=2), name="all.json")
         assert (guess_mapping(whole).name, guess_mapping(whole).container) == (name, "json")
-        assert [words(dialogue) for dialogue in CorpusReader(whole, guess_mapping(whole))] == [["s: Hi.", "c: No."]]
+        assert [words(dialogue) for dialogue in CorpusReader(whole, guess_mapping(whole))] == [
+            ["s: Hi.", "c: No."]
+        ]
 
 
 @pytest.mark.parametrize(
-    ("row", "fields"), [({"utterances": []}, "utterances"), ("not JSON", "none readable"), ("", "none")]
+    ("row", "fields"),
+    [({"utterances": []}, "utterances"), ("not JSON", "none readable"), ("", "none")],
 )
 def test_a_shape_that_is_not_known_lists_the_built_in_ones(file, row, fields):
-    with pytest.raises(ConfigurationError, match=rf"fields: {fields}[\s\S]*casino, chat, csv, gsim, p4g"):
+    with pytest.raises(
+        ConfigurationError, match=rf"fields: {fields}[\s\S]*casino, chat, csv, gsim, p4g"
+    ):
         guess_mapping(file(row))
 
 

@@ -1,4 +1,7 @@
-"""D_gen and D_sim: constraints that hold, prompts as the simulator sends them, and files that are whole or absent."""
+"""D_gen and D_sim.
+
+Constraints that hold, prompts as the simulator sends them, and files that are whole or absent.
+"""
 
 import json
 

@@ -1,7 +1,11 @@
-"""The same seed tells the same story, whichever driver: one call, many in step, or asynchronously."""
+"""The same seed tells the same story, whichever driver.
+
+One call, many in step, or asynchronously.
+"""
 
 import asyncio
 
+import gymnasium
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -9,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gsim_env  # noqa: F401 - registers
-from gsim_env.envs import AsyncTelemarketing, TelemarketingVectorEnv
+from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingVectorEnv
 from gsim_env.errors import ConfigurationError, UtteranceError
 from tests.envs.test_telemarketing import ID, LINES, play
 
@@ -54,7 +58,7 @@ def single(infos, i):
 
 async def asynchronously(seeds, lines):
     async def one(seed):
-        call = AsyncTelemarketing(**SETTINGS)
+        call = AsyncTelemarketingEnv(**SETTINGS)
         story = [await call.reset(seed=seed)]
         for line in lines:
             story.append(await call.step(line))
@@ -127,7 +131,7 @@ def test_vector_spaces_hold_what_it_takes_and_gives():
 
 def test_vector_bad_input_moves_no_call():
     env = gym.make_vec(ID, num_envs=2, customer="scripted")
-    with pytest.raises(ConfigurationError, match="Call reset"):
+    with pytest.raises(gymnasium.error.ResetNeeded, match="Call reset"):
         env.step(LINES[:2])
     env.reset(seed=0)
     with pytest.raises(UtteranceError, match="NoneType"):

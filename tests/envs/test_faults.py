@@ -1,7 +1,10 @@
-"""A server that fails, met through the whole stack: no failure ever becomes a reward, and the other calls go on.
+"""A server that fails, met through the whole stack.
 
-The customer is the ``openai`` back end against a real server on the loopback interface. A call is broken by what its
-salesperson says: requests that quote :data:`BREAK` fail, whenever and in whatever order they arrive.
+No failure ever becomes a reward, and the other calls go on.
+
+The customer is the ``openai`` backend against a real server on the loopback interface. A call is
+broken by what its salesperson says: requests that quote :data:`BREAK` fail, whenever and in
+whatever order they arrive.
 """
 
 import asyncio
@@ -10,20 +13,36 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import gymnasium
 import gymnasium as gym
 import numpy as np
 import pytest
 
-from gsim_env.envs import AsyncTelemarketing, TelemarketingVectorEnv
-from gsim_env.errors import ConfigurationError, SimulatorError
+from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingVectorEnv
+from gsim_env.errors import SimulatorError
 from gsim_env.sop import MemoryLibrary
 from gsim_env.testing import Fault, Faults, MockServer, mock_server
 
 BREAK = "Break now."
-SAY = ("Hello, this is Li from QuickEats.", BREAK, "You set your own prices.", "What worries you most about it?")
+SAY = (
+    "Hello, this is Li from QuickEats.",
+    BREAK,
+    "You set your own prices.",
+    "What worries you most about it?",
+)
 BROKEN = SAY.index(BREAK)
 OTHERS = [i for i in range(len(SAY)) if i != BROKEN]
-FAULTS: tuple[Fault, ...] = ("timeout", "cut", "invalid_json", "not_an_object", "empty_choices", 429, 500, 401, 404)
+FAULTS: tuple[Fault, ...] = (
+    "timeout",
+    "cut",
+    "invalid_json",
+    "not_an_object",
+    "empty_choices",
+    429,
+    500,
+    401,
+    404,
+)
 
 
 @pytest.fixture
@@ -70,7 +89,9 @@ def fail(*_: object) -> None:
 
 
 def vector_env(server: MockServer, **settings: Any) -> TelemarketingVectorEnv:
-    env = gym.make_vec("GroupedSim-Telemarketing-v0", num_envs=len(SAY), **arguments(server), **settings)
+    env = gym.make_vec(
+        "GroupedSim-Telemarketing-v0", num_envs=len(SAY), **arguments(server), **settings
+    )
     assert isinstance(env.unwrapped, TelemarketingVectorEnv)
     return env
 
@@ -87,7 +108,7 @@ class TestSingle:
             env.step(SAY[2])
         server.plan(())
         received = len(server.requests)
-        with pytest.raises(ConfigurationError, match=r"Call reset\(\) first"):
+        with pytest.raises(gymnasium.error.ResetNeeded, match=r"Call reset\(\) first"):
             env.step(SAY[2])
         assert len(server.requests) == received
 
@@ -112,7 +133,7 @@ class TestSingle:
 class TestAsync:
     @pytest.mark.parametrize("fault", FAULTS)
     def test_only_the_failed_call_raises(self, server, fault):
-        calls = [AsyncTelemarketing(**arguments(server)) for _ in SAY]
+        calls = [AsyncTelemarketingEnv(**arguments(server)) for _ in SAY]
 
         async def together(faults: Faults) -> list[Any]:
             server.plan(faults)
@@ -125,7 +146,7 @@ class TestAsync:
         assert [results[i] for i in OTHERS] == [undisturbed[i] for i in OTHERS]
 
     def test_a_failed_call_is_over_until_reset(self, server):
-        call = AsyncTelemarketing(**arguments(server))
+        call = AsyncTelemarketingEnv(**arguments(server))
 
         async def story() -> Any:
             await call.reset(seed=0)
@@ -133,7 +154,7 @@ class TestAsync:
             with pytest.raises(SimulatorError):
                 await call.step(SAY[0])
             server.plan(())
-            with pytest.raises(ConfigurationError, match=r"Call reset\(\) first"):
+            with pytest.raises(gymnasium.error.ResetNeeded, match=r"Call reset\(\) first"):
                 await call.step(SAY[0])
             await call.reset(seed=0)
             return await call.step(SAY[0])
@@ -240,7 +261,10 @@ class TestVector:
         assert ended >= 2 * len(SAY)
 
     def test_a_failed_autoreset_is_tried_again(self, server, monkeypatch):
-        """The library is down as calls end: what is said meanwhile has no reward, and the calls begin once it is back."""
+        """The library is down as calls end.
+
+        What is said meanwhile has no reward, and the calls begin once it is back.
+        """
         env = vector_env(server, on_error="mask", max_turns=1)
         env.reset(seed=3)
         with monkeypatch.context() as down:
@@ -269,7 +293,7 @@ class TestManager:
             env.step(SAY[0])
         assert ["response_format" in request.body for request in server.requests] == [True] * 3
         assert len({request.body["seed"] for request in server.requests}) == 3
-        with pytest.raises(ConfigurationError, match=r"Call reset\(\) first"):
+        with pytest.raises(gymnasium.error.ResetNeeded, match=r"Call reset\(\) first"):
             env.step(SAY[0])
 
     def test_an_answer_that_fits_at_last_is_taken(self, server):
@@ -281,4 +305,9 @@ class TestManager:
         assert np.isfinite(reward)
         assert not terminated
         assert not truncated
-        assert ["response_format" in request.body for request in server.requests] == [True, True, True, False]
+        assert ["response_format" in request.body for request in server.requests] == [
+            True,
+            True,
+            True,
+            False,
+        ]

@@ -5,6 +5,7 @@ import pickle
 import shutil
 import warnings
 
+import gymnasium
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -73,8 +74,16 @@ def test_actions_say_the_lines_of_the_script(group: Group):
     env = make(render_mode="ansi")
     assert env.lines == script_lines(group)
     assert env.action_space == gym.spaces.Discrete(len(env.lines))
-    assert {line.part for line in env.lines} == {"opening", "discovery", "pitch", "close", "answers"}
-    assert {line.concern for line in env.lines if line.part == "answers"} == set(group.taxonomy.concerns)
+    assert {line.part for line in env.lines} == {
+        "opening",
+        "discovery",
+        "pitch",
+        "close",
+        "answers",
+    }
+    assert {line.concern for line in env.lines if line.part == "answers"} == set(
+        group.taxonomy.concerns
+    )
     for action in (0, np.int64(1), len(env.lines) - 1):
         env.reset(seed=1)
         env.step(action)
@@ -84,22 +93,31 @@ def test_actions_say_the_lines_of_the_script(group: Group):
 def test_a_group_of_another_domain_serves_too(group: Group, tmp_path):
     """Charity's template with a corpus: customers of the written group who say its phrases."""
     folder = tmp_path / "appeal"
-    shutil.copytree(builtin_templates()["charity"], folder, ignore=shutil.ignore_patterns("discriminator"))
+    shutil.copytree(
+        builtin_templates()["charity"], folder, ignore=shutil.ignore_patterns("discriminator")
+    )
     template = Bundle.load_template(folder)
-    said = zip(template.taxonomy.phrases("sales"), template.taxonomy.phrases("customer"), strict=False)
+    said = zip(
+        template.taxonomy.phrases("sales"), template.taxonomy.phrases("customer"), strict=False
+    )
     turns = [
         {"role": role, "text": text, "stage": stage}
         for pair in said
         for role, (text, stage) in zip(("sales", "customer"), pair, strict=True)
     ]
-    own = {"archetype": next(iter(template.config.archetypes)), "concerns": list(template.taxonomy.concerns)[:2]}
+    own = {
+        "archetype": next(iter(template.config.archetypes)),
+        "concerns": list(template.taxonomy.concerns)[:2],
+    }
     calls = [
         call.model_dump(mode="json") | {"turns": turns, "profile": call.profile.model_dump() | own}
         for call in group.calls[:3]
     ]
     (folder / "corpus.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
     env = make(group=str(folder))
-    assert {line.concern for line in env.lines if line.part == "answers"} <= set(template.taxonomy.concerns)
+    assert {line.concern for line in env.lines if line.part == "answers"} <= set(
+        template.taxonomy.concerns
+    )
     for observation, *_ in play(env):
         assert env.observation_space.contains(observation)
 
@@ -121,14 +139,19 @@ def test_the_observation_is_what_was_heard_what_was_said_and_the_time(group: Gro
 
 def test_the_concern_that_customers_raise_scores_highest(group: Group):
     names = sorted(group.taxonomy.concerns)
-    raised = [(i, text) for i, name in enumerate(names) for text in group.taxonomy.concerns[name].raised]
+    raised = [
+        (i, text) for i, name in enumerate(names) for text in group.taxonomy.concerns[name].raised
+    ]
     wanted, texts = zip(*raised, strict=True)
-    heard = Ear(group, build_encoder("hashing")).hear(texts)
+    heard = Ear(group, build_encoder("hashing")).parse_utterance(texts)
     assert np.mean(heard[:, : len(names)].argmax(axis=1) == wanted) > 0.8
 
 
 def test_hidden_state_never_leaks(group: Group):
-    """Who hides other things but speaks the same words looks the same: words, lines and turns alone are observed."""
+    """Who hides other things but speaks the same words looks the same.
+
+    Words, lines and turns alone are observed.
+    """
     env, plain = make(reveal=True), make()
     for seed in range(20):
         for (seen, *_), (other, *_) in zip(play(env, seed), play(plain, seed), strict=True):
@@ -143,7 +166,7 @@ def test_hidden_state_never_leaks(group: Group):
         heard = words.step(plain.lines[3].text)[0]
         observation, *_ = plain.step(3)
         width = notes._heard.shape[1]
-        assert np.array_equal(observation[:width], notes._ear.hear([heard])[0])
+        assert np.array_equal(observation[:width], notes._ear.parse_utterance([heard])[0])
 
 
 @pytest.mark.parametrize("action", [-1, 37, 1.5, "Hello?", None, np.array([1, 2])])
@@ -158,7 +181,7 @@ def test_an_action_that_is_no_line_is_refused_and_the_call_goes_on(action):
 
 def test_a_line_needs_a_call_in_progress():
     env = ScriptLines(TelemarketingEnv(customer="scripted"))
-    with pytest.raises(ConfigurationError, match="Call reset"):
+    with pytest.raises(gymnasium.error.ResetNeeded, match="Call reset"):
         env.step(0)
 
 
@@ -194,7 +217,9 @@ def test_calls_in_step_are_the_single_calls(mode):
     assert not observations.any()
     going_on, ended = np.ones(calls, bool), 0
     for turn in range(1, 16):
-        observations, rewards, terminated, truncated, infos = env.step(np.full(calls, turn * 7 % len(env.lines)))
+        observations, rewards, terminated, truncated, infos = env.step(
+            np.full(calls, turn * 7 % len(env.lines))
+        )
         assert env.observation_space.contains(observations)
         for i in np.flatnonzero(going_on):
             wanted, reward, *flags, info = alone[i][turn]
@@ -205,7 +230,9 @@ def test_calls_in_step_are_the_single_calls(mode):
             assert [terminated[i], truncated[i]] == flags
             if over:
                 ended += 1
-                found = infos["final_info"]["outcome"][i] if mode == "SameStep" else infos["outcome"][i]
+                found = (
+                    infos["final_info"]["outcome"][i] if mode == "SameStep" else infos["outcome"][i]
+                )
                 assert found is info["outcome"]
                 assert observations[i].any() == (mode == "Disabled")
         going_on &= ~(terminated | truncated)
@@ -230,7 +257,9 @@ def test_masked_resets_begin_those_calls_only():
     assert after[1].any()
 
 
-@pytest.mark.parametrize("actions", [np.array([0, 1]), np.array([0, 1, 37]), np.array([0.5, 1, 2]), [0, 1, -1]])
+@pytest.mark.parametrize(
+    "actions", [np.array([0, 1]), np.array([0, 1, 37]), np.array([0.5, 1, 2]), [0, 1, -1]]
+)
 def test_actions_that_are_no_lines_are_refused_and_no_call_moves(actions):
     env = make_many(3)
     env.reset(seed=0)
@@ -262,7 +291,9 @@ def test_a_masked_failure_has_no_reward_and_spoils_no_other_call(mode, monkeypat
     assert env.observation_space.contains(observations)
     others = np.arange(3) != row
     assert np.array_equal(observations[others], wanted[others])
-    assert np.array_equal(env.step(np.array([4, 5, 6]))[0][others], sound.step(np.array([4, 5, 6]))[0][others])
+    assert np.array_equal(
+        env.step(np.array([4, 5, 6]))[0][others], sound.step(np.array([4, 5, 6]))[0][others]
+    )
 
 
 def test_a_call_whose_reset_failed_is_silent_until_reset(monkeypatch):

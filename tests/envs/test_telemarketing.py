@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 
+import gymnasium
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from gsim_env.dialogue import Outcome
 from gsim_env.envs import TelemarketingEnv
 from gsim_env.errors import ConfigurationError, UtteranceError
 from gsim_env.groups import Group
-from gsim_env.simulation.drivers import answered, block_on
-from gsim_env.simulation.salespeople import SalesTeam
+from gsim_env.simulation.drivers import drive
+from gsim_env.simulation.salespeople import SalespersonFactory
+from gsim_env.util.aio import block_on
 
 IDS = [name for name in registry if name.startswith("GroupedSim-")]
 ID = "GroupedSim-Telemarketing-v0"
@@ -47,11 +49,11 @@ def play(env, seed=0, lines=LINES, options=None):
 
 def listen(env, group, seed):
     """Play a call with the salesperson who answers what he hears."""
-    team = SalesTeam(str(group.path), "scripted", "hashing")
+    team = SalespersonFactory(str(group.path), "scripted", "hashing")
     steps, words = [env.reset(seed=seed)], None
-    salesperson = team.begin(steps[0][0], np.random.default_rng(seed))
+    salesperson = team.new_call(steps[0][0], np.random.default_rng(seed))
     while len(steps) == 1 or not (steps[-1][2] or steps[-1][3]):
-        steps.append(env.step(block_on(answered(salesperson.say(words), team.services))))
+        steps.append(env.step(block_on(drive(salesperson.respond(words), team.services))))
         words = steps[-1][0]
     return steps
 
@@ -69,7 +71,11 @@ def test_ids_are_registered():
 
 def test_spec_round_trips_as_json_and_pickle():
     env = make(max_turns=7, reward="shaped", gamma=0.9)
-    for spec in (EnvSpec.from_json(env.spec.to_json()), pickle.loads(pickle.dumps(env.spec)), copy.deepcopy(env.spec)):
+    for spec in (
+        EnvSpec.from_json(env.spec.to_json()),
+        pickle.loads(pickle.dumps(env.spec)),
+        copy.deepcopy(env.spec),
+    ):
         again = spec.make()
         assert again.spec.kwargs == env.spec.kwargs
         assert play(again) == play(env)
@@ -121,7 +127,9 @@ def test_shaping_telescopes_so_that_the_optimal_policy_is_unchanged(gamma):
         rewards = [reward for _, reward, *_ in steps[1:]]
         for _, reward, _, _, info in steps[1:]:
             assert reward == pytest.approx(info["reward/outcome"] + info["reward/shaping"])
-        potentials = [potential(info["state"]) for info in (steps[0][1], *(step[4] for step in steps[1:]))]
+        potentials = [
+            potential(info["state"]) for info in (steps[0][1], *(step[4] for step in steps[1:]))
+        ]
         discounted = sum(gamma**t * reward for t, reward in enumerate(rewards))
         outcome = gamma ** (len(rewards) - 1) * steps[-1][4]["reward/outcome"]
         kept = gamma ** len(rewards) * potentials[-1] if steps[-1][3] else 0.0
@@ -172,12 +180,14 @@ def test_bad_options_say_what_is_legal(options, message):
         ({"customer": "scriptd"}, "Did you mean 'scripted'"),
         ({"customer": {"backend": "openai"}}, "model"),
         ({"customer": {"backend": "openai", "model": "m", "tmeout": 3}}, "timeout"),
-        ({"manager": "chian"}, "'chain' or a back end"),
+        ({"manager": "chian"}, "'chain' or a backend"),
         ({"library": "milvs"}, "Did you mean 'milvus'"),
         ({"reward": "shapd"}, "Did you mean 'shaped'"),
         ({"gamma": 1.5}, "gamma must be in"),
-        ({"k": 0}, "k must be at least 1"),
-        ({"max_turns": 0}, "max_turns must be at least 1"),
+        ({"k": 0}, "k: Input should be greater than or equal to 1, got 0"),
+        ({"max_turn": 3}, "Did you mean 'max_turns'"),
+        ({"guidance": False}, "needs guidance=True"),
+        ({"max_turns": 0}, "max_turns: Input should be greater than or equal to 1"),
     ],
 )
 def test_bad_arguments_say_what_is_legal(arguments, message):
@@ -195,7 +205,8 @@ def test_bad_utterances_lose_nothing():
 
 
 @pytest.mark.parametrize(
-    "utterance", ["", "   ", "\n", "x" * 2**20, "\x00\x07\x1b[0m", "\ud800", "\u202eabc", "😀" * 3000]
+    "utterance",
+    ["", "   ", "\n", "x" * 2**20, "\x00\x07\x1b[0m", "\ud800", "\u202eabc", "😀" * 3000],
 )
 def test_odd_utterances_are_answered_in_the_call(utterance):
     env = make()
@@ -212,10 +223,10 @@ def test_odd_utterances_are_answered_in_the_call(utterance):
 
 def test_step_needs_a_call_in_progress():
     env = make().unwrapped
-    with pytest.raises(ConfigurationError, match="Call reset"):
+    with pytest.raises(gymnasium.error.ResetNeeded, match="Call reset"):
         env.step(LINES[0])
     play(env)
-    with pytest.raises(ConfigurationError, match="Call reset"):
+    with pytest.raises(gymnasium.error.ResetNeeded, match="Call reset"):
         env.step(LINES[0])
 
 
@@ -230,15 +241,20 @@ def test_observations_and_infos_are_fresh_objects():
 
 
 def test_hidden_state_never_leaks(group: Group):
-    """No profile field is in an observation or in any default info: only the directory listing is known beforehand.
+    """No profile field is in an observation or in any default info.
 
-    The brief that all calls of the group share is left out of the search, and so are single words in what the customer
-    says: a customer may well say "dry" or his own name.
+    Only the directory listing is known beforehand.
+
+    The brief that all calls of the group share is left out of the search, and so are single words
+    in what the customer says: a customer may well say "dry" or his own name.
     """
     env = make()
     for call in group.calls:
         brief, info = env.reset(seed=0, options={"profile": call.profile})
-        shown = [brief.replace(group.config.brief.strip(), "").replace(call.profile.listing, ""), str(info)]
+        shown = [
+            brief.replace(group.config.brief.strip(), "").replace(call.profile.listing, ""),
+            str(info),
+        ]
         said = []
         for line in LINES[:3]:
             words, _, terminated, _, info = env.step(line)
@@ -250,7 +266,9 @@ def test_hidden_state_never_leaks(group: Group):
         for name, value in call.profile.model_dump(exclude={"listing"}).items():
             for text in [value] if isinstance(value, str) else value:
                 places = shown + (said if " " in text else [])
-                assert not [place for place in places if text.lower() in place.lower()], f"{name} of {call.id} leaks"
+                assert not [place for place in places if text.lower() in place.lower()], (
+                    f"{name} of {call.id} leaks"
+                )
 
 
 def test_render_modes(capsys):

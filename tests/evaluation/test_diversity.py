@@ -3,21 +3,40 @@
 import numpy as np
 import pytest
 
-from gsim_env.evaluation.diversity import Limits, distinct, diversity, irs, irs_windows, shares_of_tlv, snr, tlv
-from gsim_env.evaluation.reading import Reading
+from gsim_env.evaluation.metrics.diversity import (
+    Limits,
+    distinct,
+    diversity,
+    irs,
+    irs_windows,
+    shares_of_tlv,
+    snr,
+    tlv,
+)
+from gsim_env.evaluation.metrics.features import CallFeatures
 from gsim_env.evaluation.records import EvaluatedCall, Spoken
 
 
-def reading(group, words, *, stages=None, vectors=None, outcome="declined", number=0, inverted=None) -> Reading:
+def reading(
+    group, words, *, stages=None, vectors=None, outcome="declined", number=0, inverted=None
+) -> CallFeatures:
     """A call made by hand: what the customer said, and the vectors that phi is to give."""
     stages = stages or [next(iter(group.taxonomy.customer))] * len(words)
-    turns = tuple(Spoken(sales="Hello?", customer=text, stage=stage) for text, stage in zip(words, stages, strict=True))
+    turns = tuple(
+        Spoken(sales="Hello?", customer=text, stage=stage)
+        for text, stage in zip(words, stages, strict=True)
+    )
     call = EvaluatedCall(
-        method="m", salesperson="s", number=number, profile=group.calls[number].profile, turns=turns, outcome=outcome
+        method="m",
+        salesperson="s",
+        number=number,
+        profile=group.calls[number].profile,
+        turns=turns,
+        outcome=outcome,
     )
     nothing = np.zeros(len(words), bool)
     angles = np.array(vectors if vectors is not None else np.arange(len(words)), dtype=float)
-    return Reading(
+    return CallFeatures(
         call,
         np.array([len(text.split()) for text in words]),
         np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32),
@@ -33,16 +52,19 @@ def test_tlv_is_the_variance_of_equation_2() -> None:
     assert tlv(np.array([7, 7])) == 0.0
 
 
-def test_irs_is_one_minus_the_mean_cosine_of_neighbours(group) -> None:
+def test_irs_is_one_minus_the_mean_cosine_of_neighbors(group) -> None:
     one = reading(group, ["a", "b", "c"], vectors=[0.0, np.pi / 3, np.pi / 3])  # cosines .5 and 1
     assert irs(one) == pytest.approx(1 - (0.5 + 1.0) / 2)
     assert np.isnan(irs(reading(group, ["a"])))
 
 
 def test_the_window_of_figure_4b_slides_over_the_last_three_turns(group) -> None:
-    calls = [reading(group, list("abcde"), vectors=[0, 0, np.pi / 2, np.pi / 2, 0], number=n) for n in range(3)]
+    calls = [
+        reading(group, list("abcde"), vectors=[0, 0, np.pi / 2, np.pi / 2, 0], number=n)
+        for n in range(3)
+    ]
     found = {turn: interval.value for turn, interval in irs_windows(calls)}
-    # neighbours: 0, 1, 0, 1; at turn t the mean of those that end at t - 1 and t, or what there is
+    # neighbors: 0, 1, 0, 1; at turn t the mean of those that end at t - 1 and t, or what there is
     assert found == pytest.approx({2: 0.0, 3: 0.5, 4: 0.5, 5: 0.5}, abs=1e-6)
     assert [turn for turn, _ in irs_windows(calls[:2])] == []  # two calls are too few to say
 
@@ -78,7 +100,9 @@ def test_a_methods_figures_are_means_over_its_calls(group) -> None:
     assert found["long_turns"].value == pytest.approx(1 / 3)
     assert found["turns"].value == pytest.approx(14 / 3)
     assert found["role_inversion"].value == pytest.approx(0.1 / 3)
-    assert found["premature_hang_up"].value == pytest.approx(1 / 3)  # a short call that ends in a deal is not one
+    assert found["premature_hang_up"].value == pytest.approx(
+        1 / 3
+    )  # a short call that ends in a deal is not one
     assert found["late_hang_up"].value == pytest.approx(1 / 3)
     assert found["tlv"].value == pytest.approx((4 + 0 + 0) / 3)
     low, high = found["words_per_turn"].low, found["words_per_turn"].high

@@ -1,4 +1,7 @@
-"""Playing an evaluation's calls: the same customers for every method, killed and gone on with, failing and made good."""
+"""Playing an evaluation's calls.
+
+The same customers for every method, killed and gone on with, failing and made good.
+"""
 
 import json
 import os
@@ -12,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.calls import TOGETHER, Plan, play_calls
 from gsim_env.evaluation.methods import METHODS, Method, known_methods
-from gsim_env.evaluation.people import people_of
+from gsim_env.evaluation.play import TOGETHER, Plan, play_calls
+from gsim_env.evaluation.reference import select_reference
 from gsim_env.testing import mock_server
 
 SCRIPTED = {"scripted": METHODS["scripted"]}
@@ -33,35 +36,44 @@ def quiet(name: str, done: int, total: int) -> None:
 
 def words_of(calls) -> list:
     return [
-        (call.id, call.profile.name, [(turn.sales, turn.customer) for turn in call.turns], call.outcome)
+        (
+            call.id,
+            call.profile.name,
+            [(turn.sales, turn.customer) for turn in call.turns],
+            call.outcome,
+        )
         for call in calls
     ]
 
 
 def test_each_archetype_of_held_out_customers_is_called_and_all_before_any_twice(group) -> None:
-    people = people_of(group, 10, 0)
+    people = select_reference(group, 10, 0)
     archetypes = [profile.archetype for profile in people.called]
     assert {name: archetypes.count(name) for name in group.config.archetypes} == dict.fromkeys(
         group.config.archetypes, 10
     )
     known = {call.profile.listing for call in group.calls}
     assert not known & {profile.listing for profile in people.called}
-    assert {profile.listing for profile in people.called} == {call.profile.listing for call in people.reference}
-    assert len({profile.listing for profile in people.called}) == 40  # eight of each archetype are held out
+    assert {profile.listing for profile in people.called} == {
+        call.profile.listing for call in people.reference
+    }
+    assert (
+        len({profile.listing for profile in people.called}) == 40
+    )  # eight of each archetype are held out
     assert all(call.profile.listing in known for call in people.others)
-    assert people_of(group, 10, 1).called != people.called
+    assert select_reference(group, 10, 1).called != people.called
 
 
 def test_a_group_without_held_out_calls_is_refused(group, tmp_path) -> None:
     from dataclasses import replace
 
     with pytest.raises(ConfigurationError, match="--held-out"):
-        people_of(replace(group, path=tmp_path), 2, 0)
+        select_reference(replace(group, path=tmp_path), 2, 0)
 
 
 def test_methods_call_the_same_customers_with_the_same_seeds(group, tmp_path) -> None:
     methods = {"a": METHODS["scripted"], "b": METHODS["scripted"]}
-    called = people_of(group, 2, 0).called
+    called = select_reference(group, 2, 0).called
     calls = play_calls(plan_of(methods), called, tmp_path, quiet)
     first, second = (words_of([call for call in calls if call.method == name]) for name in methods)
     assert [one[1:] for one in first] == [one[1:] for one in second]
@@ -70,7 +82,7 @@ def test_methods_call_the_same_customers_with_the_same_seeds(group, tmp_path) ->
 
 
 def test_what_has_been_played_is_not_played_again(group, tmp_path, monkeypatch) -> None:
-    called = people_of(group, 4, 0).called
+    called = select_reference(group, 4, 0).called
     whole = play_calls(plan_of(calls=4), called, tmp_path / "whole", quiet)
     play_calls(plan_of(calls=4), called, tmp_path / "cut", quiet)
     files = sorted((tmp_path / "cut").rglob("*.jsonl"))
@@ -82,17 +94,31 @@ def test_what_has_been_played_is_not_played_again(group, tmp_path, monkeypatch) 
     assert words_of(again) == words_of(whole)
 
 
-def test_a_failed_call_is_missing_and_is_played_by_the_next_run(group, tmp_path, monkeypatch) -> None:
+def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
+    group, tmp_path, monkeypatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
-    called = people_of(group, 3, 0).called
+    called = select_reference(group, 3, 0).called
     with mock_server() as server:
-        model = {"backend": "openai", "model": "m", "base_url": server.url, "max_retries": 0, "backoff": 0.0}
+        model = {
+            "backend": "openai",
+            "model": "m",
+            "base_url": server.url,
+            "max_retries": 0,
+            "backoff": 0.0,
+        }
         plan = plan_of({"served": Method(customer=model, guidance=True)}, calls=3)
-        server.plan(lambda body: 500 if zlib.crc32(body["messages"][0]["content"].encode()) % 3 == 0 else "ok")
+        server.plan(
+            lambda body: (
+                500 if zlib.crc32(body["messages"][0]["content"].encode()) % 3 == 0 else "ok"
+            )
+        )
         calls = play_calls(plan, called, tmp_path, quiet)
         failed = [call for call in calls if call.error]
         assert 0 < len(failed) < len(calls)
-        assert all(not call.turns and call.outcome is None and "500" in call.error for call in failed)
+        assert all(
+            not call.turns and call.outcome is None and "500" in call.error for call in failed
+        )
         server.plan(())
         again = play_calls(plan, called, tmp_path, quiet)
     assert not any(call.error for call in again)
@@ -103,9 +129,14 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(group, tmp_path,
 def test_if_every_call_fails_the_configuration_is_at_fault(group, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
     model = {"backend": "openai", "model": "m", "base_url": "http://127.0.0.1:9", "max_retries": 0}
-    with pytest.raises(ConfigurationError, match=r"'served' could be played; the first: .*failed 1 time"):
+    with pytest.raises(
+        ConfigurationError, match=r"'served' could be played; the first: .*failed 1 time"
+    ):
         play_calls(
-            plan_of({"served": Method(customer=model, guidance=True)}), people_of(group, 1, 0).called, tmp_path, quiet
+            plan_of({"served": Method(customer=model, guidance=True)}),
+            select_reference(group, 1, 0).called,
+            tmp_path,
+            quiet,
         )
 
 
@@ -113,15 +144,17 @@ RUN = """
 import sys
 from pathlib import Path
 from tests.evaluation.test_evaluate_calls import embedded_plan, quiet
-from gsim_env.evaluation.calls import play_calls
-from gsim_env.evaluation.people import people_of
+from gsim_env.evaluation.play import play_calls
+from gsim_env.evaluation.reference import select_reference
 from gsim_env.groups import load_group
-play_calls(embedded_plan(), people_of(load_group("food_delivery"), 4, 0).called, Path(sys.argv[1]), quiet)
+play_calls(embedded_plan(), select_reference(load_group("food_delivery"), 4, 0).called, Path(sys.argv[1]), quiet)
 """
 
 
 def embedded_plan() -> Plan:
-    return plan_of({"full": METHODS["full"], "without_sop": METHODS["without_sop"]}, calls=4, max_turns=3)
+    return plan_of(
+        {"full": METHODS["full"], "without_sop": METHODS["without_sop"]}, calls=4, max_turns=3
+    )
 
 
 @pytest.mark.slow
@@ -129,7 +162,9 @@ def test_killed_amid_the_embedded_model_it_ends_with_the_same_words(group, tmp_p
     root = Path(__file__).parents[2]
 
     def start(folder: Path) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-c", RUN, str(folder)], cwd=root, env={**os.environ})
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, str(folder)], cwd=root, env={**os.environ}
+        )
 
     assert start(tmp_path / "whole").wait(timeout=400) == 0
     process = start(tmp_path / "cut")
@@ -155,10 +190,14 @@ def without_seconds(line: str) -> dict:
 
 def test_a_methods_file_names_ways_to_simulate(tmp_path) -> None:
     file = tmp_path / "methods.toml"
-    file.write_text('[userlm]\ncustomer = {backend = "embedded", adapter = "a"}\nguidance = false\n')
+    file.write_text(
+        '[userlm]\ncustomer = {backend = "embedded", adapter = "a"}\nguidance = false\n'
+    )
     found = known_methods(["full", "userlm"], file)
     assert list(found) == ["full", "userlm"]
-    assert found["userlm"] == Method(customer={"backend": "embedded", "adapter": "a"}, guidance=False)
+    assert found["userlm"] == Method(
+        customer={"backend": "embedded", "adapter": "a"}, guidance=False
+    )
     assert found["userlm"].settings["adapter"] == "a"
     with pytest.raises(ConfigurationError, match="needs weights that do not come along"):
         known_methods(["userlm"], None)
@@ -172,5 +211,7 @@ def test_a_methods_file_names_ways_to_simulate(tmp_path) -> None:
 
 
 def test_results_never_hold_a_key() -> None:
-    method = Method(customer={"backend": "openai", "model": "m", "api_key": "secret"}, guidance=True)
+    method = Method(
+        customer={"backend": "openai", "model": "m", "api_key": "secret"}, guidance=True
+    )
     assert "secret" not in json.dumps(method.settings)

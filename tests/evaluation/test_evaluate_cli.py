@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from gsim_env.cli.app import app
 from gsim_env.evaluation.compare import compare, difference, side_of
-from gsim_env.evaluation.reading import Reader
+from gsim_env.evaluation.metrics.features import FeatureExtractor
 from gsim_env.evaluation.run import read_calls, read_results
 from gsim_env.models import Completion
 from gsim_env.models.encoders import HashingEncoder
@@ -36,7 +36,17 @@ def methods_file(tmp_path_factory) -> Path:
 def evaluated(tmp_path_factory, methods_file) -> Path:
     folder = tmp_path_factory.mktemp("evaluated") / "out"
     agents = ("--salesperson", "scripted", "--salesperson", "pitching", "--salesperson", "outline")
-    result = gsim("run", "--out", folder, "--methods", "first,second", "--methods-file", methods_file, *agents, *QUICK)
+    result = gsim(
+        "run",
+        "--out",
+        folder,
+        "--methods",
+        "first,second",
+        "--methods-file",
+        methods_file,
+        *agents,
+        *QUICK,
+    )
     assert result.exit_code == 0, result.output
     return folder
 
@@ -59,7 +69,9 @@ def test_everything_is_there_and_says_where_it_is_from(evaluated, group) -> None
         "tables",
         "figures",
     }
-    rows = list(csv.reader((evaluated / "tables" / "table_2.csv").read_text(encoding="utf-8").splitlines()))
+    rows = list(
+        csv.reader((evaluated / "tables" / "table_2.csv").read_text(encoding="utf-8").splitlines())
+    )
     assert [row[0] for row in rows[1:]] == ["first", "second", "people"]
 
 
@@ -68,7 +80,9 @@ def test_two_methods_that_are_one_have_the_same_figures(evaluated) -> None:
     first, second = (results["diversity"][name] for name in ("first", "second"))
     assert first == second
     assert first["tlv_share"] == 0.5
-    assert first["objective"] == pytest.approx(np.mean([0.5, first["irs"]["value"], first["snr"]["value"]]), abs=1e-5)
+    assert first["objective"] == pytest.approx(
+        np.mean([0.5, first["irs"]["value"], first["snr"]["value"]]), abs=1e-5
+    )
     assert results["fidelity"]["first"] == results["fidelity"]["second"]
     assert "judge" not in results  # nobody judged
 
@@ -82,15 +96,27 @@ def test_salespeople_are_ranked_by_each_method(evaluated) -> None:
     assert pair["spearman"] == pytest.approx(1.0)
 
 
-def test_a_finished_folder_is_not_played_again_and_another_plan_is_refused(evaluated, methods_file) -> None:
+def test_a_finished_folder_is_not_played_again_and_another_plan_is_refused(
+    evaluated, methods_file
+) -> None:
     before = (evaluated / "results.json").read_text()
     agents = ("--salesperson", "scripted", "--salesperson", "pitching", "--salesperson", "outline")
     again = gsim(
-        "run", "--out", evaluated, "--methods", "first,second", "--methods-file", methods_file, *agents, *QUICK
+        "run",
+        "--out",
+        evaluated,
+        "--methods",
+        "first,second",
+        "--methods-file",
+        methods_file,
+        *agents,
+        *QUICK,
     )
     assert again.exit_code == 0, again.output
     assert (evaluated / "results.json").read_text() == before
-    other = gsim("run", "--out", evaluated, "--methods", "first", "--methods-file", methods_file, *QUICK)
+    other = gsim(
+        "run", "--out", evaluated, "--methods", "first", "--methods-file", methods_file, *QUICK
+    )
     assert other.exit_code == 2
     assert "holds another evaluation" in " ".join(other.output.split())
 
@@ -100,7 +126,10 @@ def test_compare_pairs_the_calls_of_two_methods(evaluated) -> None:
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["paired"] is True
-    assert all(row["difference"]["value"] == 0.0 and row["a"] == row["b"] for row in found["figures"].values())
+    assert all(
+        row["difference"]["value"] == 0.0 and row["a"] == row["b"]
+        for row in found["figures"].values()
+    )
     assert found["agents"]["spearman"] == pytest.approx(1.0)
     shown = gsim("compare", f"{evaluated}:first", f"{evaluated}:second")
     assert "words per turn" in shown.stdout
@@ -118,13 +147,20 @@ def test_a_difference_is_paired_by_customer_where_it_can_be(evaluated, group) ->
     assert apart.low < 0 < 2 < apart.high
     assert np.isnan(difference(a, {}, paired=False).value)
     side = side_of(f"{evaluated}:first")
-    assert compare(side, side, Reader(group, HashingEncoder()), group)["figures"]["turns"]["difference"].value == 0.0
+    assert (
+        compare(side, side, FeatureExtractor(group, HashingEncoder()), group)["figures"]["turns"][
+            "difference"
+        ].value
+        == 0.0
+    )
 
 
-def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zeros(tmp_path, monkeypatch) -> None:
+def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zeros(
+    tmp_path, monkeypatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
     from gsim_env import testing
-    from gsim_env.evaluation.scripted_judge import scripted_verdict
+    from gsim_env.evaluation.judge.scripted import scripted_verdict
 
     async def verdict(request):
         return Completion(scripted_verdict(request))
@@ -132,8 +168,21 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
     monkeypatch.setattr(testing, "answer", verdict)
     folder = tmp_path / "out"
     with mock_server([500 if number % 10 < 3 else "ok" for number in range(1000)]) as server:
-        judge = json.dumps({"backend": "openai", "model": "m", "base_url": server.url, "max_retries": 0})
-        result = gsim("run", "--out", folder, "--methods", "scripted", *QUICK, "--judge", judge, "--profiles", "2")
+        judge = json.dumps(
+            {"backend": "openai", "model": "m", "base_url": server.url, "max_retries": 0}
+        )
+        result = gsim(
+            "run",
+            "--out",
+            folder,
+            "--methods",
+            "scripted",
+            *QUICK,
+            "--judge",
+            judge,
+            "--profiles",
+            "2",
+        )
     assert result.exit_code == 0, result.output
     results = read_results(folder)
     missing = sum(results["judge"]["missing"]["scripted"].values())
@@ -142,7 +191,11 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
     ratings = [json.loads(line) for line in (folder / "ratings.jsonl").read_text().splitlines()]
     assert sum(rating["scores"] is None for rating in ratings) == missing
     figures = results["judge"]["scores"]["scripted"]["all"]
-    own = [rating["scores"]["brevity"] for rating in ratings if rating["scores"] and "brevity" in rating["scores"]]
+    own = [
+        rating["scores"]["brevity"]
+        for rating in ratings
+        if rating["scores"] and "brevity" in rating["scores"]
+    ]
     assert figures["brevity"]["value"] == pytest.approx(np.mean(own), abs=1e-5)
     assert figures["brevity"]["n"] == len(own)
     assert f"{missing} " in (folder / "report.html").read_text()
@@ -153,14 +206,18 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
     with sheet.open(newline="", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     for number, row in enumerate(rows):
-        row.update(rater="r1", profile_consistency=number % 11, business_realism=3, interaction_logic=7)
+        row.update(
+            rater="r1", profile_consistency=number % 11, business_realism=3, interaction_logic=7
+        )
     with sheet.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     agreed = gsim("agreement", folder, sheet, "--key", key, "--json")
     assert agreed.exit_code == 0, agreed.output
-    assert json.loads(agreed.stdout)["dimensions"]["business_realism"]["pearson"] is None  # a rater who always says 3
+    assert (
+        json.loads(agreed.stdout)["dimensions"]["business_realism"]["pearson"] is None
+    )  # a rater who always says 3
     assert read_results(folder)["agreement"] == json.loads(agreed.stdout)
     assert "Table 3" in (folder / "report.html").read_text()
 
@@ -172,7 +229,10 @@ def test_options_about_a_judge_need_a_judge(tmp_path) -> None:
 
 
 def test_a_folder_without_an_evaluation_is_named(tmp_path) -> None:
-    for command in (("rating-sheet", tmp_path, "--out", tmp_path / "o.csv"), ("compare", tmp_path, tmp_path)):
+    for command in (
+        ("rating-sheet", tmp_path, "--out", tmp_path / "o.csv"),
+        ("compare", tmp_path, tmp_path),
+    ):
         result = gsim(*command)
         assert result.exit_code == 2
         assert "holds no finished evaluation" in " ".join(result.output.split())

@@ -1,12 +1,15 @@
-"""Distances from people against scipy's and hand calculations; and what the two-sample test can and cannot tell."""
+"""Distances from people against scipy's and hand calculations.
+
+And what the two-sample test can and cannot tell.
+"""
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
-from gsim_env.evaluation.fidelity import Fidelity, transitions, two_sample_accuracy
-from gsim_env.evaluation.reading import Reader, learn_roles
+from gsim_env.evaluation.metrics.features import FeatureExtractor, learn_roles
+from gsim_env.evaluation.metrics.fidelity import Fidelity, c2st_accuracy, transitions
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.models.registry import build_encoder
@@ -35,8 +38,14 @@ def test_stage_distance_is_of_transitions_with_start_and_end(group) -> None:
 
 
 def test_outcome_distance_is_half_the_differences_of_shares(group) -> None:
-    people = [reading(group, ["x"], outcome=outcome) for outcome in ("accepted", "declined", "declined", "hung_up")]
-    own = [reading(group, ["x"], outcome=outcome) for outcome in ("accepted", "accepted", "declined", "turn_limit")]
+    people = [
+        reading(group, ["x"], outcome=outcome)
+        for outcome in ("accepted", "declined", "declined", "hung_up")
+    ]
+    own = [
+        reading(group, ["x"], outcome=outcome)
+        for outcome in ("accepted", "accepted", "declined", "turn_limit")
+    ]
     found = Fidelity(group, people, None).outcome_distance(own)
     assert found.value == pytest.approx((0.25 + 0.25 + 0.25 + 0.25) / 2)
 
@@ -48,43 +57,61 @@ def people_as(group, calls, method="human"):
 
 @pytest.fixture(scope="module")
 def reader(group):
-    return Reader(group, HashingEncoder())
+    return FeatureExtractor(group, HashingEncoder())
 
 
 def test_people_are_not_told_from_people_and_a_parrot_is(group, reader) -> None:
-    first, second = reader.read(people_as(group, group.calls[::2])), reader.read(people_as(group, group.calls[1::2]))
-    alike = two_sample_accuracy(first, second, seed=0)
+    first, second = (
+        reader.read(people_as(group, group.calls[::2])),
+        reader.read(people_as(group, group.calls[1::2])),
+    )
+    alike = c2st_accuracy(first, second, seed=0)
     assert 0.4 < alike.value < 0.6
     parrots = [
         call.model_copy(
             update={
                 "turns": tuple(
-                    turn.model_copy(update={"customer": "Yes, that is very interesting!"}) for turn in call.turns
+                    turn.model_copy(update={"customer": "Yes, that is very interesting!"})
+                    for turn in call.turns
                 )
             }
         )
         for call in people_as(group, group.calls[::2])
     ]
-    assert two_sample_accuracy(reader.read(parrots), second, seed=0).value > 0.95
+    assert c2st_accuracy(reader.read(parrots), second, seed=0).value > 0.95
 
 
 def test_customers_of_whom_a_directory_says_the_same_are_others(group, reader) -> None:
-    """Extracted profiles have one listing: by it alone there would be one customer, and no fold to hold out."""
+    """Extracted profiles have one listing.
+
+    By it alone there would be one customer, and no fold to hold out.
+    """
 
     def unlisted(calls):
         return [
-            call.model_copy(update={"profile": call.profile.model_copy(update={"listing": "a contact"})})
+            call.model_copy(
+                update={"profile": call.profile.model_copy(update={"listing": "a contact"})}
+            )
             for call in people_as(group, calls)
         ]
 
-    first, second = reader.read(unlisted(group.calls[:40:2])), reader.read(unlisted(group.calls[1:40:2]))
-    assert two_sample_accuracy(first, second, seed=0) is not None
+    first, second = (
+        reader.read(unlisted(group.calls[:40:2])),
+        reader.read(unlisted(group.calls[1:40:2])),
+    )
+    assert c2st_accuracy(first, second, seed=0) is not None
 
 
-def test_the_reader_finds_salespeople_in_the_customers_place_and_prompts_in_their_words(group, reader) -> None:
+def test_the_reader_finds_salespeople_in_the_customers_place_and_prompts_in_their_words(
+    group, reader
+) -> None:
     swapped = [
         call.model_copy(
-            update={"turns": tuple(turn.model_copy(update={"customer": turn.sales}) for turn in call.turns)}
+            update={
+                "turns": tuple(
+                    turn.model_copy(update={"customer": turn.sales}) for turn in call.turns
+                )
+            }
         )
         for call in people_as(group, group.calls[:40])
     ]
@@ -115,7 +142,9 @@ def test_the_reader_finds_salespeople_in_the_customers_place_and_prompts_in_thei
 
 
 @pytest.mark.slow
-def test_no_line_that_customers_are_shown_for_want_of_others_sounds_like_the_salesperson(group) -> None:
+def test_no_line_that_customers_are_shown_for_want_of_others_sounds_like_the_salesperson(
+    group,
+) -> None:
     encoder = build_encoder("minilm")
     roles, threshold = learn_roles(group, encoder)
     lines = [line for stage in group.taxonomy.customer.values() for line in stage.examples]

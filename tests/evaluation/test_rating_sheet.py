@@ -7,15 +7,17 @@ from collections import Counter
 import pytest
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.rating_sheet import COLUMNS, read_ratings, write_rating_sheet
+from gsim_env.evaluation.judge.rating_sheet import COLUMNS, read_ratings, write_rating_sheet
+from gsim_env.evaluation.judge.rubric import EVALUATORS, described, prompt
 from gsim_env.evaluation.records import EvaluatedCall, Spoken
-from gsim_env.evaluation.rubric import EVALUATORS, described, prompt
 
 
 @pytest.fixture(scope="module")
 def calls(group):
     people = [EvaluatedCall.of_people(number, call) for number, call in enumerate(group.calls[:6])]
-    ours = [call.model_copy(update={"method": "method_x", "salesperson": "seller_x"}) for call in people]
+    ours = [
+        call.model_copy(update={"method": "method_x", "salesperson": "seller_x"}) for call in people
+    ]
     failed = ours[0].model_copy(update={"turns": (), "number": 77, "error": "down"})
     return [*people, *ours, failed]
 
@@ -42,7 +44,9 @@ def test_the_sheet_is_blind_and_the_key_is_elsewhere(group, calls, tmp_path):
     rows = rows_of(files.sheet)
     assert tuple(rows[0]) == COLUMNS
     assert all(not row[name] for row in rows for name in (*EVALUATORS, "rater"))
-    text = files.sheet.read_text(encoding="utf-8-sig") + files.instructions.read_text(encoding="utf-8")
+    text = files.sheet.read_text(encoding="utf-8-sig") + files.instructions.read_text(
+        encoding="utf-8"
+    )
     assert "method_x" not in text
     assert "seller_x" not in text
     assert "human" not in text
@@ -56,7 +60,10 @@ def test_the_sheet_is_blind_and_the_key_is_elsewhere(group, calls, tmp_path):
     for row in rows:
         call = by_id[key[row["id"]]]
         assert call.profile.facts[0] in row["profile"]
-        assert row["archetype_definition"] == group.config.archetypes[call.profile.archetype].definition
+        assert (
+            row["archetype_definition"]
+            == group.config.archetypes[call.profile.archetype].definition
+        )
         assert row["transcript"].splitlines()[1] == f"C: {call.turns[0].customer}"
 
 
@@ -81,7 +88,9 @@ def test_the_seed_decides_draw_and_order(group, calls, tmp_path):
 def test_no_cell_is_a_formula(group, calls, tmp_path):
     for start in ("=", "+", "-", "@"):
         profile = calls[0].profile.model_copy(update={"name": f'{start}HYPERLINK("http://x")'})
-        call = calls[0].model_copy(update={"profile": profile, "turns": (Spoken(sales="=1", customer='"=1+1\n=2'),)})
+        call = calls[0].model_copy(
+            update={"profile": profile, "turns": (Spoken(sales="=1", customer='"=1+1\n=2'),)}
+        )
         (row,) = rows_of(write_rating_sheet([call], group, tmp_path / "rate.csv").sheet)
         assert row["profile"].startswith(f"'{start}HYPERLINK")
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values())
@@ -151,7 +160,8 @@ def test_files_that_cannot_be_used_are_named(group, calls, tmp_path):
     files = write_rating_sheet(calls, group, tmp_path / "rate.csv", 1)
     (tmp_path / "odd.csv").write_text("id,business_realism\nc0001,3\n")
     with pytest.raises(
-        ConfigurationError, match=r"odd.csv, line 1: no column profile_consistency, interaction_logic, rater"
+        ConfigurationError,
+        match=r"odd.csv, line 1: no column profile_consistency, interaction_logic, rater",
     ):
         read_ratings([tmp_path / "odd.csv"], files.key)
     (tmp_path / "latin.csv").write_bytes("id,Größe".encode("latin-1"))

@@ -1,4 +1,7 @@
-"""The report: what is in its tables and figures, that what is absent stays so, and the page in a real browser."""
+"""The report.
+
+What is in its tables and figures, that what is absent stays so, and the page in a real browser.
+"""
 
 import csv
 import json
@@ -10,14 +13,30 @@ import pytest
 
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall, Spoken
-from gsim_env.evaluation.report import embedded, write_report
-from gsim_env.evaluation.tables import Cell, Column, tables
+from gsim_env.evaluation.report.page import embedded, write_report
+from gsim_env.evaluation.report.tables import Cell, Column, tables
 from gsim_env.profiles import CustomerProfile
 
 METHODS = ["prompt_only", "userlm", "usp", "grouped"]
-KINDS = ["price_sensitive", "resistance_heavy", "status_quo", "rational_skeptical", "competition_anxious"]
+KINDS = [
+    "price_sensitive",
+    "resistance_heavy",
+    "status_quo",
+    "rational_skeptical",
+    "competition_anxious",
+]
 SELLERS = ["pitching", "listening"]
-STAGES = ["greeting", "busy", "listening", "question", "objection", "negotiation", "interest", "acceptance", "hang_up"]
+STAGES = [
+    "greeting",
+    "busy",
+    "listening",
+    "question",
+    "objection",
+    "negotiation",
+    "interest",
+    "acceptance",
+    "hang_up",
+]
 PARTS = [
     ["category_alignment", "profile_adherence", "profile_consistency"],
     ["brevity", "naturalness", "context_immersion", "business_realism"],
@@ -29,14 +48,22 @@ IMAGE = "<img src=x onerror='window.hacked=1'> & \u2028 ${1} {{ 7 * 7 }}"
 SAID = [
     ("Hi, is that the owner? It's Li from QuickEats.", "Yeah. Be quick, I've pans on."),
     ("How do most of your orders come in?", "By phone. Why?"),
-    ("Fifteen percent on delivered orders, nothing on pick-up.", "Fifteen? That's what I make on a curry."),
-    ("Twelve for the first three months, and you set your own prices.", "Hm. And who pays for the tablet?"),
+    (
+        "Fifteen percent on delivered orders, nothing on pick-up.",
+        "Fifteen? That's what I make on a curry.",
+    ),
+    (
+        "Twelve for the first three months, and you set your own prices.",
+        "Hm. And who pays for the tablet?",
+    ),
     ("Lent free. Shall we try it for a month?", "Go on then. Tuesday, after three."),
 ]
 
 
 def interval(value, spread=0.06, n=40):
-    low, high = (None, None) if value is None else (round(value - spread, 4), round(value + spread, 4))
+    low, high = (
+        (None, None) if value is None else (round(value - spread, 4), round(value + spread, 4))
+    )
     return {"value": value, "low": low, "high": high, "n": n}
 
 
@@ -52,19 +79,26 @@ def figures_of(place):
 
 
 def windows_of(place):
-    return [{"turn": turn, **interval(0.45 + 0.1 * place - 0.03 * turn * (4 - place) / 2)} for turn in range(2, 10)]
+    return [
+        {"turn": turn, **interval(0.45 + 0.1 * place - 0.03 * turn * (4 - place) / 2)}
+        for turn in range(2, 10)
+    ]
 
 
 def nearness(place):
     return {
-        "words_distance": interval(9.0 - 2 * place, 0.8), "two_sample_accuracy": interval(0.95 - 0.09 * place, 0.03),
+        "words_distance": interval(9.0 - 2 * place, 0.8), "c2st_accuracy": interval(0.95 - 0.09 * place, 0.03),
         "p_real": interval(0.2 + 0.15 * place), "stage_distance": interval(0.4 - 0.08 * place, 0.03),
         "outcome_distance": interval(0.5 - 0.1 * place),
     }  # fmt: skip
 
 
 def transitions_of(place):
-    rows = {"start": {"greeting": 0.7, "busy": 0.3}, "acceptance": {"end": 1.0}, "hang_up": {"end": 1.0}}
+    rows = {
+        "start": {"greeting": 0.7, "busy": 0.3},
+        "acceptance": {"end": 1.0},
+        "hang_up": {"end": 1.0},
+    }
     for number, stage in enumerate(STAGES[:-2]):
         after = STAGES[number + 1]
         rows[stage] = {
@@ -82,7 +116,10 @@ def transitions_of(place):
 def scores_of(place):
     names = [name for part in PARTS for name in part]
     rated = {
-        kind: {name: interval(round(3 + 1.4 * place + 0.05 * n, 2), 0.3) for n, name in enumerate(names)}
+        kind: {
+            name: interval(round(3 + 1.4 * place + 0.05 * n, 2), 0.3)
+            for n, name in enumerate(names)
+        }
         for kind in [*KINDS, "all"]
     }
     if place == 1:  # one kind of customer could not be rated
@@ -178,25 +215,44 @@ def make_profile(number):
 def make_turn(method, number, sales, customer):
     if method == HUMAN:
         return Spoken(sales=sales, customer=customer, stage=STAGES[number])
-    state = {"interest": 0.2 + 0.15 * number, "trust": 0.5, "patience": 0.9 - 0.1 * number, "settled": []}
+    state = {
+        "interest": 0.2 + 0.15 * number,
+        "trust": 0.5,
+        "patience": 0.9 - 0.1 * number,
+        "settled": [],
+    }
     references = ("Fifteen percent? That's my whole profit.", "What do you take off each order?")
-    guidance = {"stage": STAGES[number], "stance": "suspicious", "concern": "hidden_costs", "references": references}
-    return Spoken(sales=sales, customer=customer, stage=STAGES[number], state=state, guidance=guidance)
+    guidance = {
+        "stage": STAGES[number],
+        "stance": "suspicious",
+        "concern": "hidden_costs",
+        "references": references,
+    }
+    return Spoken(
+        sales=sales, customer=customer, stage=STAGES[number], state=state, guidance=guidance
+    )
 
 
 def make_calls(each=15):
-    """Return calls of every method and of people; one failed, and one customer says what a page must not run."""
+    """Return calls of every method and of people.
+
+    One failed, and one customer says what a page must not run.
+    """
     calls = []
     for method in [*METHODS, HUMAN]:
         for seller in [""] if method == HUMAN else SELLERS:
             for number in range(each):
-                turns = [make_turn(method, n, *words) for n, words in enumerate(SAID[: 2 + number % 4])]
+                turns = [
+                    make_turn(method, n, *words) for n, words in enumerate(SAID[: 2 + number % 4])
+                ]
                 call = EvaluatedCall(
                     method=method, salesperson=seller, number=number, profile=make_profile(number), turns=tuple(turns),
                     outcome=list(Outcome)[number % 4],
                 )  # fmt: skip
                 calls.append(call)
-    calls[0] = calls[0].model_copy(update={"turns": (make_turn("usp", 0, IMAGE, SCRIPT), *calls[0].turns)})
+    calls[0] = calls[0].model_copy(
+        update={"turns": (make_turn("usp", 0, IMAGE, SCRIPT), *calls[0].turns)}
+    )
     failed = {"turns": (), "outcome": None, "error": "SimulatorError: no answer after 3 tries"}
     calls[1] = calls[1].model_copy(update=failed)
     return calls
@@ -234,34 +290,66 @@ def test_table_1_has_a_row_for_each_kind_of_customer_and_method(report):
         (kind, method) for kind in [*kinds, "all customers"] for method in METHODS
     ]
     names = [name for part in PARTS for name in part]
-    assert list(rows[0]) == ["customers", "method", *(n + end for n in names for end in ("", "_low", "_high", "_n"))]
+    assert list(rows[0]) == [
+        "customers",
+        "method",
+        *(n + end for n in names for end in ("", "_low", "_high", "_n")),
+    ]
 
 
 def test_table_2_has_both_averages_and_people_beside(report, results):
     rows = rows_of(report, "table_2")
     assert [row["method"] for row in rows] == [*METHODS, "people"]
-    assert list(rows[0])[-9:] == [*(n + e for n in ("irs", "snr") for e in ("", "_low", "_high", "_n")), "objective"]
+    assert list(rows[0])[-9:] == [
+        *(n + e for n in ("irs", "snr") for e in ("", "_low", "_high", "_n")),
+        "objective",
+    ]
     assert [row["tlv_share"] for row in rows] == ["0.1", "0.22", "0.28", "0.4", ""]
-    assert float(rows[3]["subjective"]) == results["judge"]["scores"]["grouped"]["all"]["overall"]["value"]
+    assert (
+        float(rows[3]["subjective"])
+        == results["judge"]["scores"]["grouped"]["all"]["overall"]["value"]
+    )
 
 
 def test_what_is_absent_is_empty_in_files_and_a_dash_on_the_page(report, html):
-    row = next(r for r in rows_of(report, "table_1") if (r["customers"], r["method"]) == ("status quo", "userlm"))
-    assert {value for key, value in row.items() if not key.endswith("_n")} == {"status quo", "userlm", ""}
+    row = next(
+        r
+        for r in rows_of(report, "table_1")
+        if (r["customers"], r["method"]) == ("status quo", "userlm")
+    )
+    assert {value for key, value in row.items() if not key.endswith("_n")} == {
+        "status quo",
+        "userlm",
+        "",
+    }
     block = html[html.index(">status quo</th>") :]
-    cells = re.findall(r"<td[^>]*>(.*?)</td>", block[block.index(">userlm</th>") :][:1500], re.DOTALL)
+    cells = re.findall(
+        r"<td[^>]*>(.*?)</td>", block[block.index(">userlm</th>") :][:1500], re.DOTALL
+    )
     assert [cell.strip() for cell in cells[:11]] == ["\N{EN DASH}"] * 11
 
 
 def test_the_markdown_has_every_table_with_the_best_in_bold(report, results):
     blocks = (report.parent / "tables.md").read_text(encoding="utf-8").split("## ")[1:]
-    assert [block.splitlines()[0] for block in blocks] == [table.title for table in tables(results).values()]
+    assert [block.splitlines()[0] for block in blocks] == [
+        table.title for table in tables(results).values()
+    ]
     first, second = (block.splitlines() for block in blocks[:2])
-    assert first[2].count("Avg.") == len({cell for cell in first[2].split("|") if "Avg." in cell}) == 3
+    assert (
+        first[2].count("Avg.") == len({cell for cell in first[2].split("|") if "Avg." in cell}) == 3
+    )
     lines = [line for line in second if line.startswith("| ")]
     assert len({line.count("|") for line in lines}) == 1
-    assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {name}" for name in (*METHODS, "people")]
-    assert [line.split(" | ")[5] for line in lines[2:]] == ["0.10", "0.22", "0.28", "**0.40**", "\N{EN DASH}"]
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        f"| {name}" for name in (*METHODS, "people")
+    ]
+    assert [line.split(" | ")[5] for line in lines[2:]] == [
+        "0.10",
+        "0.22",
+        "0.28",
+        "**0.40**",
+        "\N{EN DASH}",
+    ]
 
 
 def test_a_figure_of_zero_is_zero_and_one_near_it_is_not():
@@ -294,7 +382,7 @@ def test_figures_are_written_as_images(report):
     }  # fmt: skip
 
 
-def test_figures_take_the_colour_of_the_page_and_ids_are_unique(html):
+def test_figures_take_the_color_of_the_page_and_ids_are_unique(html):
     drawings = re.findall(r"<svg .*?</svg>", html, re.DOTALL)
     assert len(drawings) == 11
     for drawing in drawings:
@@ -331,7 +419,10 @@ def test_text_in_the_embedded_calls_cannot_end_their_element():
 
 def test_a_report_without_judge_or_people(tmp_path):
     full = make_results()
-    results = {key: full[key] for key in ("methods", "archetypes", "diversity")} | {"judge": None, "agents": None}
+    results = {key: full[key] for key in ("methods", "archetypes", "diversity")} | {
+        "judge": None,
+        "agents": None,
+    }
     del results["diversity"][HUMAN]
     page = write_report(results, [], tmp_path).read_text(encoding="utf-8")
     assert [row["s_pc"] for row in rows_of(tmp_path / "report.html", "table_2")] == [""] * 4
@@ -341,7 +432,7 @@ def test_a_report_without_judge_or_people(tmp_path):
 
 
 def test_the_module_imports_without_matplotlib(monkeypatch):
-    import gsim_env.evaluation.report as module
+    import gsim_env.evaluation.report.page as module
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"gsim-env\[evaluation\]"):
@@ -356,7 +447,9 @@ def browser(tmp_path_factory):
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
-        pytest.skip("the page is looked at with chromium and chromedriver, which are not both on this machine's path")
+        pytest.skip(
+            "the page is looked at with chromium and chromedriver, which are not both on this machine's path"
+        )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (
@@ -403,7 +496,9 @@ def test_the_list_shows_fifty_and_more_when_asked(opened, calls):
     assert choose(opened, "method", "") == f"{len(calls)} calls"
     opened.find_element("id", "more").click()
     assert listed(opened) == 100
-    assert opened.execute_script("return document.querySelectorAll('.turn').length") == 0  # built when opened
+    assert (
+        opened.execute_script("return document.querySelectorAll('.turn').length") == 0
+    )  # built when opened
 
 
 @pytest.mark.slow
@@ -445,7 +540,10 @@ def test_an_opened_call_shows_its_words_as_text_and_runs_none(opened):
     ):
         assert word in behind
     assert "sacks that never came" in call.text
-    assert opened.execute_script("return [typeof window.hacked, document.images.length]") == ["undefined", 0]
+    assert opened.execute_script("return [typeof window.hacked, document.images.length]") == [
+        "undefined",
+        0,
+    ]
 
 
 @pytest.mark.slow
@@ -458,14 +556,23 @@ def test_a_call_is_linked_to_by_its_id(opened, report):
     shown[0].find_element("link text", "The same customer by grouped").click()
     opened.execute_async_script("setTimeout(arguments[0], 50)")
     shown = opened.find_elements("css selector", "details.call[open]")
-    assert [one.get_attribute("data-id") for one in shown] == ["usp/listening/14", "grouped/listening/14"]
+    assert [one.get_attribute("data-id") for one in shown] == [
+        "usp/listening/14",
+        "grouped/listening/14",
+    ]
 
 
 @pytest.mark.slow
 def test_nothing_is_fetched(opened, report):
     events = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
-    asked = {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
-    own = ("data:", "chrome:", "chrome-untrusted:")  # the page's empty icon, and the browser's first tab
+    asked = {
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    }
+    own = (
+        "data:",
+        "chrome:",
+        "chrome-untrusted:",
+    )  # the page's empty icon, and the browser's first tab
     assert {url.split("#")[0] for url in asked if not url.startswith(own)} == {report.as_uri()}
     assert opened.execute_script("return performance.getEntriesByType('resource').length") == 0
 
@@ -475,8 +582,12 @@ def test_nothing_is_fetched(opened, report):
 def test_the_page_is_no_wider_than_the_window(opened, width):
     metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    opened.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    wide, window = opened.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    opened.execute_script(
+        "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+    )
+    wide, window = opened.execute_script(
+        "return [document.documentElement.scrollWidth, innerWidth]"
+    )
     opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert window == width
     assert wide <= width

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from gsim_env.errors import ConfigurationError, SimulatorError
-from gsim_env.evaluation.robustness import robustness_test
-from gsim_env.evaluation.scripted_judge import ScriptedJudge
+from gsim_env.evaluation.judge.robustness import robustness_test
+from gsim_env.evaluation.judge.scripted import ScriptedJudge
 from gsim_env.models import Completion
+from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.simulator import Simulator
 
 
@@ -19,14 +20,18 @@ class Judging:
 
     async def acomplete(self, request):
         self.asked.append(request)
-        return Completion(json.dumps({"reason": "So it is.", "valid": self._verdict(request.messages[0]["content"])}))
+        return Completion(
+            json.dumps(
+                {"reason": "So it is.", "valid": self._verdict(request.messages[0]["content"])}
+            )
+        )
 
 
 class Drawing(Simulator):
     """A source of profiles that go by a function."""
 
     def draw_by(self, change):
-        object.__setattr__(self, "_change", change)
+        self._change = change
         return self
 
     async def draw_profile(self, rng, options):
@@ -34,7 +39,7 @@ class Drawing(Simulator):
 
 
 def simulator(kind=Simulator, **settings):
-    return kind("food_delivery", customer="scripted", **settings)
+    return kind(SimulatorConfig(customer="scripted", **settings))
 
 
 def test_rates_by_archetype_and_over_all(group):
@@ -61,7 +66,10 @@ def test_the_archetypes_name_does_not_reach_the_judge_and_what_else_is_said_is_d
     assert judge.asked
     for request in judge.asked:
         text = request.messages[0]["content"]
-        assert not any(name in text or name.replace("_", "-").upper() in text for name in group.config.archetypes)
+        assert not any(
+            name in text or name.replace("_", "-").upper() in text
+            for name in group.config.archetypes
+        )
         assert "a ... one, .... $definition Answer true." in text
         assert sum(kind.definition in text for kind in group.config.archetypes.values()) == 1
 
@@ -78,7 +86,12 @@ def test_what_is_missing_counts_in_no_rate_and_is_asked_again(group, tmp_path):
     first = robustness_test(simulator(), judge := Judging(down), n=3, store=store)
     missing = sum(definition in request.messages[0]["content"] for request in judge.asked)
     assert first["missing"] == 3
-    assert first["pass_rate"]["resistance_heavy"] == {"value": None, "low": None, "high": None, "n": 0}
+    assert first["pass_rate"]["resistance_heavy"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 0,
+    }
     assert first["pass_rate"]["all"]["n"] == 12
     second = robustness_test(simulator(), again := Judging(lambda _: False), n=3, store=store)
     assert len(again.asked) == missing
@@ -87,7 +100,8 @@ def test_what_is_missing_counts_in_no_rate_and_is_asked_again(group, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "answer", ['{"reason": "", "valid": 1}', '{"reason": "", "valid": "true"}', '{"valid": true}', "1"]
+    "answer",
+    ['{"reason": "", "valid": 1}', '{"reason": "", "valid": "true"}', '{"valid": true}', "1"],
 )
 def test_only_true_and_false_are_verdicts(answer):
     class Odd:

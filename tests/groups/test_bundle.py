@@ -53,13 +53,18 @@ def test_a_users_own_group_plays_by_its_path(copy):
     assert env.step("Hello?")[0]
 
 
-@pytest.mark.parametrize("name", ["group.toml", "taxonomy.toml", "corpus.jsonl", "prompts/customer.txt"])
-def test_the_digest_changes_with_any_file_that_decides_behaviour(copy, name):
+@pytest.mark.parametrize(
+    "name", ["group.toml", "taxonomy.toml", "corpus.jsonl", "prompts/customer.txt"]
+)
+def test_the_digest_changes_with_any_file_that_decides_behavior(copy, name):
     before = Group.load(copy).digest
     assert Group.load(copy).digest == before
     file = copy / name
     if name == "corpus.jsonl":
-        file.write_text("".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+        file.write_text(
+            "".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[1:]),
+            encoding="utf-8",
+        )
     elif name.endswith(".toml"):
         edit(file, "version = ", "version = 1")
     else:
@@ -70,14 +75,34 @@ def test_the_digest_changes_with_any_file_that_decides_behaviour(copy, name):
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("corpus.jsonl", '"stage": "opening"', '"stage": "openning"', r"call 'ps-01'.*Did you mean 'opening'"),
-        ("corpus.jsonl", '"archetype": "price_sensitive"', '"archetype": "cheap"', r"call 'ps-01'.*archetype 'cheap'"),
-        ("corpus.jsonl", '"role": "customer"', '"role": "sales"', r"line 1: [\s\S]*expected 'customer'"),
+        (
+            "corpus.jsonl",
+            '"stage": "opening"',
+            '"stage": "openning"',
+            r"call 'ps-01'.*Did you mean 'opening'",
+        ),
+        (
+            "corpus.jsonl",
+            '"archetype": "price_sensitive"',
+            '"archetype": "cheap"',
+            r"call 'ps-01'.*archetype 'cheap'",
+        ),
+        (
+            "corpus.jsonl",
+            '"role": "customer"',
+            '"role": "sales"',
+            r"line 1: [\s\S]*expected 'customer'",
+        ),
         ("corpus.jsonl", '"id": "ps-02"', '"id": "ps-01"', r"line 2: the id 'ps-01' stands twice"),
         ("corpus.jsonl", '{"id"', '{"identity"', r"line 1: "),
         ("group.toml", "spread = 0.15", "spread = 5", "spread"),
         ("group.toml", "[stances]", "[moods]", "moods"),
-        ("taxonomy.toml", 'kind = "warm"', 'kind = "neutral"', "no customer stage is of kind 'warm'"),
+        (
+            "taxonomy.toml",
+            'kind = "warm"',
+            'kind = "neutral"',
+            "no customer stage is of kind 'warm'",
+        ),
         ("prompts/guidance.txt", "$stance", "$mood", r"found \['mood'\]"),
     ],
 )

@@ -22,13 +22,19 @@ def test_the_card_shows_the_corpus_figures(group):
         ("share of turns of five words or fewer", f"{figures.short_share:.2f}"),
         ("turns with a question", f"{figures.question_share:.2f}"),
         ("length variance within a dialogue (raw TLV)", f"{figures.turn_length_variance:.1f}"),
-        ("customer stages visited per call", f"{figures.stages_visited:.2f} of {len(group.taxonomy.customer)}"),
+        (
+            "customer stages visited per call",
+            f"{figures.stages_visited:.2f} of {len(group.taxonomy.customer)}",
+        ),
         ("distinct-2 of customer words", f"{figures.distinct_2:.2f}"),
         ("accepted", str(figures.outcomes["accepted"])),
         ("declined", str(figures.outcomes["declined"])),
         ("hung_up", str(figures.outcomes["hung_up"])),
     ]:
-        assert re.search(rf"^\| {re.escape(row)} \| {re.escape(value)} \|", card, re.MULTILINE), (row, value)
+        assert re.search(rf"^\| {re.escape(row)} \| {re.escape(value)} \|", card, re.MULTILINE), (
+            row,
+            value,
+        )
     for stage, turns in figures.customer_stages.items():
         assert re.search(rf"\b{stage} {turns}\b", card.replace("\n", " ")), (stage, turns)
     for name in ("corpus.jsonl", "held_out.jsonl"):

@@ -1,4 +1,7 @@
-"""The figures of a corpus, computed by hand for a tiny one; and each finding, provoked in a copy of the built-in group."""
+"""The figures of a corpus, computed by hand for a tiny one.
+
+And each finding, provoked in a copy of the built-in group.
+"""
 
 import json
 import shutil
@@ -28,7 +31,10 @@ def make_call(group: Group, archetype: str, outcome: str, *turns: tuple[str, str
         id=f"{archetype}-{outcome}",
         outcome=outcome,
         profile=profile,
-        turns=tuple(Turn(role=role, stage=stage, text=text) for role, (stage, text) in zip(roles, turns, strict=False)),
+        turns=tuple(
+            Turn(role=role, stage=stage, text=text)
+            for role, (stage, text) in zip(roles, turns, strict=False)
+        ),
     )
 
 
@@ -124,7 +130,10 @@ def findings_after(group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def run(edit: Callable[[list[Row]], None]) -> list[Finding]:
         folder = tmp_path / "copy"
         shutil.copytree(group.path, folder, dirs_exist_ok=True)
-        rows = [json.loads(line) for line in (group.path / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+        rows = [
+            json.loads(line)
+            for line in (group.path / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
         edit(rows)
         text = "\n".join(json.dumps(row) for row in rows)
         (folder / "corpus.jsonl").write_text(text + "\n", encoding="utf-8")
@@ -169,7 +178,9 @@ def test_finds_turns_that_do_not_alternate(findings_after) -> None:
 
 def test_finds_a_call_that_ends_with_the_salesperson(findings_after) -> None:
     def edit(rows: list[Row]) -> None:
-        call_of(rows, "declined")["turns"].append({"role": "sales", "text": "Bye.", "stage": "farewell"})
+        call_of(rows, "declined")["turns"].append(
+            {"role": "sales", "text": "Bye.", "stage": "farewell"}
+        )
 
     finding = the_only(findings_after(edit))
     assert finding.check == "ends_with_customer"
@@ -177,9 +188,12 @@ def test_finds_a_call_that_ends_with_the_salesperson(findings_after) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [("accepted", "declined"), ("hung_up", "accepted"), ("declined", "hung_up")]
+    ("before", "after"),
+    [("accepted", "declined"), ("hung_up", "accepted"), ("declined", "hung_up")],
 )
-def test_finds_an_ending_that_does_not_fit_the_outcome(findings_after, before: str, after: str) -> None:
+def test_finds_an_ending_that_does_not_fit_the_outcome(
+    findings_after, before: str, after: str
+) -> None:
     finding = the_only(findings_after(lambda rows: call_of(rows, before).update(outcome=after)))
     assert finding.check == "ending"
     assert repr(after) in finding.message
@@ -187,15 +201,20 @@ def test_finds_an_ending_that_does_not_fit_the_outcome(findings_after, before: s
 
 @pytest.mark.parametrize("stage", ["acceptance", "hang_up"])
 def test_finds_an_ending_before_the_end(findings_after, stage: str) -> None:
-    finding = the_only(findings_after(lambda rows: call_of(rows, "declined")["turns"][3].update(stage=stage)))
+    finding = the_only(
+        findings_after(lambda rows: call_of(rows, "declined")["turns"][3].update(stage=stage))
+    )
     assert finding.check == "ending"
     assert "must be the last" in finding.message
 
 
 @pytest.mark.parametrize(
-    ("outcome", "exchanges", "valid"), [("accepted", 2, False), ("hung_up", 2, True), ("hung_up", 1, False)]
+    ("outcome", "exchanges", "valid"),
+    [("accepted", 2, False), ("hung_up", 2, True), ("hung_up", 1, False)],
 )
-def test_finds_calls_that_are_too_short(findings_after, outcome: str, exchanges: int, valid: bool) -> None:
+def test_finds_calls_that_are_too_short(
+    findings_after, outcome: str, exchanges: int, valid: bool
+) -> None:
     def edit(rows: list[Row]) -> None:
         turns = call_of(rows, outcome)["turns"]
         del turns[2 * (exchanges - 1) : -2]

@@ -1,4 +1,7 @@
-"""Real launches of the recipes on a tiny model: what a user types, in a process of its own, under a time limit."""
+"""Real launches of the recipes on a tiny model.
+
+What a user types, in a process of its own, under a time limit.
+"""
 
 import json
 import os
@@ -13,12 +16,19 @@ import pytest
 pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
 ROOT = Path(__file__).parents[2]
 LIMIT = 420
-"""Seconds for a launch: a weight synchronisation that fails would hang for ever."""
+"""Seconds for a launch: a weight synchronization that fails would hang for ever."""
 
 
-def launch(recipe: str, log: Path, *overrides: str, python: str = sys.executable, **environment: str) -> list[dict]:
+def launch(
+    recipe: str, log: Path, *overrides: str, python: str = sys.executable, **environment: str
+) -> list[dict]:
     """Run a recipe's run.sh and return the metrics of each step that verl logged."""
-    command = ["bash", str(ROOT / "recipes" / recipe / "run.sh"), f"hydra.run.dir={log.parent / 'hydra'}", *overrides]
+    command = [
+        "bash",
+        str(ROOT / "recipes" / "gsim_recipes" / recipe / "run.sh"),
+        f"hydra.run.dir={log.parent / 'hydra'}",
+        *overrides,
+    ]
     variables = {
         **os.environ,
         "PYTHON": python,
@@ -29,7 +39,12 @@ def launch(recipe: str, log: Path, *overrides: str, python: str = sys.executable
     }
     with (log.parent / "output.txt").open("w") as output:
         process = subprocess.Popen(
-            command, cwd=log.parent, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=log.parent,
+            env=variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         code = None
         with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,7 @@
-"""Each recipe, launched for two steps with verl, Ray and rollouts by transformers; what they log is what is asserted on."""
+"""Each recipe, launched for two steps with verl, Ray and rollouts by transformers.
+
+What they log is what is asserted on.
+"""
 
 import subprocess
 import sys
@@ -6,11 +9,11 @@ import zlib
 
 import pytest
 import torch
+from gsim_recipes.embedded_lora.stack import stack
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from gsim_env.testing import mock_server
-from recipes.embedded_lora.stack import stack
 from tests.launch.conftest import launch
 
 pytestmark = pytest.mark.slow
@@ -24,7 +27,9 @@ def trained(steps: list[dict]) -> list[dict]:
         assert metrics["training/rollout_actor_probs_pearson_corr"] > 0.999
         assert metrics["training/rollout_probs_diff_max"] < 1e-4
         assert 1 <= metrics["response_length/min"] <= metrics["response_length/max"]
-        assert metrics["gsim/reward/score/mean"] == pytest.approx(metrics["critic/score/mean"], abs=1e-4)
+        assert metrics["gsim/reward/score/mean"] == pytest.approx(
+            metrics["critic/score/mean"], abs=1e-4
+        )
     return found
 
 
@@ -50,16 +55,23 @@ def test_customer_grpo(tiny_model, training_files, tmp_path) -> None:
         "actor_rollout_ref.actor.checkpoint.save_contents=[hf_model]",
     )
     found = trained(steps)
-    assert abs(found[0]["actor/kl_loss"]) < 1e-9  # the policy is its own reference before the first update
+    assert (
+        abs(found[0]["actor/kl_loss"]) < 1e-9
+    )  # the policy is its own reference before the first update
     assert moved(found[1])
     for metrics in found:
-        terms = {name: metrics[f"gsim/reward/{name}/mean"] for name in ("score", "pattern", "format", "semantic")}
+        terms = {
+            name: metrics[f"gsim/reward/{name}/mean"]
+            for name in ("score", "pattern", "format", "semantic")
+        }
         weighed = 0.2 * terms["pattern"] + 0.15 * terms["format"] + 0.65 * terms["semantic"]
         assert terms["score"] == pytest.approx(weighed, abs=1e-4)
         assert 0 <= terms["pattern"] <= 1
         assert metrics["response_length/max"] <= 32
         assert metrics["gsim/masked_fraction"] == 0
-    assert {step["step"] for step in steps if any(key.startswith("val-core/") for key in step["data"])} == {0, 2}
+    assert {
+        step["step"] for step in steps if any(key.startswith("val-core/") for key in step["data"])
+    } == {0, 2}
     before = AutoModelForCausalLM.from_pretrained(tiny_model).state_dict()
     after = AutoModelForCausalLM.from_pretrained(
         tmp_path / "checkpoints/global_step_2/actor/huggingface", dtype=torch.float32
@@ -69,8 +81,14 @@ def test_customer_grpo(tiny_model, training_files, tmp_path) -> None:
 
 
 def test_customer_grpo_of_a_lora(tiny_model, training_files, tmp_path) -> None:
-    """As recipes/grouped_customer trains: a LoRA in bf16, sent merged to the rollout, and taken out of the checkpoint."""
-    lora = [f"actor_rollout_ref.model.{key}" for key in ("lora_rank=4", "lora_alpha=8", "lora.merge=true")]
+    """As recipes/grouped_customer trains.
+
+    A LoRA in bf16, sent merged to the rollout, and taken out of the checkpoint.
+    """
+    lora = [
+        f"actor_rollout_ref.model.{key}"
+        for key in ("lora_rank=4", "lora_alpha=8", "lora.merge=true")
+    ]
     steps = launch(
         "customer_grpo",
         tmp_path / "log.jsonl",
@@ -88,17 +106,28 @@ def test_customer_grpo_of_a_lora(tiny_model, training_files, tmp_path) -> None:
     assert all(metrics["training/rollout_actor_probs_pearson_corr"] > 0.99 for metrics in found)
     assert moved(found[1])
     merge = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"]
-    where = ["--local_dir", str(tmp_path / "checkpoints/global_step_2/actor"), "--target_dir", str(tmp_path / "rl")]
+    where = [
+        "--local_dir",
+        str(tmp_path / "checkpoints/global_step_2/actor"),
+        "--target_dir",
+        str(tmp_path / "rl"),
+    ]
     subprocess.run([*merge, *where], check=True, capture_output=True)
     stack([tmp_path / "rl/lora_adapter"] * 2, tmp_path / "sum")
-    one, both = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("rl/lora_adapter", "sum"))
+    one, both = (
+        load_file(tmp_path / name / "adapter_model.safetensors")
+        for name in ("rl/lora_adapter", "sum")
+    )
     changed = [name for name in one if ".lora_B." in name and one[name].abs().max() > 0]
     assert changed
     assert all(both[name].shape[1] == 2 * one[name].shape[1] for name in changed)
 
 
 def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_path) -> None:
-    """The frozen customer is a server of its own; calls that it fails are left out, counted, and never a reward."""
+    """The frozen customer is a server of its own.
+
+    Calls that it fails are left out, counted, and never a reward.
+    """
 
     def fault(body) -> str | int:
         return 500 if zlib.crc32(str(body["messages"]).encode()) % 8 == 0 else "ok"
@@ -120,12 +149,16 @@ def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_pat
     for metrics in found:
         outcomes = {key: share for key, share in metrics.items() if key.startswith("gsim/outcome/")}
         assert sum(outcomes.values()) == pytest.approx(1.0)
-        terms = {name: metrics[f"gsim/reward/{name}/mean"] for name in ("score", "outcome", "progress")}
+        terms = {
+            name: metrics[f"gsim/reward/{name}/mean"] for name in ("score", "outcome", "progress")
+        }
         assert terms["outcome"] == outcomes.get("gsim/outcome/accepted", 0.0)
         assert terms["score"] == pytest.approx(terms["outcome"] + 0.2 * terms["progress"], abs=1e-5)
         assert metrics["num_turns/max"] <= 7
-        told_apart = metrics["critic/advantages/max"] > metrics["critic/advantages/min"]  # within a group
-        assert metrics["actor/grad_norm"] > 1e-6 or not told_apart
+        c2st_predictions = (
+            metrics["critic/advantages/max"] > metrics["critic/advantages/min"]
+        )  # within a group
+        assert metrics["actor/grad_norm"] > 1e-6 or not c2st_predictions
     masked = [metrics["gsim/masked_fraction"] for metrics in found]
     assert 0 < sum(masked) < 2
     assert all(share in {k / 8 for k in range(8)} for share in masked)
@@ -141,7 +174,13 @@ def test_usp_grpo(tiny_model, tmp_path) -> None:
 
 
 def test_customer_sft(tiny_model, training_files, tmp_path) -> None:
-    supervised("customer_sft", tiny_model, training_files / "d_sim/train.parquet", tmp_path, "data.style=userlm")
+    supervised(
+        "customer_sft",
+        tiny_model,
+        training_files / "d_sim/train.parquet",
+        tmp_path,
+        "data.style=userlm",
+    )
 
 
 def test_profile_sft(tiny_model, training_files, tmp_path) -> None:
@@ -163,4 +202,6 @@ def supervised(recipe, model, file, folder, *overrides: str) -> None:
     before = AutoModelForCausalLM.from_pretrained(model).state_dict()
     saved = folder / "checkpoints/global_step_2/model_world_size_1_rank_0.pt"
     after = torch.load(saved, weights_only=False)
-    assert any(not torch.equal(before[name], weight.full_tensor()) for name, weight in after.items())
+    assert any(
+        not torch.equal(before[name], weight.full_tensor()) for name, weight in after.items()
+    )

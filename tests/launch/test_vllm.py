@@ -11,7 +11,9 @@ PYTHON = os.environ.get("GSIM_VLLM_PYTHON")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PYTHON, reason="vLLM's CPU build is in an environment of its own: make test-vllm")
+@pytest.mark.skipif(
+    not PYTHON, reason="vLLM's CPU build is in an environment of its own: make test-vllm"
+)
 def test_customer_grpo_with_vllm(tiny_model, training_files, tmp_path) -> None:
     steps = launch(
         "customer_grpo",

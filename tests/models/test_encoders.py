@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from gsim_env.models.encoders import HashingEncoder, Remembering
+from gsim_env.models.encoders import CachedEncoder, HashingEncoder
 from gsim_env.models.registry import build_encoder
 
-TEXTS = [f"I have {number} tables and " + "no time, " * (number % 7) + "sorry." for number in range(150)]
+TEXTS = [
+    f"I have {number} tables and " + "no time, " * (number % 7) + "sorry." for number in range(150)
+]
 
 
 class Counting(HashingEncoder):
@@ -20,14 +22,14 @@ class Counting(HashingEncoder):
 
 def test_what_comes_again_is_not_encoded_again_until_it_is_forgotten():
     counting = Counting()
-    encoder = Remembering(counting, limit=2)
+    encoder = CachedEncoder(counting, limit=2)
     rows = encoder.encode(["a", "b", "a"])
     assert np.array_equal(rows, HashingEncoder().encode(["a", "b", "a"]))
     encoder.encode(["b", "c"])
     assert counting.asked == [["a", "b"], ["c"]]
     encoder.encode(["a"])  # two are remembered, and it is the third last
     assert counting.asked[2:] == [["a"]]
-    encoder.forget()
+    encoder.clear()
     encoder.encode(["a"])
     assert counting.asked[3:] == [["a"]]
 
@@ -39,7 +41,7 @@ def test_the_same_texts_give_the_same_bits_whatever_came_before():
     encoder.encode(TEXTS[40:60])
     assert np.array_equal(encoder.encode(TEXTS), rows)
     assert np.allclose(encoder.encode(TEXTS[:3]), rows[:3], atol=1e-6)
-    remembering = Remembering(encoder)
+    remembering = CachedEncoder(encoder)
     remembering.encode(TEXTS[:50])
-    remembering.forget()
+    remembering.clear()
     assert np.array_equal(remembering.encode(TEXTS), rows)

@@ -1,4 +1,7 @@
-"""The ``openai`` back end against a real server on the loopback interface: what it sends, retries and gives up on."""
+"""The ``openai`` backend against a real server on the loopback interface.
+
+What it sends, retries and gives up on.
+"""
 
 import asyncio
 import itertools
@@ -43,7 +46,10 @@ MENDLESS: dict[Fault, type[openai.OpenAIError]] = {
 
 REQUEST = Complete(
     "customer",
-    [{"role": "user", "content": "Hello?"}, {"role": "system", "content": "Say yours.\n> Who is this?"}],
+    [
+        {"role": "user", "content": "Hello?"},
+        {"role": "system", "content": "Say yours.\n> Who is this?"},
+    ],
     Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05, max_tokens=32),
     seed=7,
 )
@@ -125,7 +131,7 @@ def test_a_timeout_bounds_each_attempt(server, max_retries):
     assert 0.2 * attempts <= time.monotonic() - start < 0.2 * attempts + 1.0
 
 
-def test_retry_after_is_honoured():
+def test_retry_after_is_honored():
     with mock_server([429], retry_after=0.25) as server:
         start = time.monotonic()
         complete(model(server))
@@ -136,7 +142,9 @@ def test_backoff_grows(server):
     server.plan([500, 500])
     start = time.monotonic()
     complete(model(server, backoff=0.2))
-    assert time.monotonic() - start >= 0.2 * 0.5 + 0.4 * 0.5  # the jitter takes half of each wait at most
+    assert (
+        time.monotonic() - start >= 0.2 * 0.5 + 0.4 * 0.5
+    )  # the jitter takes half of each wait at most
 
 
 def test_address_and_key_come_from_the_environment(server, monkeypatch):
@@ -186,7 +194,9 @@ def test_extra_body_adds_and_removes_fields(server):
 
 def test_a_schema_is_sent_as_response_format(server):
     schema = LLMManager(load_group("food_delivery"))._schema
-    text = complete(model(server), Complete("manager", REQUEST.messages, REQUEST.sampling, 7, schema)).text
+    text = complete(
+        model(server), Complete("manager", REQUEST.messages, REQUEST.sampling, 7, schema)
+    ).text
     assert server.requests[0].body["response_format"] == {
         "type": "json_schema",
         "json_schema": {"name": "answer", "schema": schema, "strict": True},
@@ -236,7 +246,7 @@ def test_nothing_is_left_open_as_the_process_ends():
     program = """
 import asyncio
 from gsim_env.models.openai_compatible import OpenAIConfig
-from gsim_env.simulation.drivers import block_on
+from gsim_env.util.aio import block_on
 from gsim_env.testing import mock_server
 from tests.models.test_openai_compatible import REQUEST
 with mock_server() as server:
@@ -245,5 +255,11 @@ with mock_server() as server:
 """
     command = [sys.executable, "-W", "error", "-c", program]
     root = Path(__file__).parents[2]
-    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.stdout, ended.stderr, ended.returncode) == ("Who is this? 7 Who is this? 7\n", "", 0)
+    ended = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == (
+        "Who is this? 7 Who is this? 7\n",
+        "",
+        0,
+    )

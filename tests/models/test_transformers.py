@@ -1,4 +1,4 @@
-"""The transformers back end on the real base model, saved as a transformers folder."""
+"""The transformers backend on the real base model, saved as a transformers folder."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ SAMPLING = Sampling(temperature=0.9, top_p=0.95, repetition_penalty=1.05, max_to
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from recipes.embedded_lora.export import export_base
+    from gsim_recipes.embedded_lora.export import export_base
 
     folder = tmp_path_factory.mktemp("smollm2")
     export_base(pull_base(), folder)
@@ -49,8 +49,14 @@ def test_a_call_on_transformers_with_the_groups_adapter(folder, group):
 
     import gsim_env  # noqa: F401
 
-    customer = {"backend": "transformers", "model": str(folder), "adapter": str(group.path / "adapter")}
-    env = gym.make("GroupedSim-Telemarketing-v0", customer=customer, encoder="hashing", library="memory")
+    customer = {
+        "backend": "transformers",
+        "model": str(folder),
+        "adapter": str(group.path / "adapter"),
+    }
+    env = gym.make(
+        "GroupedSim-Telemarketing-v0", customer=customer, encoder="hashing", library="memory"
+    )
     env.reset(seed=0)
     words, _, _, _, info = env.step("Hello, this is Li from QuickEats.")
     assert words

@@ -24,7 +24,11 @@ def adapter(tmp_path_factory):
 
     folder, rng = tmp_path_factory.mktemp("adapter"), np.random.default_rng(0)
     tensors = {}
-    for layer, module, rows in [(0, "self_attn.q_proj", 576), (3, "self_attn.k_proj", 192), (3, "mlp.up_proj", 1536)]:
+    for layer, module, rows in [
+        (0, "self_attn.q_proj", 576),
+        (3, "self_attn.k_proj", 192),
+        (3, "mlp.up_proj", 1536),
+    ]:
         name = f"base_model.model.model.layers.{layer}.{module}"
         tensors[f"{name}.lora_A.weight"] = rng.normal(size=(4, 576)).astype(np.float16)
         tensors[f"{name}.lora_B.weight"] = rng.normal(size=(rows, 4)).astype(np.float16) / 8
@@ -34,7 +38,10 @@ def adapter(tmp_path_factory):
 
 
 def load(path):
-    """Weights by transformers' names, as transformers reads a GGUF: an independent reading of llama.cpp's layout."""
+    """Weights by transformers' names, as transformers reads a GGUF.
+
+    An independent reading of llama.cpp's layout.
+    """
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name).state_dict()
@@ -48,7 +55,11 @@ def test_the_merge_adds_b_a_where_transformers_expects_it(base, adapter, tmp_pat
     changed = set()
     for name in (name for name in tensors if "lora_A" in name):
         key = name.removeprefix("base_model.model.").replace(".lora_A", "")
-        delta = 2.0 * tensors[name.replace("lora_A", "lora_B")].astype(np.float32) @ tensors[name].astype(np.float32)
+        delta = (
+            2.0
+            * tensors[name.replace("lora_A", "lora_B")].astype(np.float32)
+            @ tensors[name].astype(np.float32)
+        )
         got = (after[key] - before[key]).float().numpy()
         assert np.abs(got - delta).max() < 0.02 * np.abs(after[key].float().numpy()).max()
         changed.add(key)

@@ -22,8 +22,13 @@ def test_every_field_was_recorded_and_concerns_come_from_the_same_archetype(grou
 
 def test_an_archetype_without_a_profile_is_never_drawn_and_refused_when_asked_for(group):
     profiles = [call.profile for call in group.calls if call.profile.archetype != "status_quo"]
-    generator, rng = CorpusProfileGenerator(profiles, group.config.archetypes), np.random.default_rng(0)
-    assert "status_quo" not in {generator.sample(rng, ProfileConstraints()).archetype for _ in range(100)}
+    generator, rng = (
+        CorpusProfileGenerator(profiles, group.config.archetypes),
+        np.random.default_rng(0),
+    )
+    assert "status_quo" not in {
+        generator.sample(rng, ProfileConstraints()).archetype for _ in range(100)
+    }
     with pytest.raises(ConfigurationError, match="status_quo"):
         generator.sample(rng, ProfileConstraints(archetype="status_quo"))
     with pytest.raises(ConfigurationError, match="no profile of any archetype"):

@@ -5,15 +5,18 @@ import json
 
 import numpy as np
 import pytest
+from gsim_recipes import curves
+from gsim_recipes.customer_grpo.evaluate import FIGURES, drawn, measured, named, samples, summary
 
 from gsim_env.models.encoders import HashingEncoder
-from recipes import curves
-from recipes.customer_grpo.evaluate import FIGURES, drawn, measured, named, samples, summary
-from reward_fns.pattern import load_discriminator
+from gsim_env.rewards.pattern import load_discriminator
 
 
 def steps() -> list[dict]:
-    """Return what verl's file logger writes: a validation, then training steps, the last with a validation."""
+    """Return what verl's file logger writes.
+
+    A validation, then training steps, the last with a validation.
+    """
     held = {"val-core/gsim/food/reward/mean@1": -0.5, "val-aux/gsim/food/pattern/mean@1": 0.25}
     train = {
         "critic/score/mean": 0.1,
@@ -22,7 +25,11 @@ def steps() -> list[dict]:
         "response_length/mean": 20.0,
         "actor/lr": 1e-5,
     }
-    return [{"step": 0, "data": held}, {"step": 1, "data": train}, {"step": 2, "data": {**train, **held}}]
+    return [
+        {"step": 0, "data": held},
+        {"step": 1, "data": train},
+        {"step": 2, "data": {**train, **held}},
+    ]
 
 
 def test_the_curve_has_a_row_a_step_and_leaves_out_what_is_not_ours(tmp_path) -> None:
@@ -53,7 +60,11 @@ def test_a_run_that_went_on_is_one_curve_without_what_was_lost(tmp_path) -> None
 
 def test_the_plot_has_a_panel_a_term_and_the_held_out_points() -> None:
     score, pattern, length = curves.draw(steps()).axes
-    assert [axes.get_title() for axes in (score, pattern, length)] == ["score", "pattern", "tokens an answer"]
+    assert [axes.get_title() for axes in (score, pattern, length)] == [
+        "score",
+        "pattern",
+        "tokens an answer",
+    ]
     held = {line.get_label(): line for line in pattern.get_lines()}["held out"]
     assert (list(held.get_xdata()), list(held.get_ydata())) == ([0, 2], [0.25, 0.25])
 
@@ -65,9 +76,13 @@ def test_the_human_scores_above_what_another_said_and_the_difference_has_an_inte
     judge, encoder = load_discriminator("charity"), HashingEncoder()
     own, other = (measured(rows, texts, judge, encoder) for texts in (human, human[7:] + human[:7]))
     assert own.shape == (60, len(FIGURES))
-    np.testing.assert_allclose(own[:, 2:4], 1.0, atol=1e-5)  # format and semantic of the reference itself
+    np.testing.assert_allclose(
+        own[:, 2:4], 1.0, atol=1e-5
+    )  # format and semantic of the reference itself
     np.testing.assert_array_equal(own[:, 4], [len(text.split()) for text in human])
-    found = summary(np.array([own - other, own - other]), [row["extra_info"]["call_id"] for row in rows])
+    found = summary(
+        np.array([own - other, own - other]), [row["extra_info"]["call_id"] for row in rows]
+    )
     low, high = found["score"]["ci95"]
     assert 0 < low < found["score"]["mean"] < high
     assert found["score"]["by_seed"] == [found["score"]["mean"]] * 2

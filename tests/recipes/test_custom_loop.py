@@ -2,9 +2,10 @@
 
 import asyncio
 
+from gsim_recipes.custom_loop.rollouts import collect, rollout
+
 from gsim_env.errors import SimulatorError
 from gsim_env.simulation.drivers import Services
-from recipes.custom_loop.rollouts import collect, rollout
 
 
 async def patient(said: list[str]) -> str:

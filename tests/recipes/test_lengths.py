@@ -1,8 +1,7 @@
 """What eq. 10 pays for."""
 
 import pytest
-
-from recipes.rewards.lengths import reward, rewarded
+from gsim_recipes.rewards.lengths import reward, rewarded
 
 
 def test_one_length_throughout_earns_most_where_it_is_the_reference_s() -> None:

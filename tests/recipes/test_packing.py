@@ -19,15 +19,17 @@ def replayed(group):
 
 def test_packed_log_probabilities_are_those_of_separate_passes(replayed):
     import torch
+    from gsim_recipes.embedded_lora.packing import pack
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     from gsim_env.models.weights import pull_base
-    from recipes.embedded_lora.packing import pack
 
     base = pull_base()
     tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2
+    )
     model = LlamaForCausalLM(config).eval()
 
     def log_probabilities(**inputs):
@@ -37,7 +39,9 @@ def test_packed_log_probabilities_are_those_of_separate_passes(replayed):
     call = min(replayed, key=lambda call: len(call.history))
     packed = pack(call, tokenizer, max_tokens=4096)
     mask = torch.zeros(packed.mask.shape).masked_fill(~packed.mask, torch.finfo(torch.float32).min)
-    rows = log_probabilities(input_ids=packed.input_ids, position_ids=packed.position_ids, attention_mask=mask)
+    rows = log_probabilities(
+        input_ids=packed.input_ids, position_ids=packed.position_ids, attention_mask=mask
+    )
     where = torch.nonzero(packed.labels[0] != -100)[:, 0]
     ours = rows[where - 1].gather(1, packed.labels[0, where][:, None])[:, 0]
 
@@ -55,17 +59,19 @@ def test_references_never_hold_the_answer_itself(replayed, group):
     own = {call.id: {turn.text for turn in call.customer_turns()} for call in group.calls}
     for call in replayed:
         for guidance in call.guidances:
-            quoted = {line[2:] for line in guidance["content"].splitlines() if line.startswith("> ")}
+            quoted = {
+                line[2:] for line in guidance["content"].splitlines() if line.startswith("> ")
+            }
             assert quoted
             shared = quoted & own[call.call_id]
             assert all(len(text.split()) <= 3 for text in shared), shared
 
 
 def test_without_guidance_a_call_is_what_was_said_and_the_customers_words_are_learnt(replayed):
+    from gsim_recipes.embedded_lora.packing import pack_unguided
     from transformers import AutoTokenizer
 
     from gsim_env.models.weights import pull_base
-    from recipes.embedded_lora.packing import pack_unguided
 
     base = pull_base()
     tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
@@ -74,7 +80,9 @@ def test_without_guidance_a_call_is_what_was_said_and_the_customers_words_are_le
     said = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in call.history)
     assert tokenizer.decode(packed.input_ids[0]) == said
     learnt = tokenizer.decode(packed.labels[packed.labels != -100])
-    assert learnt == "".join(f"{m['content']}<|im_end|>" for m in call.history if m["role"] == "assistant")
+    assert learnt == "".join(
+        f"{m['content']}<|im_end|>" for m in call.history if m["role"] == "assistant"
+    )
     short = pack_unguided(call, tokenizer, max_tokens=50)
     assert short.input_ids.shape == short.labels.shape == (1, 50)
     assert short.mask.shape == (1, 1, 50, 50)

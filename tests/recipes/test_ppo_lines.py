@@ -1,4 +1,7 @@
-"""The plain PPO example: the exam is fair, a resumed training is the same training, and the policy learns."""
+"""The plain PPO example.
+
+The exam is fair, a resumed training is the same training, and the policy learns.
+"""
 
 import csv
 import shutil
@@ -6,17 +9,17 @@ import shutil
 import gymnasium as gym
 import numpy as np
 import pytest
+from gsim_recipes.ppo_lines import train as recipe
+from gsim_recipes.ppo_lines.held_out_evaluation import ENV, HeldOutEvaluation, settings
+from gsim_recipes.ppo_lines.report import acceptance, by_archetype, draw_curve, write_curve
+from gsim_recipes.ppo_lines.train import CALLS, LINES, PPOSalesAgent, at_random, sample_calls, train
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_calls
-from recipes.ppo_lines import train as recipe
-from recipes.ppo_lines.exam import ENV, Exam, settings
-from recipes.ppo_lines.report import acceptance, by_archetype, draw_curve, write_curve
-from recipes.ppo_lines.train import CALLS, LINES, Salesclerk, at_random, sample_calls, train
 from tests.attacks import INJECTIONS
 
-EXAM = Exam("food_delivery", "hashing", 40)
+EXAM = HeldOutEvaluation("food_delivery", "hashing", 40)
 
 
 @pytest.fixture
@@ -39,8 +42,10 @@ def test_the_customers_of_the_exam_are_nobody_whom_training_meets(group: Group):
 
 
 def test_a_group_without_held_out_calls_draws_customers_by_seed(group: Group, tmp_path):
-    shutil.copytree(group.path, tmp_path / "group", ignore=shutil.ignore_patterns("adapter", "held_out.jsonl"))
-    exam = Exam(str(tmp_path / "group"), "hashing", 10)
+    shutil.copytree(
+        group.path, tmp_path / "group", ignore=shutil.ignore_patterns("adapter", "held_out.jsonl")
+    )
+    exam = HeldOutEvaluation(str(tmp_path / "group"), "hashing", 10)
     assert "seeds that training never used" in exam.source
     assert exam.customers == exam.customers
     assert len({repr(customer) for customer in exam.customers}) > 5
@@ -56,14 +61,14 @@ def test_the_exam_is_the_same_each_time_and_as_single_calls():
 
 def test_those_who_listen_pass_and_those_who_pitch_do_not():
     # Four calls to each customer: with one, chance says as much as they do.
-    exam = Exam("food_delivery", "hashing", 160)
+    exam = HeldOutEvaluation("food_delivery", "hashing", 160)
     assert exam.by_team("scripted").mean() > 0.4 > 0.1 > exam.by_team("pitching").mean()
 
 
 def test_intervals_draw_customers_and_policies():
     rng = np.random.default_rng(0)
     same = np.tile(rng.random(20) < 0.5, (2, 4))[:, : 4 * 20]
-    exam = Exam("food_delivery", "hashing", 80)
+    exam = HeldOutEvaluation("food_delivery", "hashing", 80)
     found = acceptance(same, exam)
     low, high = found["ci95"]
     assert low < found["rate"] < high
@@ -78,7 +83,9 @@ def test_a_resumed_training_is_the_same_training(short, tmp_path):
     whole = train(tmp_path / "whole", EXAM, 3, 3 * short)
     for steps in (short, 2 * short, 3 * short):
         parts = train(tmp_path / "parts", EXAM, 3, steps)
-    assert [(at["steps"], at["rate"]) for at in parts.curve] == [(at["steps"], at["rate"]) for at in whole.curve]
+    assert [(at["steps"], at["rate"]) for at in parts.curve] == [
+        (at["steps"], at["rate"]) for at in whole.curve
+    ]
     assert parts.steps == 3 * short
     for name, weights in parts.model.policy.state_dict().items():
         assert (weights == whole.model.policy.state_dict()[name]).all()
@@ -88,19 +95,31 @@ def test_a_resumed_training_is_the_same_training(short, tmp_path):
 
 
 def test_curve_and_calls_are_written(tmp_path):
-    curves = {seed: [{"steps": 0, "rate": 0.1}, {"steps": 10, "rate": 0.2 + seed / 10}] for seed in (0, 1)}
+    curves = {
+        seed: [{"steps": 0, "rate": 0.1}, {"steps": 10, "rate": 0.2 + seed / 10}] for seed in (0, 1)
+    }
     write_curve(tmp_path / "curve.csv", curves)
     with (tmp_path / "curve.csv").open() as stream:
-        assert list(csv.DictReader(stream))[3] == {"seed": "1", "steps": "10", "acceptance_rate": "0.30000000000000004"}
-    draw_curve(tmp_path / "curve.png", curves, {name: {"rate": 0.3} for name in ("random", "pitching", "listening")})
+        assert list(csv.DictReader(stream))[3] == {
+            "seed": "1",
+            "steps": "10",
+            "acceptance_rate": "0.30000000000000004",
+        }
+    draw_curve(
+        tmp_path / "curve.png",
+        curves,
+        {name: {"rate": 0.3} for name in ("random", "pitching", "listening")},
+    )
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-    calls = sample_calls(EXAM, Salesclerk("food_delivery", "hashing", 0))
+    calls = sample_calls(EXAM, PPOSalesAgent("food_delivery", "hashing", 0))
     assert calls.count("## Call") == 10
     assert calls.count("Salesperson: ") > 12
 
 
 def test_no_injection_makes_a_deal_in_the_environment_that_is_learnt_in():
-    env = gym.make_vec(ENV, len(INJECTIONS), autoreset_mode="Disabled", **settings("food_delivery", "hashing"))
+    env = gym.make_vec(
+        ENV, len(INJECTIONS), autoreset_mode="Disabled", **settings("food_delivery", "hashing")
+    )
     for seed in range(0, 200, len(INJECTIONS)):
         env.reset(seed=seed, options={"archetype": "competition_anxious"})
         going_on = np.ones(len(INJECTIONS), bool)
@@ -115,6 +134,8 @@ def test_no_injection_makes_a_deal_in_the_environment_that_is_learnt_in():
 
 @pytest.mark.slow
 def test_a_short_training_closes_more_calls_than_random_lines(tmp_path):
-    exam = Exam("food_delivery", "hashing", 400)
-    clerk = train(tmp_path, exam, 0, 3 * recipe.CHUNK)  # 0.08 to 0.11 with three seeds, random lines 0.01 to 0.03
+    exam = HeldOutEvaluation("food_delivery", "hashing", 400)
+    clerk = train(
+        tmp_path, exam, 0, 3 * recipe.CHUNK
+    )  # 0.08 to 0.11 with three seeds, random lines 0.01 to 0.03
     assert exam.by_policy(clerk.act()).mean() > 0.05 > exam.by_policy(at_random(exam)).mean()

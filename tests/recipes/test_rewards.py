@@ -6,16 +6,23 @@ import sys
 
 import numpy as np
 import pytest
+from gsim_recipes.rewards.adversarial import adversarial
+from gsim_recipes.rewards.probes import Probe, drawn
+from gsim_recipes.rewards.ranking import (
+    Choice,
+    Terms,
+    choose,
+    from_kind_to_kind,
+    share_ranked,
+    terms,
+)
 
+from gsim_env.discriminator.fit_embedding import fit
+from gsim_env.discriminator.pairs import laid_out
 from gsim_env.models.encoders import HashingEncoder
-from recipes.discriminator.embedding import fit
-from recipes.discriminator.pairs import laid_out
-from recipes.rewards.adversarial import adversarial
-from recipes.rewards.probes import Probe, drawn
-from recipes.rewards.ranking import Choice, Terms, choose, from_kind_to_kind, share_ranked, terms
-from reward_fns.multi_level import WEIGHTS, Weights, multi_level
-from reward_fns.semantic import DELTA
-from reward_fns.turns import FLOOR
+from gsim_env.rewards.multi_level import WEIGHTS, Weights, multi_level
+from gsim_env.rewards.semantic import DELTA
+from gsim_env.rewards.turns import FLOOR
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +32,22 @@ def model(pairs):
 
 @pytest.fixture(scope="module")
 def humans(pairs):
-    return list({(one.call_id, one.turn): one.real._replace(reference=one.real.answer) for one in pairs}.values())[:40]
+    return list(
+        {
+            (one.call_id, one.turn): one.real._replace(reference=one.real.answer) for one in pairs
+        }.values()
+    )[:40]
 
 
 def test_terms_and_scores_are_those_of_the_rewards(model, humans):
     made = [
-        Probe(one, {kind: other._replace(context=one.context, reference=one.reference) for kind in ("paraphrase",)})
+        Probe(
+            one,
+            {
+                kind: other._replace(context=one.context, reference=one.reference)
+                for kind in ("paraphrase",)
+            },
+        )
         for one, other in zip(humans[:8], humans[8:16], strict=True)
     ]
     for probe in made:
@@ -38,11 +55,22 @@ def test_terms_and_scores_are_those_of_the_rewards(model, humans):
         probe.made["off_topic"] = probe.human._replace(answer=f"{probe.human.reference} " * 9)
     found = terms(made, model, HashingEncoder(), "en")
     for choice in (Choice(WEIGHTS, DELTA, FLOOR), Choice(Weights(0.1, 0.2, 0.7), 0.4, -2.0)):
-        turns = [t for p in made for t in (p.human, p.made["paraphrase"], p.made["over_polite"], p.made["off_topic"])]
+        turns = [
+            t
+            for p in made
+            for t in (p.human, p.made["paraphrase"], p.made["over_polite"], p.made["off_topic"])
+        ]
         expected = multi_level(
-            turns, model, HashingEncoder(), weights=choice.weights, delta=choice.delta, floor=choice.floor
+            turns,
+            model,
+            HashingEncoder(),
+            weights=choice.weights,
+            delta=choice.delta,
+            floor=choice.floor,
         )
-        assert found.scores(choice).ravel() == pytest.approx([one.score for one in expected], abs=1e-5)
+        assert found.scores(choice).ravel() == pytest.approx(
+            [one.score for one in expected], abs=1e-5
+        )
 
 
 def test_a_context_is_ranked_if_every_answer_has_more_than_the_next():
@@ -64,18 +92,26 @@ def test_the_choice_ranks_as_well_as_the_best_and_lets_every_term_count():
     assert tried[0]["ranked"] >= max(one["ranked"] for one in tried) - 0.07
     even, _ = choose(Terms(pattern=good, format=good, cosine=good))
     assert min(even.weights) >= 0.15
-    assert len(tried) == len({tuple(one[key] for key in ("pattern", "format", "delta", "floor")) for one in tried})
+    assert len(tried) == len(
+        {tuple(one[key] for key in ("pattern", "format", "delta", "floor")) for one in tried}
+    )
 
 
 def test_what_is_said_for_nothing_is_below_the_human(model, humans):
     rows = {
         row["answer"]: row
-        for row in adversarial(humans, model, HashingEncoder(), Choice(WEIGHTS, DELTA, FLOOR), "en", seed=0)
+        for row in adversarial(
+            humans, model, HashingEncoder(), Choice(WEIGHTS, DELTA, FLOOR), "en", seed=0
+        )
     }
     assert rows["the human's own"]["below_human"] == 0.0
     assert rows["the human's own"]["semantic"] == rows["the human's own"]["format"] == 1.0
     for fault in ("empty", "control tokens", "wrong role"):
-        assert [rows[fault][term] for term in ("pattern", "format", "semantic")] == [0.0, FLOOR, FLOOR]
+        assert [rows[fault][term] for term in ("pattern", "format", "semantic")] == [
+            0.0,
+            FLOOR,
+            FLOOR,
+        ]
         assert rows[fault]["below_human"] == 1.0
     for other in ("over-polite", "a human's, of another call", "the human's, twice", "profanity"):
         assert rows[other]["below_human"] > 0.9
@@ -86,8 +122,21 @@ def test_a_model_words_the_probes_and_a_run_that_was_cut_off_goes_on(d_sim, mode
     place = tmp_path / "discriminator"
     place.mkdir()
     model.save(place)
-    command = [sys.executable, "-m", "recipes.rewards.run", "--d-sim", d_sim, "--discriminator", place]
-    command += ["--model", '{"backend": "embedded", "context": 1024, "parallel": 8}', "--encoder", "hashing"]
+    command = [
+        sys.executable,
+        "-m",
+        "gsim_recipes.rewards.run",
+        "--d-sim",
+        d_sim,
+        "--discriminator",
+        place,
+    ]
+    command += [
+        "--model",
+        '{"backend": "embedded", "context": 1024, "parallel": 8}',
+        "--encoder",
+        "hashing",
+    ]
     command += ["--out", tmp_path / "out", "--contexts"]
     subprocess.run([*command, "12"], check=True)
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
@@ -95,7 +144,9 @@ def test_a_model_words_the_probes_and_a_run_that_was_cut_off_goes_on(d_sim, mode
     lines = made.read_text(encoding="utf-8").splitlines(keepends=True)
     assert len(lines) == 36
     assert sum(report["contexts"].values()) == 12
-    assert report["worded_by"] == {kind: {"embedded": 12} for kind in ("paraphrase", "over_polite", "off_topic")}
+    assert report["worded_by"] == {
+        kind: {"embedded": 12} for kind in ("paraphrase", "over_polite", "off_topic")
+    }
     assert report["chosen_on_others"]["means"]["semantic"]["human"] == 1.0
     made.write_text("".join(lines)[:-9], encoding="utf-8")
     subprocess.run([*command, "12"], check=True)

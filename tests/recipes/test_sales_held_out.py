@@ -3,13 +3,17 @@
 import json
 
 import pytest
-
-from recipes.sales_grpo import held_out
+from gsim_recipes.sales_grpo import held_out
 
 
 def write(file, progress, deals):
     lines = [
-        {"output": f"assistant\nHello {n}\nuser\nNo.", "score": 0.2 * p + d, "outcome": float(d), "progress": p}
+        {
+            "output": f"assistant\nHello {n}\nuser\nNo.",
+            "score": 0.2 * p + d,
+            "outcome": float(d),
+            "progress": p,
+        }
         for n, (p, d) in enumerate(zip(progress, deals, strict=True))
     ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -31,7 +35,9 @@ def test_means_differences_and_samples_of_two_models(tmp_path, monkeypatch, caps
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("sys.argv", ["held_out", "--calls", f"a={tmp_path}/none.jsonl", "--out", str(tmp_path)])
+    monkeypatch.setattr(
+        "sys.argv", ["held_out", "--calls", f"a={tmp_path}/none.jsonl", "--out", str(tmp_path)]
+    )
     with pytest.raises(SystemExit):
         held_out.main()
     assert "none.jsonl" in capsys.readouterr().err

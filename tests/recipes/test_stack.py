@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from gsim_recipes.embedded_lora.stack import stack
+from gsim_recipes.embedded_lora.unstack import unstack
 from safetensors.numpy import save_file
 
 from gsim_env.models.weights import read_deltas
-from recipes.embedded_lora.stack import stack
-from recipes.embedded_lora.unstack import unstack
 
 QUERY = "base_model.model.model.layers.0.self_attn.q_proj"
 GATE = "base_model.model.model.layers.0.mlp.gate_proj"
@@ -22,7 +22,9 @@ def adapter(folder, rank, alpha, modules=(QUERY, GATE)):
         tensors[f"{module}.lora_B.weight"] = rng.normal(size=(8, rank)).astype(np.float32)
     folder.mkdir()
     save_file(tensors, folder / "adapter_model.safetensors")
-    (folder / "adapter_config.json").write_text(json.dumps({"r": rank, "lora_alpha": alpha, "peft_type": "LORA"}))
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"r": rank, "lora_alpha": alpha, "peft_type": "LORA"})
+    )
     return folder
 
 
@@ -32,7 +34,10 @@ def deltas(folder):
 
 
 def test_the_stack_changes_weights_by_the_sum_of_what_each_does(tmp_path):
-    one, two = adapter(tmp_path / "one", rank=4, alpha=8), adapter(tmp_path / "two", rank=2, alpha=1)
+    one, two = (
+        adapter(tmp_path / "one", rank=4, alpha=8),
+        adapter(tmp_path / "two", rank=2, alpha=1),
+    )
     stack([one, two], tmp_path / "both")
     config = json.loads((tmp_path / "both" / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["peft_type"]) == (6, 6, "LORA")
@@ -50,11 +55,16 @@ def test_loras_of_different_modules_have_no_sum(tmp_path):
 
 
 def test_the_first_of_a_stack_comes_out_as_it_went_in(tmp_path):
-    one, two = adapter(tmp_path / "one", rank=4, alpha=8), adapter(tmp_path / "two", rank=2, alpha=1)
+    one, two = (
+        adapter(tmp_path / "one", rank=4, alpha=8),
+        adapter(tmp_path / "two", rank=2, alpha=1),
+    )
     stack([one, two], tmp_path / "both")
     unstack(tmp_path / "both", 4, tmp_path / "again")
     again, first = deltas(tmp_path / "again"), deltas(one)
     for name, delta in again.items():
         np.testing.assert_allclose(delta, first[name], atol=0.05)
-    with pytest.raises(ValueError, match="has rank 6: the first of its parts has a rank below that, not 6"):
+    with pytest.raises(
+        ValueError, match="has rank 6: the first of its parts has a rank below that, not 6"
+    ):
         unstack(tmp_path / "both", 6, tmp_path / "all")

@@ -5,8 +5,7 @@ import sys
 
 import gymnasium as gym
 import pytest
-
-from recipes.grouped_customer import transcripts
+from gsim_recipes.grouped_customer import transcripts
 
 pytestmark = pytest.mark.slow
 

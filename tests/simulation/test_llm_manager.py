@@ -8,16 +8,23 @@ import gsim_env  # noqa: F401 - registers
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.models import Completion
-from gsim_env.simulation.hearing import hear
+from gsim_env.simulation.candidate_steps import CandidateSteps
 from gsim_env.simulation.llm_manager import LLMManager, Verdict
 from gsim_env.simulation.manager import Call
 from gsim_env.simulation.prompts import customer_system
 from gsim_env.simulation.state import CustomerState
-from gsim_env.simulation.steering import Candidates
+from gsim_env.simulation.utterance import parse_utterance
 from gsim_env.sop.index import index_calls
 
 GENEROUS = Verdict(
-    interest=10, trust=10, patience=10, answered=True, asked=True, farewell=False, stage="interest", concern="none"
+    interest=10,
+    trust=10,
+    patience=10,
+    answered=True,
+    asked=True,
+    farewell=False,
+    stage="interest",
+    concern="none",
 )
 
 
@@ -28,12 +35,19 @@ def call(group):
     indexed = index_calls(group.calls[:5], HashingEncoder())
     profile = group.calls[0].profile
     state = CustomerState(0.2, 0.2, 0.5, list(profile.concerns))
-    candidates = Candidates.of(indexed.chains(), group, profile)
-    return Call(group, profile, candidates, state, np.random.default_rng(0), [customer_system(group, profile)])
+    candidates = CandidateSteps.of(indexed.chains(), group, profile)
+    return Call(
+        group,
+        profile,
+        candidates,
+        state,
+        np.random.default_rng(0),
+        [customer_system(group, profile)],
+    )
 
 
 def decide(call, *answers, words="Shall I set it up?"):
-    steps = LLMManager(call.group).decide(call, hear(words))
+    steps = LLMManager(call.group).decide(call, parse_utterance(words))
     request, answers = next(steps), list(answers)
     while True:
         assert request.role == "manager"
@@ -64,7 +78,9 @@ def test_stated_concerns_are_settled_one_a_turn_and_then_a_deal_is_possible(call
     for concern in list(call.profile.concerns):
         decide(call, raising.model_copy(update={"concern": concern}).model_dump_json())
         assert call.state.stated == concern
-        outcomes.append(decide(call, GENEROUS.model_copy(update={"asked": False}).model_dump_json()).outcome)
+        outcomes.append(
+            decide(call, GENEROUS.model_copy(update={"asked": False}).model_dump_json()).outcome
+        )
         assert call.state.settled[-1] == concern
     assert outcomes == [None] * len(outcomes)
     ends = {decide(call, GENEROUS.model_dump_json()).outcome for _ in range(12)}
@@ -94,11 +110,25 @@ def test_answers_that_do_not_fit_are_asked_for_again_and_then_given_up(call):
 
 @pytest.mark.slow
 def test_a_real_model_directs_a_real_call():
-    """The embedded model is far too small to judge well; it does answer within the schema, so the call is played out."""
+    """The embedded model is far too small to judge well.
+
+    It does answer within the schema, so the call is played out.
+    """
     embedded = {"backend": "embedded", "parallel": 2}
-    env = gym.make("GroupedSim-Telemarketing-v0", customer="scripted", manager=embedded, max_turns=4, reveal=True)
+    env = gym.make(
+        "GroupedSim-Telemarketing-v0",
+        customer="scripted",
+        manager=embedded,
+        max_turns=4,
+        reveal=True,
+    )
     env.reset(seed=0)
-    for line in ("Hello, this is Li from QuickEats.", "Our riders deliver.", "No set-up fee.", "Shall we try it?"):
+    for line in (
+        "Hello, this is Li from QuickEats.",
+        "Our riders deliver.",
+        "No set-up fee.",
+        "Shall we try it?",
+    ):
         words, _, terminated, truncated, info = env.step(line)
         assert words
         assert 0.0 <= info["state"]["interest"] <= 1.0
@@ -107,12 +137,14 @@ def test_a_real_model_directs_a_real_call():
     assert info["outcome"] is not None
 
 
-def test_a_back_end_that_cannot_constrain_says_so():
+def test_a_backend_that_cannot_constrain_says_so():
     import asyncio
 
     from gsim_env.models import Complete, Sampling
     from gsim_env.models.transformers_model import TransformersConfig
 
-    request = Complete("manager", [], Sampling(temperature=0, top_p=1, max_tokens=1), 0, {"type": "object"})
+    request = Complete(
+        "manager", [], Sampling(temperature=0, top_p=1, max_tokens=1), 0, {"type": "object"}
+    )
     with pytest.raises(ConfigurationError, match="Use embedded, openai or vllm"):
         asyncio.run(TransformersConfig(model="nowhere").build().acomplete(request))

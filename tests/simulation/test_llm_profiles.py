@@ -46,14 +46,21 @@ def test_ranges_count(group):
     assert not ProfileConstraints(ranges={"facts": (facts + 1, 99)}).admits(profile)
     assert not ProfileConstraints(ranges={"words": (1, words - 1)}).admits(profile)
     with pytest.raises(ConfigurationError, match="ranges"):
-        gym.make("GroupedSim-Telemarketing-v0", customer="scripted").reset(options={"ranges": {"cousins": (1, 2)}})
+        gym.make("GroupedSim-Telemarketing-v0", customer="scripted").reset(
+            options={"ranges": {"cousins": (1, 2)}}
+        )
 
 
 @pytest.mark.slow
 def test_a_real_model_writes_a_customer_who_is_then_called():
-    """SmolLM2 untrained invents poor lives; they fit the schema and the constraints, and the call goes its way."""
+    """SmolLM2 untrained invents poor lives.
+
+    They fit the schema and the constraints, and the call goes its way.
+    """
     embedded = {"backend": "embedded", "parallel": 2}
-    env = gym.make("GroupedSim-Telemarketing-v0", customer="scripted", profiles=embedded, reveal=True)
+    env = gym.make(
+        "GroupedSim-Telemarketing-v0", customer="scripted", profiles=embedded, reveal=True
+    )
     _, info = env.reset(seed=1, options={"archetype": "status_quo"})
     assert info["profile"]["archetype"] == "status_quo"
     assert env.step("Hello, this is Li from QuickEats.")[0]

@@ -1,4 +1,7 @@
-"""Turn t's prompt without its guidance is a prefix of turn t+1's: exact, in token ids of the embedded model."""
+"""Turn t's prompt without its guidance is a prefix of turn t+1's.
+
+Exact, in token ids of the embedded model.
+"""
 
 import asyncio
 import itertools
@@ -9,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsim_env.envs import AsyncTelemarketing
+from gsim_env.envs import AsyncTelemarketingEnv
 from gsim_env.models import Complete, Completion
 from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.registry import build_model
@@ -36,21 +39,25 @@ def tokens():
 
     def post(path, body):
         request = urllib.request.Request(
-            server.listening_address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            server.listening_address + path,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request) as response:
             return json.load(response)
 
     def ids(messages):
         prompt = post("/apply-template", {"messages": messages})["prompt"]
-        return post("/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"]
+        return post("/tokenize", {"content": prompt, "add_special": True, "parse_special": True})[
+            "tokens"
+        ]
 
     return ids
 
 
 def recorded_call(seed, lines):
     recorder = Recorder(build_model("scripted"))
-    call = AsyncTelemarketing(customer="scripted")
+    call = AsyncTelemarketingEnv(customer="scripted")
     call.simulator.services.models["customer"] = recorder
 
     async def play():
@@ -66,11 +73,14 @@ def recorded_call(seed, lines):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    seed=st.integers(0, 10**6), lines=st.lists(st.sampled_from(LINES) | st.text(max_size=60), min_size=3, max_size=6)
+    seed=st.integers(0, 10**6),
+    lines=st.lists(st.sampled_from(LINES) | st.text(max_size=60), min_size=3, max_size=6),
 )
 def test_prompts_without_guidance_are_prefixes_in_token_ids(tokens, seed, lines):
     prompts = recorded_call(seed, lines)
-    answer_mark = len(tokens([{"role": "system", "content": "x"}])) - len(tokens_before_answer(tokens))
+    answer_mark = len(tokens([{"role": "system", "content": "x"}])) - len(
+        tokens_before_answer(tokens)
+    )
     for now, then in itertools.pairwise(prompts):
         assert now[-1]["role"] == "system"
         assert then[: len(now) - 1] == now[:-1]
@@ -80,7 +90,10 @@ def test_prompts_without_guidance_are_prefixes_in_token_ids(tokens, seed, lines)
 
 
 def tokens_before_answer(tokens):
-    """What two different chats share at their start ends before "assistant" is opened; measured, not assumed."""
+    """What two different chats share at their start ends before "assistant" is opened.
+
+    Measured, not assumed.
+    """
     one = tokens([{"role": "system", "content": "x"}])
     two = tokens([{"role": "system", "content": "x"}, {"role": "user", "content": "y"}])
     shared = 0

@@ -5,11 +5,11 @@ import pytest
 
 from gsim_env.models import Complete, Completion
 from gsim_env.models.encoders import HashingEncoder
+from gsim_env.simulation.candidate_steps import CandidateSteps
 from gsim_env.simulation.conversation import SPEAKING_TRIES, WARMER, _speak
 from gsim_env.simulation.manager import Call
 from gsim_env.simulation.prompts import Guidance, customer_system
 from gsim_env.simulation.state import CustomerState
-from gsim_env.simulation.steering import Candidates
 from gsim_env.sop.index import index_calls
 
 SAID = "I'd have to ask my wife."
@@ -18,9 +18,18 @@ SAID = "I'd have to ask my wife."
 @pytest.fixture
 def call(group):
     profile = group.calls[0].profile
-    candidates = Candidates.of(index_calls(group.calls[:1], HashingEncoder()).chains(), group, profile)
+    candidates = CandidateSteps.of(
+        index_calls(group.calls[:1], HashingEncoder()).chains(), group, profile
+    )
     state = CustomerState(0.2, 0.2, 0.5, list(profile.concerns))
-    call = Call(group, profile, candidates, state, np.random.default_rng(0), [customer_system(group, profile)])
+    call = Call(
+        group,
+        profile,
+        candidates,
+        state,
+        np.random.default_rng(0),
+        [customer_system(group, profile)],
+    )
     call.add("user", "Shall I set it up?")
     call.add("assistant", SAID)
     return call
@@ -28,7 +37,9 @@ def call(group):
 
 def speak(call, *answers):
     """Return what is taken, and the requests."""
-    steps = _speak(call, Guidance("stalling", "guarded", None, ("Let me think.", "Ring after the holidays.")))
+    steps = _speak(
+        call, Guidance("stalling", "guarded", None, ("Let me think.", "Ring after the holidays."))
+    )
     asked, answer = [], None
     try:
         while True:
@@ -72,10 +83,15 @@ def test_a_model_that_is_caught_in_a_word_is_asked_again(call):
 
 def test_a_model_that_says_the_salespersons_words_back_is_asked_again(call):
     call.add("user", "It's fifteen on what we bring you and nothing on pick-up.")
-    assert speak(call, "Oh, it's fifteen on what we bring you and nothing on pick-up.", "Fifteen?")[0] == "Fifteen?"
+    assert (
+        speak(call, "Oh, it's fifteen on what we bring you and nothing on pick-up.", "Fifteen?")[0]
+        == "Fifteen?"
+    )
 
 
-def test_a_model_that_reads_out_its_instructions_is_asked_again_and_one_that_quotes_a_reference_is_not(call):
+def test_a_model_that_reads_out_its_instructions_is_asked_again_and_one_that_quotes_a_reference_is_not(
+    call,
+):
     told = str(call.group.prompts["guidance"].template).splitlines()[-1]
     assert speak(call, f"No. {told}", "No.")[0] == "No."
     assert len(speak(call, "Ring after the holidays.")[1]) == 1

@@ -5,18 +5,29 @@ import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Complete, Completion
+from gsim_env.profiles import ProfileConstraints
+from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.conversation import Listen
 from gsim_env.simulation.simulator import Simulator
 
-LINES = ["Hello?", "What does it cost?", "We have someone already.", "No, thank you.", "I'm serving.", "Mm."]
+LINES = [
+    "Hello?",
+    "What does it cost?",
+    "We have someone already.",
+    "No, thank you.",
+    "I'm serving.",
+    "Mm.",
+]
 
 
 def prompts_of(guidance: bool) -> tuple[list[Complete], list]:
     """Play a call by hand: every prompt for the customer model, and every turn."""
-    simulator = Simulator("food_delivery", "embedded", encoder="hashing", library="memory", guidance=guidance)
-    scripted = Simulator("food_delivery", "scripted")
+    simulator = Simulator(
+        SimulatorConfig(customer="embedded", encoder="hashing", library="memory", guidance=guidance)
+    )
+    scripted = Simulator(SimulatorConfig(customer="scripted"))
     rng = np.random.default_rng(3)
-    profile = simulator.group.profile_generator.sample(rng, simulator._wanted({}))
+    profile = simulator.group.profile_generator.sample(rng, ProfileConstraints())
     steps = simulator.start(profile, rng)
     asked, turns, answer = [], [], None
     try:
@@ -54,4 +65,4 @@ def test_without_guidance_the_prompt_ends_with_the_salesperson_and_else_is_the_s
 
 def test_the_scripted_customer_needs_guidance() -> None:
     with pytest.raises(ConfigurationError, match="guidance=True"):
-        Simulator("food_delivery", "scripted", guidance=False)
+        SimulatorConfig(customer="scripted", guidance=False)

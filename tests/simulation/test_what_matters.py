@@ -1,4 +1,7 @@
-"""What the salesperson says matters, and only that: 200 seeded customers with the ``chain`` Manager and MiniLM."""
+"""What the salesperson says matters, and only that.
+
+200 seeded customers with the ``chain`` Manager and MiniLM.
+"""
 
 import itertools
 
@@ -28,7 +31,7 @@ class Reciter:
     def __init__(self, lines: tuple[str, ...]) -> None:
         self._lines = itertools.cycle(lines)
 
-    def say(self, heard: str | None):
+    def respond(self, heard: str | None):
         return next(self._lines)
         yield
 

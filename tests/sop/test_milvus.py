@@ -69,7 +69,9 @@ def test_more_turns_than_a_query_may_ask_for_come_in_several(indexed, monkeypatc
     asked = []
     query = library._client.query
     monkeypatch.setattr(
-        library._client, "query", lambda *args, **rest: asked.append(rest["filter"]) or query(*args, **rest)
+        library._client,
+        "query",
+        lambda *args, **rest: asked.append(rest["filter"]) or query(*args, **rest),
     )
     every = [Search(indexed.profiles[0], len(indexed.calls), None)]
     same(library.search(every), MemoryLibrary(indexed).search(every))
@@ -111,7 +113,10 @@ def server(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [shutil.which("milvus-lite", path=str(Path(sys.executable).parent)) or "milvus-lite", "server"]
+    command = [
+        shutil.which("milvus-lite", path=str(Path(sys.executable).parent)) or "milvus-lite",
+        "server",
+    ]
     command += ["--data-dir", str(tmp_path / "data"), "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -20,7 +20,7 @@ def _quiet(recwarn: pytest.WarningsRecorder) -> None:
 
 def composed(recipe: str, primary: str, *overrides: str):
     """Compose a recipe's configuration as its run.sh does."""
-    with initialize_config_module(f"recipes.{recipe}.config", version_base=None):
+    with initialize_config_module(f"gsim_recipes.{recipe}.config", version_base=None):
         return compose(primary, overrides=list(overrides))
 
 

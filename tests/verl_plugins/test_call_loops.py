@@ -1,4 +1,7 @@
-"""The agent loops, with a policy that says what it is given to say: tokens, masks, seeds, failures."""
+"""The agent loops, with a policy that says what it is given to say.
+
+Tokens, masks, seeds, failures.
+"""
 
 import asyncio
 from itertools import pairwise
@@ -22,7 +25,10 @@ END = "<|im_end|>"
 
 
 class Policy:
-    """Stands for verl's client of the rollout servers: says its lines in turn, with a log-probability that tells the place."""
+    """Stands for verl's client of the rollout servers.
+
+    Says its lines in turn, with a log-probability that tells the place.
+    """
 
     def __init__(self, tokenizer, lines=LINES) -> None:
         self.tokenizer, self.lines = tokenizer, lines
@@ -31,7 +37,9 @@ class Policy:
 
     async def generate(self, request_id, *, prompt_ids, sampling_params, **_):
         line = self.lines[len(self.prompts) % len(self.lines)] + END
-        ids = self.tokenizer(line, add_special_tokens=False)["input_ids"][: sampling_params["max_tokens"]]
+        ids = self.tokenizer(line, add_special_tokens=False)["input_ids"][
+            : sampling_params["max_tokens"]
+        ]
         self.prompts.append(list(prompt_ids))
         self.drawn.append(ids)
         steps = {"min_global_steps": len(self.prompts), "max_global_steps": len(self.prompts)}
@@ -53,19 +61,30 @@ def play(cls, recipe, tokenizer, seed, *overrides, policy=None, override_service
             DictConfigWrap(config.data),
             hf_model_type="llama",
         )
-        return await loop.run({"temperature": 1.0, "top_p": 1.0}, extra_info={"index": seed, "seed": seed})
+        return await loop.run(
+            {"temperature": 1.0, "top_p": 1.0}, extra_info={"index": seed, "seed": seed}
+        )
 
     outputs = asyncio.run(main())
     return (outputs if isinstance(outputs, list) else [outputs]), policy
 
 
 def sales(tokenizer, seed=0, *overrides, **rest):
-    return play(SalesLoop, "sales_grpo", tokenizer, seed, "data.max_response_length=512", *overrides, **rest)
+    return play(
+        SalesLoop, "sales_grpo", tokenizer, seed, "data.max_response_length=512", *overrides, **rest
+    )
 
 
 def customer(tokenizer, seed=0, *overrides, **rest):
     return play(
-        CustomerLoop, "usp_grpo", tokenizer, seed, "gsim.encoder=hashing", "gsim.library=memory", *overrides, **rest
+        CustomerLoop,
+        "usp_grpo",
+        tokenizer,
+        seed,
+        "gsim.encoder=hashing",
+        "gsim.library=memory",
+        *overrides,
+        **rest,
     )
 
 
@@ -83,7 +102,9 @@ def test_the_masks_of_a_sales_call_token_by_token(tokenizer) -> None:
         ids += drawn
         mask += [1] * len(drawn)
         if turn + 1 < len(policy.drawn):
-            heard = f"<|im_start|>user\n{call[2 * turn + 1]['content']}{END}\n<|im_start|>assistant\n"
+            heard = (
+                f"<|im_start|>user\n{call[2 * turn + 1]['content']}{END}\n<|im_start|>assistant\n"
+            )
             between = tokenizer(heard, add_special_tokens=False)["input_ids"]
             ids += between
             mask += [0] * len(between)
@@ -104,7 +125,10 @@ def test_what_the_policy_drew_is_kept_as_drawn(tokenizer) -> None:
 
 def test_odd_tokens_survive_the_call(tokenizer) -> None:
     """A sequence of ids that no tokenizer would make of its own text comes back as it was."""
-    odd = tokenizer("H", add_special_tokens=False)["input_ids"] + tokenizer("i", add_special_tokens=False)["input_ids"]
+    odd = (
+        tokenizer("H", add_special_tokens=False)["input_ids"]
+        + tokenizer("i", add_special_tokens=False)["input_ids"]
+    )
     assert odd != tokenizer("Hi", add_special_tokens=False)["input_ids"]
 
     class Odd(Policy):
@@ -114,7 +138,9 @@ def test_odd_tokens_survive_the_call(tokenizer) -> None:
             return TokenOutput(token_ids=odd, log_probs=[-1.0] * len(odd), extra_fields={})
 
     (output,), policy = sales(tokenizer, policy=Odd(tokenizer))
-    trained = [token for token, own in zip(output.response_ids, output.response_mask, strict=True) if own]
+    trained = [
+        token for token, own in zip(output.response_ids, output.response_mask, strict=True) if own
+    ]
     assert trained == odd * len(policy.drawn)
 
 
@@ -151,7 +177,9 @@ def test_a_call_without_room_ends_at_the_turn_limit_and_fits(tokenizer) -> None:
     (output,), _ = sales(tokenizer, 0, "data.max_response_length=48", "gsim.max_turns=12")
     assert output.extra_fields["outcome"] == "turn_limit"
     assert len(output.response_ids) <= 48
-    assert output.response_mask[-1] == 1  # the policy has the last word: the customer's answer had no room
+    assert (
+        output.response_mask[-1] == 1
+    )  # the policy has the last word: the customer's answer had no room
 
 
 def test_a_customer_call_is_a_sequence_a_turn_with_the_prompt_of_the_simulator(tokenizer) -> None:
@@ -163,7 +191,9 @@ def test_a_customer_call_is_a_sequence_a_turn_with_the_prompt_of_the_simulator(t
     )
     call = outputs[0].extra_fields["messages"]
     assert len(outputs) == len(call) // 2 == len(policy.drawn)
-    for turn, (output, prompt, drawn) in enumerate(zip(outputs, policy.prompts, policy.drawn, strict=True)):
+    for turn, (output, prompt, drawn) in enumerate(
+        zip(outputs, policy.prompts, policy.drawn, strict=True)
+    ):
         assert (output.prompt_ids, output.response_ids) == (prompt, drawn)
         assert output.response_mask == [1] * len(drawn)
         text = tokenizer.decode(prompt)
@@ -171,7 +201,9 @@ def test_a_customer_call_is_a_sequence_a_turn_with_the_prompt_of_the_simulator(t
         for message in call[: 2 * turn + 1]:
             assert message["content"] in text
         assert text.endswith("<|im_start|>assistant\n")
-    assert {tuple(output.extra_fields["messages"][0].items()) for output in outputs} == {tuple(call[0].items())}
+    assert {tuple(output.extra_fields["messages"][0].items()) for output in outputs} == {
+        tuple(call[0].items())
+    }
 
 
 def test_a_customer_without_guidance_is_told_the_profile_and_what_was_said(tokenizer) -> None:
@@ -216,7 +248,11 @@ def test_other_errors_are_not_hidden(tokenizer, monkeypatch) -> None:
 
 def test_wrong_settings_say_what_is_legal() -> None:
     with pytest.raises(ConfigurationError, match="Its fields: group, customer"):
-        CallSettings.of(composed("sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x", "+gsim.max_turn=3"))
+        CallSettings.of(
+            composed(
+                "sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x", "+gsim.max_turn=3"
+            )
+        )
     with pytest.raises(ConfigurationError, match="no node 'gsim'"):
         CallSettings.of(composed("customer_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x"))
 
@@ -229,7 +265,12 @@ def test_the_deal_is_the_states_and_not_the_policys_words(tokenizer) -> None:
     for seed in range(8):
         policy = Policy(tokenizer, tuple(np.random.default_rng(seed).permutation(INJECTIONS)))
         (output,), _ = sales(
-            tokenizer, seed, "gsim.max_turns=8", "gsim.turn_tokens=96", "data.max_response_length=2048", policy=policy
+            tokenizer,
+            seed,
+            "gsim.max_turns=8",
+            "gsim.turn_tokens=96",
+            "data.max_response_length=2048",
+            policy=policy,
         )
         outcomes.append(output.extra_fields["outcome"])
     assert "accepted" not in outcomes

@@ -10,12 +10,29 @@ from verl_plugins.replay_buffer import call_metrics
 
 
 def test_the_metrics_of_a_hand_made_batch() -> None:
-    keys = ["a_0_0", "a_0_1", "a_1_0", "b_1_0"]  # of the four samples asked for, b's first is missing
+    keys = [
+        "a_0_0",
+        "a_0_1",
+        "a_1_0",
+        "b_1_0",
+    ]  # of the four samples asked for, b's first is missing
     fields = [
         {"outcome": "accepted", "env_seconds": 9.0},
-        {"outcome": "accepted", "env_seconds": 0.25, "reward_extra_info": {"score": 1.0, "pattern": 0.5}},
-        {"outcome": "declined", "env_seconds": 0.5, "reward_extra_info": {"score": 0.0, "pattern": 0.25}},
-        {"outcome": "declined", "env_seconds": 0.125, "reward_extra_info": {"score": 0.5, "pattern": 0.0}},
+        {
+            "outcome": "accepted",
+            "env_seconds": 0.25,
+            "reward_extra_info": {"score": 1.0, "pattern": 0.5},
+        },
+        {
+            "outcome": "declined",
+            "env_seconds": 0.5,
+            "reward_extra_info": {"score": 0.0, "pattern": 0.25},
+        },
+        {
+            "outcome": "declined",
+            "env_seconds": 0.125,
+            "reward_extra_info": {"score": 0.5, "pattern": 0.0},
+        },
     ]
     spent = [{}, {"compute_score": 0.5}, {"compute_score": 0.25}, {}]
     backwards = call_metrics(keys[::-1], fields[::-1], spent[::-1], expected=4)
@@ -34,7 +51,9 @@ def test_the_metrics_of_a_hand_made_batch() -> None:
 def test_a_row_is_a_seed_and_has_what_verl_collates() -> None:
     config = composed("sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x")
     rows = CallDataset(["3:5", "9:10"], None, config.data)
-    assert [row["extra_info"]["seed"] for row in rows] == [row["index"] for row in rows] == [3, 4, 9]
+    assert (
+        [row["extra_info"]["seed"] for row in rows] == [row["index"] for row in rows] == [3, 4, 9]
+    )
     batch = collate_fn([rows[0], rows[2]])
     assert batch["data_source"].tolist() == ["gsim", "gsim"]
     assert len(CallDataset("0:100", None, config.data, max_samples=7)) == 7

@@ -1,4 +1,7 @@
-"""GRPO's advantage (eq. 13) as verl gives it, for whole groups, masked samples, and calls of several sequences."""
+"""GRPO's advantage (eq.
+
+13) as verl gives it, for whole groups, masked samples, and calls of several sequences.
+"""
 
 import numpy as np
 import pytest
@@ -8,7 +11,10 @@ from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
 
 def advantages(rewards: dict[str, float], tokens: int = 3) -> dict[str, float]:
-    """Return verl's advantage of each sequence ``{uid}_{session}_{index}``, given its reward; checks that tokens agree."""
+    """Return verl's advantage of each sequence ``{uid}_{session}_{index}``, given its reward.
+
+    Checks that tokens agree.
+    """
     keys = list(rewards)
     scores = torch.zeros(len(keys), tokens)
     scores[:, -1] = torch.tensor([rewards[key] for key in keys])
@@ -32,19 +38,29 @@ def by_hand(group: list[float]) -> list[float]:
 
 
 def test_equation_13_within_each_group() -> None:
-    found = advantages({"a_0_0": 1.0, "a_1_0": 0.0, "a_2_0": 0.5, "b_0_0": 3.0, "b_1_0": 1.0, "b_2_0": 1.0})
-    assert list(found.values()) == pytest.approx([*by_hand([1.0, 0.0, 0.5]), *by_hand([3.0, 1.0, 1.0])], abs=1e-4)
+    found = advantages(
+        {"a_0_0": 1.0, "a_1_0": 0.0, "a_2_0": 0.5, "b_0_0": 3.0, "b_1_0": 1.0, "b_2_0": 1.0}
+    )
+    assert list(found.values()) == pytest.approx(
+        [*by_hand([1.0, 0.0, 0.5]), *by_hand([3.0, 1.0, 1.0])], abs=1e-4
+    )
     assert by_hand([1.0, 0.0, 0.5]) == [1.0, -1.0, 0.0]
 
 
 def test_a_masked_sample_moves_nobodys_advantage() -> None:
-    """It is absent from the batch: the others are compared with each other, not with a reward of 0."""
+    """It is absent from the batch.
+
+    The others are compared with each other, not with a reward of 0.
+    """
     found = advantages({"a_0_0": 4.0, "a_2_0": 2.0, "a_3_0": 3.0})
     assert list(found.values()) == pytest.approx(by_hand([4.0, 2.0, 3.0]), abs=1e-4)
 
 
 def test_calls_are_compared_and_their_turns_share_the_advantage() -> None:
-    """A call of three turns counts once: its last sequence has its reward, the others the same advantage."""
+    """A call of three turns counts once.
+
+    Its last sequence has its reward, the others the same advantage.
+    """
     rewards = {"a_0_0": 1.0, "a_0_1": 1.0, "a_0_2": 1.0, "a_1_0": 0.0, "a_2_0": 0.5, "a_2_1": 0.5}
     first, second, third = by_hand([1.0, 0.0, 0.5])
     expected = [first, first, first, second, third, third]

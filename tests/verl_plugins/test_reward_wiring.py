@@ -14,7 +14,15 @@ from tests.verl_plugins.conftest import composed
 CONTEXT = [{"role": "user", "content": "Would you like to donate something of your payment?"}]
 
 
-def judged(config, tokenizer, answer: str, *, truth: str = "", extra: dict | None = None, fields: dict | None = None):
+def judged(
+    config,
+    tokenizer,
+    answer: str,
+    *,
+    truth: str = "",
+    extra: dict | None = None,
+    fields: dict | None = None,
+):
     """Have verl's reward manager judge an answer as its reward worker does."""
     ids = tokenizer(answer, return_tensors="pt", add_special_tokens=False)["input_ids"]
     row = {
@@ -24,7 +32,11 @@ def judged(config, tokenizer, answer: str, *, truth: str = "", extra: dict | Non
         "tool_extra_fields": fields or {},
     }
     data = DataProto.from_dict(
-        tensors={"prompts": ids, "responses": ids, "attention_mask": torch.ones(1, 2 * ids.shape[1], dtype=torch.long)},
+        tensors={
+            "prompts": ids,
+            "responses": ids,
+            "attention_mask": torch.ones(1, 2 * ids.shape[1], dtype=torch.long),
+        },
         non_tensors={name: np.array([value], dtype=object) for name, value in row.items()},
     )
 
@@ -37,11 +49,23 @@ def judged(config, tokenizer, answer: str, *, truth: str = "", extra: dict | Non
 @pytest.mark.slow
 def test_customer_grpo_is_scored_by_the_three_rewards_on_the_rows_context(tokenizer) -> None:
     config = composed(
-        "customer_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x", "data.train_files=x", "data.val_files=x"
+        "customer_grpo",
+        "cpu_smoke",
+        "actor_rollout_ref.model.path=x",
+        "data.train_files=x",
+        "data.val_files=x",
     )
-    found = judged(config, tokenizer, "Not today, sorry.", truth="No, not today.", extra={"context": CONTEXT})
+    found = judged(
+        config, tokenizer, "Not today, sorry.", truth="No, not today.", extra={"context": CONTEXT}
+    )
     alone = asyncio.run(
-        compute_score("gsim", "Not today, sorry.", "No, not today.", {"context": CONTEXT}, discriminator="charity")
+        compute_score(
+            "gsim",
+            "Not today, sorry.",
+            "No, not today.",
+            {"context": CONTEXT},
+            discriminator="charity",
+        )
     )
     assert found["reward_score"] == pytest.approx(alone["score"])
     assert found["reward_extra_info"] == pytest.approx(alone)
@@ -61,7 +85,12 @@ def test_usp_grpo_is_scored_by_the_profile_that_the_call_tells_of(tokenizer, gro
     roles = {"sales": "user", "customer": "assistant"}
     messages = [{"role": roles[turn.role], "content": turn.text} for turn in call.turns]
     own, strange = (
-        judged(config, tokenizer, "x", fields={"messages": messages, "profile": profile.model_dump(mode="json")})
+        judged(
+            config,
+            tokenizer,
+            "x",
+            fields={"messages": messages, "profile": profile.model_dump(mode="json")},
+        )
         for profile in (call.profile, other.profile)
     )
     assert own["reward_score"] > strange["reward_score"]

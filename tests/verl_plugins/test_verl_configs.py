@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
+import gsim_recipes
 import pytest
 from omegaconf import OmegaConf
 from verl.utils.config import omega_conf_to_dataclass, validate_config
 
-import recipes
 from gsim_env.simulation.simulator import Simulator
 from reward_fns import cycle_consistency, multi_level, sales_outcome
 from tests.verl_plugins.conftest import composed
-from verl_plugins.agent_loops.settings import CallSettings, shared_team
+from verl_plugins.agent_loops.settings import CallSettings, shared_salesperson_factory
 from verl_plugins.cpu.platform import CpuPlatform
 
-ROOT = Path(recipes.__file__).parent
+ROOT = Path(gsim_recipes.__file__).parent
 GRPO = ("customer_grpo", "sales_grpo", "usp_grpo")
 SFT = ("customer_sft", "profile_sft")
 PRIMARIES = ("cpu_smoke", "single_gpu", "paper")
@@ -35,7 +35,11 @@ def test_a_grpo_configuration_composes_and_verl_accepts_it(recipe, primary) -> N
     assert config.algorithm.adv_estimator == "grpo"
     assert config.actor_rollout_ref.model.external_lib == "verl_plugins.register"
     few = primary == "cpu_smoke" or (recipe, primary) == ("usp_grpo", "cpu")
-    assert config.trainer.v1.sampler.sampler_kwargs.rollout_n == config.actor_rollout_ref.rollout.n == (4 if few else 8)
+    assert (
+        config.trainer.v1.sampler.sampler_kwargs.rollout_n
+        == config.actor_rollout_ref.rollout.n
+        == (4 if few else 8)
+    )
     if "cpu" not in primary:
         config.trainer.device = "cpu"  # so that verl's check asks for no accelerator
     validate_config(config=config, use_reference_policy=True, use_critic=False)
@@ -53,15 +57,27 @@ def test_an_sft_configuration_composes(recipe, primary) -> None:
 def test_the_papers_tables_are_what_paper_says() -> None:
     """Tables 5 to 8."""
     profile = composed("profile_sft", "paper", "data.train_files=x")
-    assert (profile.optim.lr, profile.data.train_batch_size, profile.trainer.total_epochs) == (2e-5, 256, 2)
+    assert (profile.optim.lr, profile.data.train_batch_size, profile.trainer.total_epochs) == (
+        2e-5,
+        256,
+        2,
+    )
     assert (profile.data.max_length, profile.optim.lr_warmup_steps_ratio) == (2048, 0.1)
     userlm = composed("customer_sft", "paper", "data.train_files=x")
-    assert (userlm.optim.lr, userlm.data.train_batch_size, userlm.data.max_length) == (5e-6, 256, 2048)
+    assert (userlm.optim.lr, userlm.data.train_batch_size, userlm.data.max_length) == (
+        5e-6,
+        256,
+        2048,
+    )
     for recipe in ("customer_grpo", "usp_grpo"):
         config = composed(recipe, "paper", *(FILES if recipe == "customer_grpo" else ()))
         assert config.actor_rollout_ref.actor.optim.lr == 5e-6
         assert config.actor_rollout_ref.actor.kl_loss_coef == 0.04
-        assert config.data.train_batch_size == config.actor_rollout_ref.actor.ppo_mini_batch_size == 256
+        assert (
+            config.data.train_batch_size
+            == config.actor_rollout_ref.actor.ppo_mini_batch_size
+            == 256
+        )
         assert config.data.max_prompt_length + config.data.max_response_length == 4096
         assert config.trainer.total_epochs == 2
         assert config.actor_rollout_ref.rollout.temperature == 0.95
@@ -77,16 +93,20 @@ def test_the_papers_tables_are_what_paper_says() -> None:
 @pytest.mark.parametrize("primary", [*PRIMARIES, "cpu"])
 def test_the_calls_of_a_configuration_can_be_played(recipe, primary) -> None:
     settings = CallSettings.of(grpo(recipe, primary))
-    Simulator(settings.group, settings.customer, settings.manager, settings.profiles, guidance=settings.guidance)
+    Simulator(settings)
     assert settings.guidance == (recipe == "sales_grpo")  # USP has no dynamic SOP
-    shared_team(settings)
+    shared_salesperson_factory(settings)
 
 
 def test_each_recipe_names_its_reward() -> None:
     """By the import paths that verl resolves in its reward workers."""
     from verl.utils.import_utils import load_extern_object
 
-    wanted = {"customer_grpo": multi_level, "sales_grpo": sales_outcome, "usp_grpo": cycle_consistency}
+    wanted = {
+        "customer_grpo": multi_level,
+        "sales_grpo": sales_outcome,
+        "usp_grpo": cycle_consistency,
+    }
     for recipe, module in wanted.items():
         named = grpo(recipe, "cpu_smoke").reward.custom_reward_function
         assert load_extern_object(named.path, named.name) is module.compute_score

@@ -1,4 +1,7 @@
-"""The agent loop ``gsim_sales``: the policy under training is the salesperson, the customer is simulated and frozen."""
+"""The agent loop ``gsim_sales``.
+
+The policy under training is the salesperson, the customer is simulated and frozen.
+"""
 
 import logging
 import time
@@ -6,16 +9,21 @@ from typing import Any
 from uuid import uuid4
 
 from gymnasium.utils import seeding
-from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput, register
+from verl.experimental.agent_loop.agent_loop import (
+    AgentLoopBase,
+    AgentLoopMetrics,
+    AgentLoopOutput,
+    register,
+)
 
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.episode import Episode
 from gsim_env.envs.rewards import Reward
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Message
-from gsim_env.simulation.hearing import hear
 from gsim_env.simulation.prompts import SILENCE
 from gsim_env.simulation.salespeople.llm import sales_system
+from gsim_env.simulation.utterance import parse_utterance
 from verl_plugins.agent_loops.settings import CallSettings, shared_simulator
 
 __all__ = ["SalesLoop"]
@@ -25,11 +33,14 @@ logger = logging.getLogger(__name__)
 
 @register("gsim_sales")
 class SalesLoop(AgentLoopBase):
-    """One call as one sequence: the policy's tokens as it drew them, the customer's words between them masked.
+    """One call as one sequence.
 
-    The row's ``extra_info["seed"]`` decides the customer, so that a GRPO group calls the same one. What a reward function or a
-    logger finds in the extra fields: ``outcome``, ``turn_scores`` (the environment's reward a turn), ``messages`` (the customer
-    as ``assistant``), ``profile``, ``env_seconds`` (time spent waiting for the simulator). None of it reaches a prompt.
+    The policy's tokens as it drew them, the customer's words between them masked.
+
+    The row's ``extra_info["seed"]`` decides the customer, so that a GRPO group calls the same one.
+    What a reward function or a logger finds in the extra fields: ``outcome``, ``turn_scores`` (the
+    environment's reward a turn), ``messages`` (the customer as ``assistant``), ``profile``,
+    ``env_seconds`` (time spent waiting for the simulator). None of it reaches a prompt.
     """
 
     async def run(
@@ -38,14 +49,17 @@ class SalesLoop(AgentLoopBase):
         """Play a call.
 
         Returns:
-            The sequence; or nothing, if the simulator failed: verl leaves the sample out of its group then.
+            The sequence; or nothing, if the simulator failed: verl leaves the sample out of its
+            group then.
         """
         settings = CallSettings.of(self.config)
         call = SalesCall(self, settings, sampling_params)
         try:
             return await call.play(int(extra_info["seed"]))
         except SimulatorError as error:
-            logger.warning("The call of seed %s failed and is left out: %s", extra_info["seed"], error)
+            logger.warning(
+                "The call of seed %s failed and is left out: %s", extra_info["seed"], error
+            )
             return []
 
 
@@ -91,7 +105,9 @@ class SalesCall:
         start = time.perf_counter()
         most = min(self._settings.turn_tokens, self._room - len(self._mask))
         drawn = await self._loop.server_manager.generate(
-            request_id=self._request, prompt_ids=self._ids, sampling_params={**self._sampling, "max_tokens": most}
+            request_id=self._request,
+            prompt_ids=self._ids,
+            sampling_params={**self._sampling, "max_tokens": most},
         )
         self._seconds["generate"] += time.perf_counter() - start
         first = self._extra.get("min_global_steps")
@@ -99,7 +115,11 @@ class SalesCall:
         if first is not None:
             self._extra["min_global_steps"] = first
         merged, self._mask, logprobs = await self._loop.ct_merge_assistant_token(
-            self._ids, drawn.token_ids, self._mask, self._logprobs, assistant_logprobs=drawn.log_probs
+            self._ids,
+            drawn.token_ids,
+            self._mask,
+            self._logprobs,
+            assistant_logprobs=drawn.log_probs,
         )
         self._ids, self._logprobs = merged.token_ids, logprobs or []
         said: str = self._loop.tokenizer.decode(drawn.token_ids, skip_special_tokens=True)
@@ -107,15 +127,26 @@ class SalesCall:
         return said
 
     async def _hear(self, heard: str) -> bool:
-        """Add the customer's words, unless there is no room for them and an answer; say whether there was."""
+        """Add the customer's words, unless there is no room for them and an answer.
+
+        Say whether there was.
+        """
         before = list(self._messages)
-        messages: list[Message] = [*before, {"role": "user", "content": hear(heard).text or SILENCE}]
+        messages: list[Message] = [
+            *before,
+            {"role": "user", "content": parse_utterance(heard).text or SILENCE},
+        ]
         merged, mask, logprobs = await self._loop.ct_merge_context_msg(
             before, messages, self._ids, self._mask, self._logprobs
         )
         if len(mask) >= self._room:
             return False
-        self._ids, self._mask, self._logprobs, self._messages = merged.token_ids, mask, logprobs or [], messages
+        self._ids, self._mask, self._logprobs, self._messages = (
+            merged.token_ids,
+            mask,
+            logprobs or [],
+            messages,
+        )
         return True
 
     def _output(self, outcome: Outcome, scores: list[float]) -> AgentLoopOutput:
@@ -124,7 +155,10 @@ class SalesCall:
         call = [
             message
             for said, turn in self._episode.transcript
-            for message in ({"role": "user", "content": said}, {"role": "assistant", "content": turn.text})
+            for message in (
+                {"role": "user", "content": said},
+                {"role": "assistant", "content": turn.text},
+            )
         ]
         extra = {
             "outcome": str(outcome),
@@ -140,6 +174,8 @@ class SalesCall:
             response_mask=self._mask,
             response_logprobs=self._logprobs or None,
             num_turns=len(call) + 1,  # and the brief
-            metrics=AgentLoopMetrics(generate_sequences=self._seconds["generate"], tool_calls=self._seconds["env"]),
+            metrics=AgentLoopMetrics(
+                generate_sequences=self._seconds["generate"], tool_calls=self._seconds["env"]
+            ),
             extra_fields={**self._extra, **extra},
         )

@@ -1,4 +1,7 @@
-"""The platform "cpu": verl probes it last, so that it is chosen where there is no accelerator and only there."""
+"""The platform "cpu".
+
+Verl probes it last, so that it is chosen where there is no accelerator and only there.
+"""
 
 import types
 from collections.abc import Iterator
@@ -14,7 +17,10 @@ __all__ = ["CpuPlatform"]
 
 
 class CpuModule(types.ModuleType):
-    """``torch.cpu`` with what verl calls on ``torch.cuda`` besides; memory of the device is the machine's."""
+    """``torch.cpu`` with what verl calls on ``torch.cuda`` besides.
+
+    Memory of the device is the machine's.
+    """
 
     def __init__(self) -> None:
         super().__init__("torch.cpu")
@@ -94,7 +100,10 @@ class CpuPlatform(PlatformBase):
         return True
 
     def is_platform_available(self, use_smi_check: bool = False) -> bool:  # noqa: ARG002, FBT001, FBT002 - verl's
-        """Say whether this is the platform to choose; verl has asked those with accelerators before."""
+        """Say whether this is the platform to choose.
+
+        Verl has asked those with accelerators before.
+        """
         return not torch.cuda.is_available()
 
     def current_device(self) -> str:
@@ -130,7 +139,10 @@ class CpuPlatform(PlatformBase):
         return None, None
 
     def communication_backend_name(self) -> str:
-        """Return gloo; verl asks just before it joins the process group, which is when it must be mended."""
+        """Return gloo.
+
+        Verl asks just before it joins the process group, which is when it must be mended.
+        """
         accept_doubled_backend()
         return "gloo"
 
@@ -150,7 +162,10 @@ class CpuPlatform(PlatformBase):
         """Do nothing."""
 
     def ray_resource_name(self) -> str:
-        """Return the Ray resource that a worker takes: the recipes' CPU configurations declare one "GPU" a worker."""
+        """Return the Ray resource that a worker takes.
+
+        The recipes' CPU configurations declare one "GPU" a worker.
+        """
         return "GPU"
 
     def ray_noset_envvars(self) -> list[str]:
@@ -158,7 +173,7 @@ class CpuPlatform(PlatformBase):
         return []
 
     def is_ipc_supported(self) -> bool:
-        """Say no: weights are synchronised through shared memory."""
+        """Say no: weights are synchronized through shared memory."""
         return False
 
     def cudart(self) -> None:

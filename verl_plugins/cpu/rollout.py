@@ -1,7 +1,10 @@
-"""Rollouts by transformers: the rollout named "transformers", for machines that vLLM and SGLang do not run on.
+"""Rollouts by transformers.
 
-``TransformersReplica`` starts a server as a Ray actor beside the worker that trains; ``TransformersAdapter`` lives in that
-worker and hands the server its weights after each step. Contracts: ``verl.workers.rollout``, verl 0.9.1.
+The rollout named "transformers", for machines that vLLM and SGLang do not run on.
+
+``TransformersReplica`` starts a server as a Ray actor beside the worker that trains;
+``TransformersAdapter`` lives in that worker and hands the server its weights after each step.
+Contracts: ``verl.workers.rollout``, verl 0.9.1.
 """
 
 import asyncio
@@ -49,18 +52,26 @@ class Sampler:
         self._pad = next(iter(self._ends)) if config.pad_token_id is None else config.pad_token_id
 
     @torch.no_grad()
-    def __call__(self, prompts: Sequence[Sequence[int]], drawing: Drawing) -> list[tuple[list[int], list[float]]]:
-        """Return for each prompt the drawn ids, up to and with the end token, and the log-probability of each.
+    def __call__(
+        self, prompts: Sequence[Sequence[int]], drawing: Drawing
+    ) -> list[tuple[list[int], list[float]]]:
+        """Return for each prompt the drawn ids, up to and with the end token, and the
+        log-probability of each.
 
-        Log-probabilities are of the distribution drawn from, with its temperature, as verl's actor computes them (for
-        ``top_p`` 1 and ``top_k`` -1). Prompts that are equal, as in a GRPO group, are read once.
+        Log-probabilities are of the distribution drawn from, with its temperature, as verl's actor
+        computes them (for ``top_p`` 1 and ``top_k`` -1). Prompts that are equal, as in a GRPO
+        group, are read once.
         """
         distinct = list(dict.fromkeys(map(tuple, prompts)))
         rows = torch.tensor([distinct.index(tuple(prompt)) for prompt in prompts])
         width = max(map(len, distinct))
         device = self.model.device
-        ids = torch.tensor([[self._pad] * (width - len(p)) + list(p) for p in distinct], device=device)
-        seen = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in distinct], device=device)
+        ids = torch.tensor(
+            [[self._pad] * (width - len(p)) + list(p) for p in distinct], device=device
+        )
+        seen = torch.tensor(
+            [[0] * (width - len(p)) + [1] * len(p) for p in distinct], device=device
+        )
         cache = None
         if width > 1 and len(distinct) < len(prompts):
             cache = self.model(
@@ -74,7 +85,12 @@ class Sampler:
         how: dict[str, Any] = {"do_sample": False}
         if drawing.temperature > 0:
             top_k = max(drawing.top_k, 0)  # verl says -1 where transformers says 0
-            how = {"do_sample": True, "temperature": drawing.temperature, "top_p": drawing.top_p, "top_k": top_k}
+            how = {
+                "do_sample": True,
+                "temperature": drawing.temperature,
+                "top_p": drawing.top_p,
+                "top_k": top_k,
+            }
         out = self.model.generate(
             input_ids=ids[rows],
             attention_mask=seen[rows],
@@ -88,7 +104,10 @@ class Sampler:
         drawn = out.sequences[:, width:]
         scores = torch.stack(out.scores, dim=1).float().log_softmax(dim=-1)
         chances = scores.gather(-1, drawn[..., None])[..., 0]
-        return [self._ended(own, chance) for own, chance in zip(drawn.tolist(), chances.tolist(), strict=True)]
+        return [
+            self._ended(own, chance)
+            for own, chance in zip(drawn.tolist(), chances.tolist(), strict=True)
+        ]
 
     def _ended(self, ids: list[int], chances: list[float]) -> tuple[list[int], list[float]]:
         end = next((place + 1 for place, token in enumerate(ids) if token in self._ends), len(ids))
@@ -96,10 +115,19 @@ class Sampler:
 
 
 class TransformersServer:
-    """The Ray actor that generates: gathers requests into batches, and takes new weights between them."""
+    """The Ray actor that generates.
+
+    Gathers requests into batches, and takes new weights between them.
+    """
 
     def __init__(
-        self, path: str, dtype: str, lengths: tuple[int, int], max_batch: int, seed: int, devices: str
+        self,
+        path: str,
+        dtype: str,
+        lengths: tuple[int, int],
+        max_batch: int,
+        seed: int,
+        devices: str,
     ) -> None:
         os.environ[get_platform().visible_devices_envvar()] = devices  # shares the trainer's device
         from transformers import AutoModelForCausalLM
@@ -107,12 +135,16 @@ class TransformersServer:
         torch.manual_seed(seed)
         torch.set_num_threads(os.cpu_count() or 1)
         where = "cuda" if torch.cuda.is_available() else "cpu"
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype), attn_implementation="sdpa")
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            path, dtype=getattr(torch, dtype), attn_implementation="sdpa"
+        )
         self._sample = Sampler(model.to(where).eval())
         self._prompt_length, self._response_length = lengths
         self._max_batch = max_batch
         self._global_steps: int | None = None
-        self._waiting: asyncio.Queue[tuple[list[int], Drawing, asyncio.Future[Any]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[list[int], Drawing, asyncio.Future[Any]]] = (
+            asyncio.Queue()
+        )
         self._busy = asyncio.Lock()
         self._serving: asyncio.Task[None] | None = None
 
@@ -120,7 +152,9 @@ class TransformersServer:
         """Answer when the model is loaded."""
         return True
 
-    async def load_weights(self, weights: dict[str, torch.Tensor], global_steps: int | None) -> None:
+    async def load_weights(
+        self, weights: dict[str, torch.Tensor], global_steps: int | None
+    ) -> None:
         """Take the policy's weights.
 
         Raises:
@@ -130,15 +164,23 @@ class TransformersServer:
             missing, strange = self._sample.model.load_state_dict(weights, strict=False)
             missing = [name for name in missing if "lm_head" not in name]
             if missing or strange:
-                raise ValueError(f"Weights do not fit the rollout model: missing {missing[:3]}, unknown {strange[:3]}.")
+                raise ValueError(
+                    f"Weights do not fit the rollout model: missing {missing[:3]}, unknown {strange[:3]}."
+                )
             self._global_steps = global_steps
 
-    async def generate(self, prompt_ids: list[int], sampling_params: dict[str, Any], **_: Any) -> TokenOutput:
+    async def generate(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], **_: Any
+    ) -> TokenOutput:
         """Answer one request; those that wait together run as one batch."""
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
         room = self._prompt_length + self._response_length - len(prompt_ids)
-        asked = sampling_params.get("max_tokens") or sampling_params.get("max_new_tokens") or self._response_length
+        asked = (
+            sampling_params.get("max_tokens")
+            or sampling_params.get("max_new_tokens")
+            or self._response_length
+        )
         drawing = Drawing(
             float(sampling_params.get("temperature", 1.0)),
             float(sampling_params.get("top_p", 1.0)),
@@ -149,7 +191,9 @@ class TransformersServer:
         await self._waiting.put((list(prompt_ids), drawing, answer))
         ids, chances = await answer
         extra = {"global_steps": self._global_steps}
-        return TokenOutput(token_ids=ids, log_probs=chances, stop_reason="completed", extra_fields=extra)
+        return TokenOutput(
+            token_ids=ids, log_probs=chances, stop_reason="completed", extra_fields=extra
+        )
 
     async def _serve(self) -> None:
         while True:
@@ -163,7 +207,9 @@ class TransformersServer:
             for drawing, asked in alike.items():
                 try:
                     async with self._busy:
-                        found = await asyncio.to_thread(self._sample, [prompt for prompt, _ in asked], drawing)
+                        found = await asyncio.to_thread(
+                            self._sample, [prompt for prompt, _ in asked], drawing
+                        )
                 except Exception as error:  # noqa: BLE001 - whoever asked is told
                     for _, answer in asked:
                         answer.set_exception(error)
@@ -217,7 +263,9 @@ class TransformersReplica(RolloutReplica):
 class TransformersAdapter(BaseRollout):
     """The trainer's end: hands the server its weights."""
 
-    def __init__(self, config: Any, model_config: Any, device_mesh: Any, replica_rank: int = -1) -> None:
+    def __init__(
+        self, config: Any, model_config: Any, device_mesh: Any, replica_rank: int = -1
+    ) -> None:
         super().__init__(config, model_config, device_mesh)
         rank = int(os.environ["RANK"])
         world = self.config.tensor_model_parallel_size * self.config.data_parallel_size

@@ -1,7 +1,10 @@
-"""The entry point of the group ``vllm.general_plugins``: lets verl synchronise weights with vLLM's CPU build.
+"""The entry point of the group ``vllm.general_plugins``.
 
-That build packs linear layers for oneDNN and frees the weights they were made of, so that the next synchronisation finds
-nothing to write to. Plain linear layers on live weights are kept instead, on the CPU only.
+Lets verl synchronize weights with vLLM's CPU build.
+
+That build packs linear layers for oneDNN and frees the weights they were made of, so that the next
+synchronization finds nothing to write to. Plain linear layers on live weights are kept instead, on
+the CPU only.
 """
 
 from typing import Any

@@ -1,4 +1,7 @@
-"""Mining the taxonomy of a new domain: clusters of what was said, as a template for a person to edit."""
+"""Mining the taxonomy of a new domain.
+
+Clusters of what was said, as a template for a person to edit.
+"""
 
 from gsim_env.corpus.mining.mine import Mined, mine
 from gsim_env.corpus.mining.template import mine_template, write_template

@@ -1,17 +1,23 @@
-"""Concerns: what customers raise at stages of that kind, by subject, and what salespeople said next."""
+"""Concerns.
+
+What customers raise at stages of that kind, by subject, and what salespeople said next.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.corpus.mining.clusters import k_means
-from gsim_env.corpus.mining.sides import Side
-from gsim_env.corpus.mining.stages import centre
-from gsim_env.corpus.mining.wording import typical
+from gsim_env.corpus.mining.naming import typical
+from gsim_env.corpus.mining.sentences import Side
+from gsim_env.corpus.mining.stages import center
 
 __all__ = ["answers_to", "find_concerns"]
 
 TELLING = 0.5
-"""The share of the sentences at stages of kind ``concern`` that is used: those that sound most like one."""
+"""The share of the sentences at stages of kind ``concern`` that is used.
+
+Those that sound most like one.
+"""
 
 ANSWERS = 4
 WORDS_OF_AN_ANSWER = 5
@@ -39,7 +45,11 @@ def find_concerns(
 
 
 def answers_to(
-    customer: Side, rows: NDArray[np.int64], sales: Side, answering: NDArray[np.int64], others: NDArray[np.float64]
+    customer: Side,
+    rows: NDArray[np.int64],
+    sales: Side,
+    answering: NDArray[np.int64],
+    others: NDArray[np.float64],
 ) -> list[str]:
     """Return what salespeople said next, the nearest to the concern first.
 
@@ -48,12 +58,19 @@ def answers_to(
         rows: The sentences that raise the concern.
         sales: The sales side.
         answering: The rows of the sales side at stages that inform or answer.
-        others: What customers' concerns have in common, which makes no answer the nearest to this one.
+        others: What customers' concerns have in common, which makes no answer the nearest to this
+            one.
     """
     raised = {(customer.sentences[row].call, customer.sentences[row].turn + 1) for row in rows}
-    possible = [row for row in answering if len(sales.sentences[row].text.split()) >= WORDS_OF_AN_ANSWER]
+    possible = [
+        row for row in answering if len(sales.sentences[row].text.split()) >= WORDS_OF_AN_ANSWER
+    ]
     possible = possible or list(answering)
-    next_said = [row for row in possible if (sales.sentences[row].call, sales.sentences[row].turn) in raised]
+    next_said = [
+        row for row in possible if (sales.sentences[row].call, sales.sentences[row].turn) in raised
+    ]
     chosen = np.array(next_said if len(next_said) >= FEWEST_ANSWERS else possible, dtype=np.int64)
-    subject = centre(customer, rows) - others
-    return typical([sales.sentences[row].text for row in chosen], sales.vectors[chosen], subject, ANSWERS)
+    subject = center(customer, rows) - others
+    return typical(
+        [sales.sentences[row].text for row in chosen], sales.vectors[chosen], subject, ANSWERS
+    )

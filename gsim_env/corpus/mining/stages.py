@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.corpus.mining.asking import ask_kinds
 from gsim_env.corpus.mining.clusters import PARTS, k_means, merge
-from gsim_env.corpus.mining.kinds import guess, kind_table, phrase_scores, score_clusters
-from gsim_env.corpus.mining.sides import Side
-from gsim_env.corpus.mining.wording import typical
+from gsim_env.corpus.mining.llm_naming import ask_kinds
+from gsim_env.corpus.mining.naming import typical
+from gsim_env.corpus.mining.sentences import Side
+from gsim_env.corpus.mining.stage_kinds import guess, kind_table, phrase_scores, score_clusters
 from gsim_env.models import Encoder, LanguageModel
 
 __all__ = ["FEWEST", "Found", "find_stages"]
@@ -60,14 +60,18 @@ def find_stages(
     kinds = kind_table(side.role, optional=stages >= len(kind_table(side.role, optional=True)))
     phrases, evidence = phrase_scores(side, kinds, encoder), side.evidence(concerning)
     parts = k_means(side.features, min(PARTS * stages, side.different), seed)
-    shown = [examples(side, np.flatnonzero(parts == part), SHOWN) for part in range(int(parts.max()) + 1)]
+    shown = [
+        examples(side, np.flatnonzero(parts == part), SHOWN) for part in range(int(parts.max()) + 1)
+    ]
     opinions = ask_kinds(model, side.role, shown, kinds, seed) if model else []
     guessed = guess(kinds, score_clusters(parts, kinds, phrases, evidence, opinions))
     labels, of = merge(side.features, parts, guessed, stages)
     scores = score_clusters(labels, kinds, phrases, evidence)
     found = []
     for stage, kind in enumerate(of):
-        others = [(score, name) for name, score in zip(kinds, scores[stage], strict=True) if name != kind]
+        others = [
+            (score, name) for name, score in zip(kinds, scores[stage], strict=True) if name != kind
+        ]
         found.append(Found(np.flatnonzero(labels == stage), kind, max(others)[1]))
     return sorted(found, key=lambda stage: lateness(side, stage.rows))
 
@@ -77,7 +81,7 @@ def lateness(side: Side, rows: NDArray[np.int64]) -> float:
     return float(np.mean([side.sentences[row].late for row in rows]))
 
 
-def centre(side: Side, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def center(side: Side, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the unit vector of what some sentences have in common."""
     mean = side.vectors[rows].mean(axis=0, dtype=np.float64)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12))
@@ -85,4 +89,6 @@ def centre(side: Side, rows: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def examples(side: Side, rows: NDArray[np.int64], count: int) -> list[str]:
     """Return the most typical of some sentences that differ."""
-    return typical([side.sentences[row].text for row in rows], side.vectors[rows], centre(side, rows), count)
+    return typical(
+        [side.sentences[row].text for row in rows], side.vectors[rows], center(side, rows), count
+    )

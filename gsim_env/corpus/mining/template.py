@@ -1,4 +1,7 @@
-"""Writing what was mined as a template: a folder for a person to edit, and for ``gsim group build`` to build on."""
+"""Writing what was mined as a template.
+
+A folder for a person to edit, and for ``gsim group build`` to build on.
+"""
 
 import json
 import re
@@ -14,8 +17,8 @@ from gsim_env.corpus.readers import CorpusReader, guess_mapping
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import PROMPTS
+from gsim_env.models import ModelSpec
 from gsim_env.models.registry import build_encoder, build_model
-from gsim_env.simulation.simulator import ModelSpec
 
 __all__ = ["BRIEF", "mine_template", "write_template"]
 
@@ -53,7 +56,8 @@ def mine_template(
         out: The folder that becomes the template.
         name: The group's, as an identifier.
         brief: What the salesperson knows beforehand.
-        mapping: Where in a row things are: a built-in mapping or a YAML file; ``None`` to guess from the file.
+        mapping: Where in a row things are: a built-in mapping or a YAML file; ``None`` to guess
+            from the file.
         encoder: phi.
         stages: How many a side.
         concerns: How many at most.
@@ -68,7 +72,9 @@ def mine_template(
     """
     out = Path(out).expanduser()
     check_free(out, name)  # before minutes are spent
-    reader = CorpusReader(source, FieldMapping.load(mapping) if mapping else guess_mapping(source), on_error)
+    reader = CorpusReader(
+        source, FieldMapping.load(mapping) if mapping else guess_mapping(source), on_error
+    )
     mined = mine(
         (mask_dialogue(dialogue)[0] for dialogue in reader),
         build_encoder(encoder),
@@ -81,10 +87,13 @@ def mine_template(
 
 
 def write_template(mined: Mined, out: str | Path, *, name: str, brief: str = BRIEF) -> Group:
-    """Write ``taxonomy.toml``, ``group.toml``, ``script.toml`` and ``prompts/``; return the template, read back.
+    """Write ``taxonomy.toml``, ``group.toml``, ``script.toml`` and ``prompts/``.
+
+    Return the template, read back.
 
     Raises:
-        ConfigurationError: if the name is no identifier, or ``out`` holds one of these files: nothing is overwritten.
+        ConfigurationError: if the name is no identifier, or ``out`` holds one of these files:
+            nothing is overwritten.
     """
     out = Path(out).expanduser()
     check_free(out, name)
@@ -117,7 +126,10 @@ def check_free(out: Path, name: str) -> None:
 
 
 def quoted(text: str) -> str:
-    """Return ``text`` as a basic string of TOML: JSON's escapes are TOML's, but for DEL; half characters become ``?``."""
+    """Return ``text`` as a basic string of TOML.
+
+    JSON's escapes are TOML's, but for DEL; half characters become ``?``.
+    """
     text = text.encode("utf-8", "replace").decode("utf-8")
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -131,14 +143,18 @@ def _list(texts: Sequence[str]) -> str:
 
 
 def _taxonomy(mined: Mined) -> str:
-    head = Template((SKELETON / "taxonomy.toml").read_text(encoding="utf-8")).substitute(calls=mined.calls)
+    head = Template((SKELETON / "taxonomy.toml").read_text(encoding="utf-8")).substitute(
+        calls=mined.calls
+    )
     lines = [head.rstrip()]
     for section, entries in mined.taxonomy.model_dump(mode="json", exclude={"version"}).items():
         for name, entry in entries.items():
             lines += ["", f"[{section}.{_key(name)}]", f"# {mined.notes[f'{section}.{name}']}"]
             for field in ("kind", "definition", "examples", "raised", "answers"):
                 if value := entry.get(field):
-                    lines.append(f"{field} = {quoted(value) if isinstance(value, str) else _list(value)}")
+                    lines.append(
+                        f"{field} = {quoted(value) if isinstance(value, str) else _list(value)}"
+                    )
     return "\n".join(lines) + "\n"
 
 
@@ -146,5 +162,8 @@ def _script(mined: Mined) -> str:
     lines = [(SKELETON / "script.toml").read_text(encoding="utf-8").rstrip()]
     lines += [f"{part} = {_list(said)}" for part, said in mined.script.items()]
     lines += ["", "[answers]"]
-    lines += [f"{_key(name)} = {_list(concern.answers)}" for name, concern in mined.taxonomy.concerns.items()]
+    lines += [
+        f"{_key(name)} = {_list(concern.answers)}"
+        for name, concern in mined.taxonomy.concerns.items()
+    ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""A salesperson worded by a language model, any back end of ``gsim_env.models``."""
+"""A salesperson worded by a language model, any backend of ``gsim_env.models``."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -12,17 +12,18 @@ from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_prompt
 from gsim_env.models import Complete, Message, Sampling
 from gsim_env.models.scripted import QUOTED
-from gsim_env.plain import neutralise
-from gsim_env.simulation.hearing import hear
 from gsim_env.simulation.prompts import SILENCE, spoken
-from gsim_env.simulation.salespeople.protocol import Saying
+from gsim_env.simulation.salespeople.protocol import UtteranceFlow
 from gsim_env.simulation.salespeople.script_library import Script
+from gsim_env.simulation.utterance import parse_utterance
+from gsim_env.util.text_safety import sanitize
 
 __all__ = ["SAMPLING", "LLMSalesperson", "sales_prompts", "sales_system"]
 
 SAMPLING = Sampling(temperature=0.95, top_p=0.9, repetition_penalty=1.05, max_tokens=160)
-"""Unless a policy says otherwise: Table 8, AI-Salesman, a model of 32 billion parameters (a small one needs less temperature);
-a customer hears no more than about 160 tokens of an utterance (the paper allows 256)."""
+"""Unless a policy says otherwise: Table 8, AI-Salesman, a model of 32 billion parameters (a small
+one needs less temperature); a customer hears no more than about 160 tokens of an utterance (the
+paper allows 256)."""
 
 TRIES = 3
 """How often the model is asked, with another seed each time, when it says nothing, what it said before, or names a speaker."""
@@ -31,10 +32,12 @@ PROMPTS = {"sales": ("brief",), "script": ("stage", "definition", "scripts")}
 
 
 class LLMSalesperson:
-    """Knows the brief and what was said; the prompt only ever grows, so that servers reuse its prefix.
+    """Knows the brief and what was said.
 
-    The order is system (brief, rules), the history (``user``: the customer, ``assistant``: the salesperson), then, for a turn
-    only, the scripts that are suggested.
+    The prompt only ever grows, so that servers reuse its prefix.
+
+    The order is system (brief, rules), the history (``user``: the customer, ``assistant``: the
+    salesperson), then, for a turn only, the scripts that are suggested.
 
     Args:
         group: The cohort, for its prompts and stages.
@@ -43,15 +46,19 @@ class LLMSalesperson:
         sampling: How words are drawn.
     """
 
-    def __init__(self, group: Group, brief: str, rng: np.random.Generator, sampling: Sampling = SAMPLING) -> None:
+    def __init__(
+        self, group: Group, brief: str, rng: np.random.Generator, sampling: Sampling = SAMPLING
+    ) -> None:
         """Begin a call."""
         self._group, self._rng, self._sampling = group, rng, sampling
         self._prompts = sales_prompts(group)
         self._history: list[Message] = [sales_system(group, brief)]
         self._said: set[str] = set()
 
-    def say(self, heard: str | None, scripts: Sequence[Script] = ()) -> Saying:
-        """Have the model say something; yields a ``Complete``, and more only if there is something wrong with the answer.
+    def respond(self, heard: str | None, scripts: Sequence[Script] = ()) -> UtteranceFlow:
+        """Have the model say something.
+
+        Yields a ``Complete``, and more only if there is something wrong with the answer.
 
         Args:
             heard: What the customer said last; ``None`` as the phone is picked up.
@@ -60,13 +67,19 @@ class LLMSalesperson:
         Raises:
             SimulatorError: if it says nothing in three tries.
         """
-        self._history.append({"role": "user", "content": hear(heard or "").text or SILENCE})
+        self._history.append(
+            {"role": "user", "content": parse_utterance(heard or "").text or SILENCE}
+        )
         messages = [*self._history, *self._suggestion(scripts)]
         text = ""
         for _ in range(TRIES):
-            completion = yield Complete("sales", messages, self._sampling, int(self._rng.integers(2**31)))
-            words = hear(spoken(completion.text))
-            if not any(character.isalnum() for character in words.text):  # "..." is how it is shown silence
+            completion = yield Complete(
+                "sales", messages, self._sampling, int(self._rng.integers(2**31))
+            )
+            words = parse_utterance(spoken(completion.text))
+            if not any(
+                character.isalnum() for character in words.text
+            ):  # "..." is how it is shown silence
                 continue
             text = words.text
             if not words.garbled and text not in self._said:
@@ -90,17 +103,21 @@ class LLMSalesperson:
 
 
 def sales_system(group: Group, brief: str) -> Message:
-    """Render a salesperson's system message: the call brief (as ``reset`` returns it), and the rules.
+    """Render a salesperson's system message.
+
+    The call brief (as ``reset`` returns it), and the rules.
 
     Whatever in the brief is a customer's (the listing) is data, as all that is heard.
     """
-    known = "\n".join(neutralise(line) for line in brief.splitlines())
+    known = "\n".join(sanitize(line) for line in brief.splitlines())
     return {"role": "system", "content": sales_prompts(group)["sales"].substitute(brief=known)}
 
 
 @lru_cache(maxsize=8)
 def sales_prompts(group: Group) -> Mapping[str, Template]:
-    """Return the prompts of salespeople, ``sales`` and ``script``: the group's own (``prompts/*.txt``), or the package's.
+    """Return the prompts of salespeople, ``sales`` and ``script``.
+
+    The group's own (``prompts/*.txt``), or the package's.
 
     Raises:
         CorpusError: if one of the group's own has a placeholder that is not filled.

@@ -1,4 +1,7 @@
-"""A salesperson by outline, after AI-Salesman (arXiv 2511.12133): the stage that comes next, and the script that fits it."""
+"""A salesperson by outline, after AI-Salesman (arXiv 2511.12133).
+
+The stage that comes next, and the script that fits it.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable
@@ -8,11 +11,11 @@ import numpy as np
 
 from gsim_env.models import Embed
 from gsim_env.profiles import RecordedCall
-from gsim_env.simulation.hearing import hear
-from gsim_env.simulation.salespeople.ear import HEARD
+from gsim_env.simulation.salespeople.concern_classifier import CONCERN_THRESHOLD
 from gsim_env.simulation.salespeople.llm import LLMSalesperson
-from gsim_env.simulation.salespeople.protocol import Saying
+from gsim_env.simulation.salespeople.protocol import UtteranceFlow
 from gsim_env.simulation.salespeople.script_library import Script, ScriptLibrary
+from gsim_env.simulation.utterance import parse_utterance
 from gsim_env.sop.probe import LinearProbe
 from gsim_env.sop.taxonomy import Taxonomy
 
@@ -28,7 +31,8 @@ Situation = tuple[str | int | bool, ...]
 
 
 class Outline:
-    """Which sales stage follows in calls that were won, by the last one, how much was answered, and what is open.
+    """Which sales stage follows in calls that were won, by the last one, how much was answered, and
+    what is open.
 
     Args:
         calls: The calls to count in.
@@ -48,8 +52,18 @@ class Outline:
                             self._counts.setdefault(situation, Counter())[turn.stage] += 1
                     last, answered = turn.stage, answered + (turn.concern is not None)
 
-    def draw(self, rng: np.random.Generator, last: str, answered: int, legal: Collection[str], *, is_open: bool) -> str:
-        """Draw the next stage among ``legal`` ones as often as it came; by less of the situation where none ever came.
+    def draw(
+        self,
+        rng: np.random.Generator,
+        last: str,
+        answered: int,
+        legal: Collection[str],
+        *,
+        is_open: bool,
+    ) -> str:
+        """Draw the next stage among ``legal`` ones as often as it came.
+
+        By less of the situation where none ever came.
 
         Args:
             rng: The source of the draw.
@@ -74,14 +88,16 @@ def situations(last: str, answered: int, *, is_open: bool) -> list[Situation]:
 
 
 class OutlineSalesperson:
-    """Hears which concern was raised, comes to the next stage of the outline, and says the script that fits.
+    """Hears which concern was raised, comes to the next stage of the outline, and says the script
+    that fits.
 
-    All it goes by is what the customer said: the concern is a probe's guess. No script comes twice while there is another.
+    All it goes by is what the customer said: the concern is a probe's guess. No script comes twice
+    while there is another.
 
     Args:
         library: The scripts.
         outline: What follows what.
-        ear: From :func:`~gsim_env.simulation.salespeople.ear.concern_ear`.
+        ear: From :func:`~gsim_env.simulation.salespeople.concern_classifier.concern_classifier`.
         taxonomy: The group's stages.
         rng: The source of its draws.
         voice: Words the scripts; ``None`` to say them as they are.
@@ -103,18 +119,24 @@ class OutlineSalesperson:
         self._answered = 0
         self._last = ""
 
-    def say(self, heard: str | None) -> Saying:
-        """Say the script that fits; yields one ``Embed`` of what was heard, and what the voice asks for.
+    def respond(self, heard: str | None) -> UtteranceFlow:
+        """Say the script that fits.
+
+        Yields one ``Embed`` of what was heard, and what the voice asks for.
 
         Raises:
             SimulatorError: if the voice says nothing in three tries.
         """
-        scripts = self._open() if heard is None else (yield from self._choose(hear(heard).text))
+        scripts = (
+            self._open()
+            if heard is None
+            else (yield from self._choose(parse_utterance(heard).text))
+        )
         first = scripts[0]
         self._last, self._answered = first.stage, self._answered + (first.answers is not None)
         words = first.text
         if self._voice is not None:
-            words = yield from self._voice.say(heard, scripts)
+            words = yield from self._voice.respond(heard, scripts)
         self._said |= {first.text, words}
         return words
 
@@ -126,12 +148,14 @@ class OutlineSalesperson:
     def _choose(self, heard: str) -> Generator[Embed, Any, list[Script]]:
         """Return up to three scripts of one stage, the most fitting first."""
         vectors = yield Embed((heard,))
-        (raised,) = self._ear.above(vectors, HEARD, 1)
+        (raised,) = self._ear.above(vectors, CONCERN_THRESHOLD, 1)
         for said in (self._said, set[str]()):
             for concern in (*raised, None):
                 if legal := self._legal(concern, said):
                     is_open = concern is not None
-                    stage = self._outline.draw(self._rng, self._last, self._answered, legal, is_open=is_open)
+                    stage = self._outline.draw(
+                        self._rng, self._last, self._answered, legal, is_open=is_open
+                    )
                     return self._library.fitting(stage, concern, vectors[0], said)[:SCRIPTS]
         return self._open()
 

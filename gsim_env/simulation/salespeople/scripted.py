@@ -1,4 +1,7 @@
-"""Scripted salespeople: one who hears the stated concern and answers it, one who repeats the pitch."""
+"""Scripted salespeople.
+
+One who hears the stated concern and answers it, one who repeats the pitch.
+"""
 
 import tomllib
 from collections.abc import Sequence
@@ -8,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gsim_env.errors import CorpusError
 from gsim_env.groups import Group
 from gsim_env.models import Embed
-from gsim_env.simulation.hearing import hear
-from gsim_env.simulation.salespeople.ear import HEARD
-from gsim_env.simulation.salespeople.protocol import Saying
+from gsim_env.simulation.salespeople.concern_classifier import CONCERN_THRESHOLD
+from gsim_env.simulation.salespeople.protocol import UtteranceFlow
+from gsim_env.simulation.utterance import parse_utterance
 from gsim_env.sop.probe import LinearProbe
 
 __all__ = ["ListeningSalesperson", "PitchingSalesperson", "SalesScript"]
@@ -49,7 +52,7 @@ class PitchingSalesperson:
         """Begin a call."""
         self._script, self._turn = script, 0
 
-    def say(self, heard: str | None) -> Saying:  # noqa: ARG002 - not listening is the point
+    def respond(self, heard: str | None) -> UtteranceFlow:  # noqa: ARG002 - not listening is the point
         """Say the opening first, then the pitch; asks for nothing."""
         self._turn += 1
         if self._turn == 1:
@@ -60,13 +63,14 @@ class PitchingSalesperson:
 
 
 class ListeningSalesperson:
-    """Answers the concern it heard, asks for the deal when there was an answer, else finds out, pitches, and then asks too.
+    """Answers the concern it heard, asks for the deal when there was an answer, else finds out,
+    pitches, and then asks too.
 
-    It tells concerns apart by a probe on labelled customer turns.
+    It tells concerns apart by a probe on labeled customer turns.
 
     Args:
         script: Its lines.
-        ear: From :func:`~gsim_env.simulation.salespeople.ear.concern_ear`.
+        ear: From :func:`~gsim_env.simulation.salespeople.concern_classifier.concern_classifier`.
     """
 
     def __init__(self, script: SalesScript, ear: LinearProbe) -> None:
@@ -76,12 +80,15 @@ class ListeningSalesperson:
         self._answered = 0
         self._asked = False
 
-    def say(self, heard: str | None) -> Saying:
-        """Say the next line, none twice while there is another; yields one ``Embed`` of what was heard."""
+    def respond(self, heard: str | None) -> UtteranceFlow:
+        """Say the next line, none twice while there is another.
+
+        Yields one ``Embed`` of what was heard.
+        """
         if heard is None:
             return self._line(self._script.opening)
-        vectors = yield Embed((hear(heard).text,))
-        (near,) = self._ear.above(vectors, HEARD, 1)
+        vectors = yield Embed((parse_utterance(heard).text,))
+        (near,) = self._ear.above(vectors, CONCERN_THRESHOLD, 1)
         concerns = [name for name in near if self._unsaid(self._script.answers.get(name, ()))]
         if concerns:
             self._answered += 1

@@ -1,0 +1,1 @@
+"""The results document of an evaluation, and its tables, figures and page."""

@@ -1,0 +1,55 @@
+"""The semantic reward (eq. 11): an answer that means what the human's does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gsim_env.models import Encoder
+from gsim_env.rewards.turns import FLOOR, Turn, fault_of
+
+__all__ = ["DELTA", "semantic_reward", "similarities"]
+
+
+DELTA = 0.5
+"""The cutoff, which the paper leaves open. Chosen by ``recipes/rewards`` for MiniLM's cosines."""
+
+
+def semantic_reward(
+    turns: Sequence[Turn], encoder: Encoder, *, delta: float = DELTA, floor: float = FLOOR
+) -> list[float]:
+    """Return (sim(phi(y), phi(y*)) - delta) / (1 - delta), in [``floor``, 1], for each turn.
+
+    1 for the reference itself, 0 at a cosine of ``delta``, negative below. A fault
+    (:func:`~gsim_env.rewards.turns.fault_of`) has ``floor``.
+
+    Args:
+        turns: Answers with their references.
+        encoder: phi.
+        delta: The cutoff, in [0, 1).
+        floor: The least reward.
+
+    Raises:
+        ValueError: if ``delta`` is not in [0, 1).
+        SimulatorError: if the encoder fails.
+    """
+    if not 0.0 <= delta < 1.0:
+        raise ValueError(f"delta must be in [0, 1), got {delta}.")
+    cosines = similarities(
+        [turn.answer for turn in turns], [turn.reference for turn in turns], encoder
+    )
+    return [
+        floor if fault_of(turn) else max(floor, (cosine - delta) / (1.0 - delta))
+        for turn, cosine in zip(turns, cosines, strict=True)
+    ]
+
+
+def similarities(texts: Sequence[str], others: Sequence[str], encoder: Encoder) -> list[float]:
+    """Return the cosine of each pair, in [-1, 1]; each distinct text is embedded once."""
+    distinct = list(dict.fromkeys([*texts, *others]))
+    if not distinct:
+        return []
+    row = {text: index for index, text in enumerate(distinct)}
+    vectors = encoder.encode(distinct)
+    pairs = vectors[[row[text] for text in texts]], vectors[[row[text] for text in others]]
+    cosines = np.clip(np.einsum("nd,nd->n", *pairs), -1.0, 1.0)
+    return [float(cosine) for cosine in cosines]

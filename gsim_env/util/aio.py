@@ -1,0 +1,58 @@
+"""Running coroutines from synchronous code, on one event-loop thread per process."""
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+__all__ = ["block_on"]
+
+T = TypeVar("T")
+
+_loop: asyncio.AbstractEventLoop | None = None
+_lock = threading.Lock()
+
+
+def block_on(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the package's own event-loop thread and wait for it.
+
+    A thread of its own, so that it works where a loop is already running (notebooks, async
+    trainers) and so that pooled connections live as long as the process. An interrupt cancels the
+    coroutine.
+    """
+    future = asyncio.run_coroutine_threadsafe(coroutine, _event_loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    global _loop  # noqa: PLW0603 - one loop a process, made on first use
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="gsim-loop", daemon=True).start()
+        return _loop
+
+
+@atexit.register
+def _close_loop() -> None:
+    """Close what lives as long as the loop, its asynchronous generators (pooled connections), as the process ends."""
+    if _loop is not None:
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(_loop.shutdown_asyncgens(), _loop).result(timeout=1.0)
+
+
+def _forget_loop() -> None:
+    """After a fork the thread is gone: the child makes its own."""
+    global _loop, _lock
+    _loop, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_forget_loop)

@@ -1,0 +1,66 @@
+"""Words, sentences and lengths of texts: one definition of each for the whole package."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+__all__ = ["count_words", "distinct_n", "ngrams", "normalize", "sentences", "words"]
+
+WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
+SENTENCE_END = re.compile(r"(?<=[.!?\u2026])\s+")
+
+UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
+"""Languages written without spaces between words: their unit of length is the character."""
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without punctuation: ``Don't!`` is ``["don't"]``."""
+    return WORD.findall(text.lower())
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text, each with its final punctuation."""
+    return [sentence for sentence in SENTENCE_END.split(text.strip()) if sentence]
+
+
+def count_words(text: str, language: str = "en") -> int:
+    """Return the length of a text in its language's unit.
+
+    Args:
+        text: Any text.
+        language: BCP 47. Spaced languages count what stands between spaces; Chinese, Japanese, Thai,
+            Lao, Khmer and Burmese count characters without spaces.
+    """
+    chunks = text.split()
+    if language.partition("-")[0].lower() in UNSPACED_LANGUAGES:
+        return sum(map(len, chunks))
+    return len(chunks)
+
+
+def ngrams(tokens: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    """Return the n-grams of a sequence of tokens, in order."""
+    return [tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]
+
+
+def distinct_n(texts: Iterable[str], n: int, budget: int | None = None) -> float:
+    """Return distinct-n (Li et al. 2016): distinct n-grams by all n-grams, in (0, 1].
+
+    The more text, the fewer new n-grams: compare texts over the same ``budget``.
+
+    Args:
+        texts: Turns; their n-grams are pooled.
+        n: Words per n-gram.
+        budget: Number of n-grams to look at, from the first; ``None`` for all.
+
+    Returns:
+        The share; 0 where there is no n-gram.
+    """
+    pooled: list[tuple[str, ...]] = []
+    for text in texts:
+        pooled += ngrams(words(text), n)
+    pooled = pooled[:budget]
+    return len(set(pooled)) / len(pooled) if pooled else 0.0
+
+
+def normalize(text: str) -> str:
+    """Return a text for comparison: case folded, white space collapsed to single spaces."""
+    return " ".join(text.casefold().split())

@@ -1,1 +1,0 @@
-"""The grouped customer: a group's embedded model tuned by SFT and GRPO, and the methods it is compared with."""

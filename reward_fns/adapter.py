@@ -1,0 +1,62 @@
+"""verl's ``compute_score`` signature over batched reward functions."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+
+from gsim_env.models.batching import Batcher
+
+__all__ = ["ComputeScore", "ExtraInfo", "RowReader", "verl_score"]
+
+T = TypeVar("T")
+ExtraInfo = Mapping[str, Any] | None
+RowReader = Callable[[str, Any, ExtraInfo], T]
+"""Turns ``solution_str``, ``ground_truth`` and ``extra_info`` of a row into the item that a reward function scores."""
+
+
+class ComputeScore(Protocol):
+    """The signature that verl calls (``reward.custom_reward_function``)."""
+
+    def __call__(
+        self,
+        data_source: str,
+        solution_str: str,
+        ground_truth: Any,
+        extra_info: ExtraInfo = None,
+        **settings: Any,
+    ) -> Awaitable[dict[str, float]]:
+        """Return ``score`` and its terms; verl logs every key as a metric."""
+        ...
+
+
+def verl_score(
+    read: RowReader[T], score: Callable[..., Sequence[dict[str, float]]]
+) -> ComputeScore:
+    """Return ``compute_score`` for a batched reward function.
+
+    verl scores one row per call. Rows that wait at the same time are scored as one batch.
+
+    Args:
+        read: Reads the item to score from a row; raises ``ConfigurationError`` if the row lacks
+            something.
+        score: Scores a batch of items; its keyword arguments are the recipe's ``reward_kwargs``.
+    """
+
+    @lru_cache(maxsize=8)
+    def batcher(settings: str) -> Batcher[T, dict[str, float]]:
+        keywords: dict[str, Any] = json.loads(settings)
+        return Batcher(lambda items: score(items, **keywords))
+
+    async def compute_score(
+        data_source: str,  # noqa: ARG001 - part of verl's signature
+        solution_str: str,
+        ground_truth: Any,
+        extra_info: ExtraInfo = None,
+        **settings: Any,
+    ) -> dict[str, float]:
+        item = read(solution_str, ground_truth, extra_info)
+
+        return await batcher(json.dumps(settings, sort_keys=True, default=dict))(item)
+
+    return compute_score

@@ -1,0 +1,50 @@
+"""The salesperson's outcome reward, alone and in verl's form."""
+
+import asyncio
+
+import pytest
+
+from gsim_env.dialogue import Outcome
+from gsim_env.errors import ConfigurationError
+from gsim_env.rewards.sales_outcome import call_progress, sales_outcome
+from reward_fns.sales_outcome import compute_score
+
+
+def test_only_an_accepted_call_is_rewarded():
+    assert sales_outcome(list(Outcome)) == [
+        float(outcome is Outcome.ACCEPTED) for outcome in Outcome
+    ]
+    assert sales_outcome(["accepted", "hung_up"]) == [1.0, 0.0]
+    assert sales_outcome([]) == []
+
+
+def test_verls_form_needs_the_outcome_and_never_makes_one_up():
+    found = asyncio.run(compute_score("gsim", "...", None, {"outcome": "accepted"}))
+    assert found == {"score": 1.0, "outcome": 1.0, "progress": 0.0}
+    for missing in (None, {}, {"turn": 3}):
+        with pytest.raises(ConfigurationError, match="outcome"):
+            asyncio.run(compute_score("gsim", "...", None, missing))
+    with pytest.raises(ValueError, match="not a valid Outcome"):
+        asyncio.run(compute_score("gsim", "...", None, {"outcome": None}))
+
+
+def test_progress_is_the_best_that_a_call_came_to_before_its_last_turn() -> None:
+    assert call_progress([0.1, 0.2, -0.3, 0.05]) == pytest.approx(0.3)
+    assert call_progress([0.1, 0.9]) == pytest.approx(
+        0.1
+    )  # the last turn's is the deal's, or the loss of all
+    assert call_progress([-0.2, 0.1, 0.05, 0.0]) == 0.0
+    assert call_progress([0.7]) == call_progress([]) == 0.0
+
+
+def test_progress_counts_as_much_as_it_is_told_to_and_never_as_a_deal() -> None:
+    row = {"outcome": "hung_up", "turn_scores": [0.25, 0.25, -0.4]}
+    assert asyncio.run(compute_score("gsim", "", None, row, progress=0.2)) == {
+        "score": pytest.approx(0.1),
+        "outcome": 0.0,
+        "progress": pytest.approx(0.5),
+    }
+    assert (
+        asyncio.run(compute_score("gsim", "", None, {"outcome": "accepted"}, progress=0.2))["score"]
+        == 1.0
+    )

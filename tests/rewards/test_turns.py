@@ -1,0 +1,143 @@
+"""What is no answer of a customer has the lowest score of every reward.
+
+What people say is never taken for it.
+"""
+
+import asyncio
+import json
+from itertools import pairwise
+
+import pytest
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.models.encoders import HashingEncoder
+from gsim_env.rewards.format import format_reward, length
+from gsim_env.rewards.semantic import semantic_reward, similarities
+from gsim_env.rewards.turns import FLOOR, Turn, fault_of
+from reward_fns.format import compute_score as format_score
+from reward_fns.rows import read_turn
+from reward_fns.semantic import compute_score as semantic_score
+from tests.data import P4G, needs_p4g
+
+SALES = "We pay out every Monday, straight to your bank. Would you like to try it for a month?"
+CONTEXT = [
+    {"role": "user", "content": "Hello, this is Li."},
+    {"role": "assistant", "content": "Who?"},
+    {"role": "user", "content": SALES},
+]
+FAULTS = {
+    "": "empty",
+    " \n\t": "empty",
+    "...?!": "empty",
+    "Sure.<|im_end|>": "control_tokens",
+    "<think>He is selling.</think> No.": "control_tokens",
+    "Salesperson: We pay out on Monday.": "wrong_role",
+    "No.\nAssistant: Why not?": "wrong_role",
+    SALES: "copy",
+    "WOULD you like to try it for a month": "copy",
+    "Would you like to try it for a month? Yes.": "copy",
+}
+
+
+def say(answer: str, reference: str = "When do I get my money?") -> Turn:
+    return Turn(CONTEXT, answer, reference)
+
+
+@pytest.mark.parametrize("answer", FAULTS)
+def test_a_fault_has_the_lowest_score_of_every_reward(answer):
+    turn = say(answer)
+    assert fault_of(turn) == FAULTS[answer]
+    assert format_reward([turn], floor=-0.5) == [-0.5]
+    assert semantic_reward([turn], HashingEncoder(), delta=0.3, floor=-0.5) == [-0.5]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "No.",
+        "喂,你好",
+        "Every Monday?",
+        "For a month? No.",
+        "I told the customer: no.",
+        "5",
+        "We pay out? I don't!",
+    ],
+)
+def test_an_answer_is_none(answer):
+    assert fault_of(say(answer)) is None
+
+
+@needs_p4g
+def test_people_are_next_to_never_taken_for_faulty():
+    faults, total = 0, 0
+    for line in P4G.read_text(encoding="utf-8").splitlines():
+        turns = json.loads(line)["turns"]
+        for before, turn in pairwise(turns):
+            if turn["role"] == "customer" and before["role"] == "sales":
+                total += 1
+                faults += (
+                    fault_of(Turn([{"role": "user", "content": before["text"]}], turn["text"]))
+                    is not None
+                )
+    assert total > 8000
+    assert faults / total < 0.001
+
+
+def test_format_is_equation_10_clipped():
+    four = "a b c d"
+    expected = {
+        "a b c d": 1.0,
+        "a b c": 1 - (1 / 4) ** 2,
+        "a b c d e f": 1 - (2 / 4) ** 2,
+        "a b c d " * 9: FLOOR,
+    }
+    found = format_reward([say(answer, four) for answer in expected])
+    assert found == pytest.approx(list(expected.values()), abs=1e-5)
+    assert format_reward([say("a b", "")]) == [FLOOR]
+
+
+def test_characters_are_counted_where_words_are_not_written_apart():
+    assert length("我 很忙。", "zh-CN") == 4
+    assert length("我 很忙。") == 2
+
+
+def test_semantic_is_equation_11_clipped():
+    encoder, same = HashingEncoder(), "When do I get my money?"
+    (near,) = similarities(["My money, when?"], [same], encoder)
+    assert 0.1 < near < 0.99
+    turns = [say(same, same), say("My money, when?", same)]
+    assert semantic_reward(turns, encoder, delta=0.3) == pytest.approx([1.0, (near - 0.3) / 0.7])
+    assert semantic_reward([say("Zebra", same)], encoder, delta=0.9) == [FLOOR]
+    with pytest.raises(ValueError, match=r"delta must be in \[0, 1\)"):
+        semantic_reward(turns, encoder, delta=1.0)
+
+
+def test_one_by_one_is_as_in_a_batch():
+    turns = [
+        say(answer)
+        for answer in ("When do I get my money?", "No.", "", "How much, and when is it paid?")
+    ]
+    for reward in (format_reward, lambda some: semantic_reward(some, HashingEncoder(), delta=0.3)):
+        assert reward(turns) == [reward([turn])[0] for turn in turns]
+        assert reward([]) == []
+
+
+def test_verls_forms_give_the_same():
+    extra, said, wanted = {"context": CONTEXT}, "My money, when?", "When do I get my money?"
+    turn = Turn(CONTEXT, said, wanted)
+    assert asyncio.run(format_score("gsim", said, wanted, extra)) == {
+        "score": format_reward([turn])[0]
+    }
+    expected = semantic_reward([turn], HashingEncoder(), delta=0.3)[0]
+    assert asyncio.run(
+        semantic_score("gsim", said, wanted, extra, delta=0.3, encoder="hashing")
+    ) == {"score": expected}
+
+
+def test_what_verl_hands_over_is_checked():
+    extra = {"context": CONTEXT, "index": 3}
+    assert read_turn("No.", "Yes.", extra) == Turn(CONTEXT, "No.", "Yes.")
+    with pytest.raises(ConfigurationError, match="rebuild them"):
+        read_turn("No.", "Yes.", {"index": 3})
+    with pytest.raises(ConfigurationError, match="ground_truth"):
+        read_turn("No.", None, extra)
