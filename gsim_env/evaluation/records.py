@@ -1,19 +1,44 @@
 """What an evaluation reads: calls, simulated or of real people, in one form."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.playing import PlayedCall
 from gsim_env.models import Message
 from gsim_env.profiles import CustomerProfile, RecordedCall
+from gsim_env.util.stats import Interval
 
-__all__ = ["HUMAN", "EvaluatedCall", "Spoken"]
+__all__ = ["HUMAN", "EvaluatedCall", "IntervalField", "Spoken"]
 
 HUMAN = "human"
 """What stands for a method's name where the customers are people."""
+
+DECIMALS = 6
+
+
+def interval_to_json(interval: Interval) -> dict[str, float | int | None]:
+    """Return an interval by its field names, rounded; NaN, which JSON lacks, becomes ``None``."""
+    return {
+        name: None if np.isnan(number) else round(number, DECIMALS)
+        for name, number in interval._asdict().items()
+    }
+
+
+def interval_from_json(value: object) -> object:
+    """Return what :func:`interval_to_json` returned with NaN where it holds ``None``."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: np.nan if number is None else number for name, number in value.items()}
+
+
+IntervalField = Annotated[
+    Interval, BeforeValidator(interval_from_json), PlainSerializer(interval_to_json)
+]
+"""A model's field of type ``Interval``; as JSON an object with ``value``, ``low``, ``high``, ``n``."""
 
 
 class Spoken(BaseModel):

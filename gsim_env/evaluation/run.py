@@ -138,7 +138,9 @@ def judged(
     ratings = judge.rate(rated, lambda done, total: progress("judge", done, total))
     write_whole(out / RATINGS, *(rating.model_dump_json() for rating in ratings))
     checks = bias_checks(judge, rated, judging.checks, plan.seed) if judging.checks else None
-    found: dict[str, Any] = {"judge": judge_report(ratings, rated, judging.prices, checks)}
+    found: dict[str, Any] = {
+        "judge": judge_report(ratings, rated, judging.prices, checks).model_dump()
+    }
     if judging.profiles:
         simulator = plan.simulator(next(iter(plan.methods.values())))
         found["robustness"] = robustness_test(
@@ -148,7 +150,7 @@ def judged(
             plan.seed,
             store,
             lambda done, total: progress("profiles", done, total),
-        )
+        ).model_dump()
     return found
 
 

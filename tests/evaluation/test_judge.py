@@ -16,15 +16,22 @@ from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.evaluation.judge.bias import bias_checks, length_check, order_check
 from gsim_env.evaluation.judge.cache import JudgmentCache
-from gsim_env.evaluation.judge.judge import FIGURES, Judge, Rating, call_figures, judge_report
+from gsim_env.evaluation.judge.judge import (
+    FIGURES,
+    Judge,
+    JudgeReport,
+    Rating,
+    call_figures,
+    judge_report,
+)
 from gsim_env.evaluation.judge.rubric import EVALUATORS, shown_transcript
 from gsim_env.evaluation.judge.scripted import ScriptedJudge, scripted_verdict
-from gsim_env.evaluation.metrics.intervals import mean_of
 from gsim_env.evaluation.records import EvaluatedCall, Spoken
 from gsim_env.models import Complete, Completion, Sampling
 from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.weights import pull_base
 from gsim_env.testing import mock_server
+from gsim_env.util.stats import mean_interval
 
 
 def some_calls(group, n, methods=("ours", "prompt_only")):
@@ -240,7 +247,7 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
         calls, lambda *step: steps.append(step)
     )
     assert steps == [(done, len(calls) * 3) for done in range(1, len(calls) * 3 + 1)]
-    report = judge_report(ratings, calls)
+    report = judge_report(ratings, calls).model_dump()
     assert sum(sum(own.values()) for own in report["missing"].values()) == len(failing_calls)
     truth = {(r.call, r.evaluator): r.scores for r in Judge(group, ScriptedJudge()).rate(calls)}
     for r in ratings:
@@ -263,13 +270,14 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
     assert len(judging_server.requests) - before == len(failing_calls)
     assert steps[-1] == (30, 30)
     assert {(r.call, r.evaluator): r.scores for r in again} == truth
-    assert not any(sum(own.values()) for own in judge_report(again, calls)["missing"].values())
+    assert not any(sum(own.values()) for own in judge_report(again, calls).missing.values())
     assert "secret" not in store.read_text()
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_figures(group, calls, tmp_path):
     whole = tmp_path / "whole.jsonl"
     wanted = judge_report(Judge(group, ScriptedJudge(), store=whole).rate(calls), calls)
+    wanted = wanted.model_dump()
     lines = whole.read_bytes().splitlines(keepends=True)
     assert len(lines) == len(calls) * 3
     for cut in (
@@ -283,7 +291,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_figures(group, calls, tmp_pat
         ratings = Judge(group, ScriptedJudge(), store=torn).rate(
             calls, lambda step, _, done=done: done.append(step)
         )
-        assert judge_report(ratings, calls) == wanted
+        assert judge_report(ratings, calls).model_dump() == wanted
         assert done[0] == 7
         assert sorted(torn.read_bytes().splitlines()) == sorted(whole.read_bytes().splitlines())
     whole.write_bytes(lines[0] + b'{"key": 3}\n' + lines[1])
@@ -322,7 +330,7 @@ def test_tokens_are_of_all_ratings_and_of_a_shared_one_once(group, calls, tmp_pa
     every = [*calls, twin]
     report = judge_report(
         Judge(group, ScriptedJudge(), store=store).rate(every), every, prices=(2.0, 8.0)
-    )
+    ).model_dump()
     assert report["asked"] == 33
     assert (report["prompt_tokens"], report["completion_tokens"]) == (3000, 300)
     assert report["cost"] == pytest.approx((3000 * 2 + 300 * 8) / 1e6)
@@ -351,7 +359,7 @@ def test_a_report_against_hand_calculation(calls):
             for vote in range(2)
         ),
     ]
-    report = judge_report(ratings, [a, b, c], prices=(1.0, 10.0))
+    report = judge_report(ratings, [a, b, c], prices=(1.0, 10.0)).model_dump()
     assert report | {"scores": None} == {
         "name": "m",
         "scripted": False,
@@ -365,7 +373,7 @@ def test_a_report_against_hand_calculation(calls):
         "completion_tokens": 180,
         "cost": pytest.approx(0.0036),
         "scores": None,
-        "checks": {},
+        "checks": None,
     }
     ours = report["scores"]["ours"]["all"]
     assert tuple(ours) == FIGURES
@@ -381,7 +389,7 @@ def test_a_report_against_hand_calculation(calls):
     }
     for name, (value, n) in expected.items():
         assert (ours[name]["value"], ours[name]["n"]) == (pytest.approx(value), n), name
-    interval = mean_of([6.5, 0.5])
+    interval = mean_interval([6.5, 0.5])
     assert (ours["profile_consistency"]["low"], ours["profile_consistency"]["high"]) == (
         interval.low,
         interval.high,
@@ -392,7 +400,8 @@ def test_a_report_against_hand_calculation(calls):
         assert own["overall"] == {"value": None, "low": None, "high": None, "n": 0}
         assert own["interaction_logic"]["value"] == 4
     assert report["scores"]["prompt_only"]["all"]["overall"]["value"] == 10
-    json.dumps(report, allow_nan=False)
+    text = json.dumps(report, allow_nan=False)
+    assert JudgeReport.model_validate_json(text).model_dump() == report
     with pytest.raises(ConfigurationError, match="2 judges: m, other"):
         judge_report([*ratings, rating(a, "business_realism", (1, 1, 1), judge="other")], [a, b, c])
 
@@ -409,7 +418,7 @@ def test_all_is_over_all_calls_and_not_over_archetypes(group):
         rating(call, "interaction_logic", (score, score))
         for call, score in zip(calls, (2, 2, 2, 10), strict=True)
     ]
-    scores = judge_report(ratings, calls)["scores"]["human"]
+    scores = judge_report(ratings, calls).model_dump()["scores"]["human"]
     assert scores["all"]["interaction_logic"]["value"] == 4
     assert scores["price_sensitive"]["interaction_logic"]["value"] == 2
     assert scores["status_quo"]["interaction_logic"]["value"] == 10
@@ -420,7 +429,7 @@ def test_the_scripted_judge_says_that_it_is_one_and_failed_calls_are_not_rated(g
         update={"turns": (), "outcome": None, "error": "the server is down", "number": 99}
     )
     ratings = Judge(group, ScriptedJudge()).rate([failed, *calls])
-    report = judge_report(ratings, [failed, *calls])
+    report = judge_report(ratings, [failed, *calls]).model_dump()
     assert report["scripted"]
     assert report["asked"] == 30
     assert report["scores"]["ours"]["all"]["overall"]["n"] == 5
@@ -462,7 +471,7 @@ def test_a_judge_who_favours_what_comes_first_is_found_out(group, calls):
                 completion_tokens=1,
             )
 
-    found = bias_checks(Judge(group, FirstIsBest()), calls, n=4)["order"]
+    found = bias_checks(Judge(group, FirstIsBest()), calls, n=4).model_dump()["order"]
     assert found["dimensions"]["brevity"] == {"shift": -4, "difference": 4, "n": 4}
     assert found["dimensions"]["context_immersion"] == {"shift": 4, "difference": 4, "n": 4}
     assert found["dimensions"]["naturalness"] == {"shift": 0, "difference": 0, "n": 4}
@@ -478,7 +487,7 @@ def test_the_order_check_counts_what_both_ratings_have(calls):
         rating(calls[0], "interaction_logic", (6, 3)),
         rating(calls[1], "interaction_logic", None),
     ]
-    found = order_check(before, after)
+    found = order_check(before, after).model_dump()
     assert found["dimensions"]["intent_responsiveness"] == {"shift": 2, "difference": 2, "n": 1}
     assert found["dimensions"]["brevity"] == {"shift": None, "difference": None, "n": 0}
     assert found["missing"] == 1
@@ -496,7 +505,10 @@ def test_the_length_check_finds_a_judge_who_pays_by_the_word(calls):
         rating(call, "business_realism", (9 - index,) * 3) for index, call in enumerate(calls)
     ]
     ratings += [rating(call, "profile_consistency", (5, 5)) for call in calls]
-    found = length_check(ratings, calls)
+    found = {
+        evaluator: {group: correlation.model_dump() for group, correlation in by_group.items()}
+        for evaluator, by_group in length_check(ratings, calls).items()
+    }
     assert found["interaction_logic"]["all"]["spearman"] == pytest.approx(1)
     assert found["business_realism"]["ours"]["spearman"] == pytest.approx(-1)
     assert found["business_realism"]["ours"]["n"] == 5

@@ -45,7 +45,7 @@ def simulator(kind=Simulator, **settings):
 def test_rates_by_archetype_and_over_all(group):
     definitions = {name: kind.definition for name, kind in group.config.archetypes.items()}
     judge = Judging(lambda text: definitions["status_quo"] not in text)
-    found = robustness_test(simulator(), judge, n=6)
+    found = robustness_test(simulator(), judge, n=6).model_dump()
     assert found["pass_rate"]["status_quo"] == {"value": 0, "low": 0, "high": 0, "n": 6}
     assert found["pass_rate"]["price_sensitive"]["value"] == 1
     assert found["pass_rate"]["all"]["value"] == pytest.approx(0.8)
@@ -83,7 +83,7 @@ def test_what_is_missing_counts_in_no_rate_and_is_asked_again(group, tmp_path):
         return True
 
     store = tmp_path / "verdicts.jsonl"
-    first = robustness_test(simulator(), judge := Judging(down), n=3, store=store)
+    first = robustness_test(simulator(), judge := Judging(down), n=3, store=store).model_dump()
     missing = sum(definition in request.messages[0]["content"] for request in judge.asked)
     assert first["missing"] == 3
     assert first["pass_rate"]["resistance_heavy"] == {
@@ -93,7 +93,9 @@ def test_what_is_missing_counts_in_no_rate_and_is_asked_again(group, tmp_path):
         "n": 0,
     }
     assert first["pass_rate"]["all"]["n"] == 12
-    second = robustness_test(simulator(), again := Judging(lambda _: False), n=3, store=store)
+    second = robustness_test(
+        simulator(), again := Judging(lambda _: False), n=3, store=store
+    ).model_dump()
     assert len(again.asked) == missing
     assert second["missing"] == 0
     assert second["pass_rate"]["all"]["value"] == pytest.approx(12 / 15)
@@ -108,7 +110,7 @@ def test_only_true_and_false_are_verdicts(answer):
         async def acomplete(self, request):
             return Completion(answer)
 
-    assert robustness_test(simulator(), Odd(), n=1)["missing"] == 5
+    assert robustness_test(simulator(), Odd(), n=1).missing == 5
 
 
 def test_a_source_that_fails_is_no_failed_profile():
@@ -120,7 +122,9 @@ def test_a_source_that_fails_is_no_failed_profile():
             raise SimulatorError("no profile fits")
         return profile
 
-    found = robustness_test(simulator(Drawing).draw_by(every_other), Judging(lambda _: True), n=2)
+    found = robustness_test(
+        simulator(Drawing).draw_by(every_other), Judging(lambda _: True), n=2
+    ).model_dump()
     assert found["undrawn"] == 5
     assert found["pass_rate"]["all"] == {"value": 1, "low": 1, "high": 1, "n": 5}
 
@@ -135,7 +139,7 @@ def test_the_same_seed_draws_the_same_profiles():
 
 
 def test_the_scripted_judge_takes_the_test_too():
-    found = robustness_test(simulator(), ScriptedJudge(), n=4)
+    found = robustness_test(simulator(), ScriptedJudge(), n=4).model_dump()
     assert found["scripted"]
     assert found["judge"] == "ScriptedJudge"
     assert found["missing"] == 0

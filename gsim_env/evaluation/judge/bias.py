@@ -1,19 +1,16 @@
-"""Whether a judge is swayed by what should not matter.
-
-The order of the dimensions, and the length of the customer's turns.
-"""
+"""Checks of a judge for bias: the order of the dimensions, and the length of the customer's turns."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from gsim_env.evaluation.judge.cache import Progress
 from gsim_env.evaluation.judge.judge import ALL, EVALUATORS, Judge, Rating, call_figures
+from gsim_env.evaluation.judge.reports import BiasReport, LengthCorrelation, OrderCheck, OrderShift
 from gsim_env.evaluation.metrics.agreement import correlation
 from gsim_env.evaluation.records import EvaluatedCall
 
-__all__ = ["bias_checks", "length_check", "order_check"]
+__all__ = ["BiasReport", "bias_checks", "length_check", "order_check"]
 
 
 def bias_checks(
@@ -22,76 +19,81 @@ def bias_checks(
     n: int = 50,
     seed: int = 0,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Return both checks on a sample of calls.
-
-    ``order`` and ``length``, for ``judge_report(checks=...)``.
+) -> BiasReport:
+    """Run both checks on a random sample of calls.
 
     Args:
-        judge: With its store: ratings that are there are not asked for again.
-        calls: To draw from; failed ones are left out.
-        n: How many are drawn; all if there are fewer.
-        seed: Of the sample.
-        progress: Told about the ratings in reverse order.
+        judge: The judge; ratings in its store are not requested again.
+        calls: The calls to sample from; failed ones are left out.
+        n: Sample size; all calls if there are fewer.
+        seed: Seed of the sample.
+        progress: Reports the ratings in reverse order.
     """
-    sound = [call for call in calls if call.turns]
-    drawn = np.random.default_rng(seed).permutation(len(sound))[:n]
-    sample = [sound[index] for index in sorted(drawn)]
+    completed = [call for call in calls if call.turns]
+    drawn = np.random.default_rng(seed).permutation(len(completed))[:n]
+    sample = [completed[index] for index in sorted(drawn)]
+
     ratings = judge.rate(sample)
     backwards = judge.rate(sample, progress, backwards=True)
-    return {"order": order_check(ratings, backwards), "length": length_check(ratings, sample)}
+    return BiasReport(order=order_check(ratings, backwards), length=length_check(ratings, sample))
 
 
-def order_check(forwards: Sequence[Rating], backwards: Sequence[Rating]) -> dict[str, Any]:
-    """Compare ratings with those of the same calls where prompt and schema had the dimensions in
-    reverse order.
+def order_check(forwards: Sequence[Rating], backwards: Sequence[Rating]) -> OrderCheck:
+    """Compare ratings of the same calls with the dimensions listed in original and reverse order.
 
-    Returns:
-        ``dimensions``: for each ``shift`` (mean of backwards minus forwards, -10 to 10; 0 is no
-        bias), ``difference`` (mean absolute difference; what is left of it without a shift is
-        noise) and ``n`` calls that have both, the first two ``None`` if there is none; ``missing``,
-        ``prompt_tokens`` and ``completion_tokens`` of the ratings in reverse order.
+    Args:
+        forwards: Ratings where prompt and schema list the dimensions in their original order.
+        backwards: Ratings where both list them in reverse order.
     """
     before, after = call_figures(forwards), call_figures(backwards)
     dimensions = {}
-    for name in (name for evaluator in EVALUATORS.values() for name in evaluator.dimensions):
-        moved = np.array(
-            [after[call][name] - before[call][name] for call in before if call in after]
-        )
-        moved = moved[~np.isnan(moved)]
-        shift, difference = (
-            (float(moved.mean()), float(np.abs(moved).mean())) if moved.size else (None, None)
-        )
-        dimensions[name] = {"shift": shift, "difference": difference, "n": int(moved.size)}
-    return {
-        "dimensions": dimensions,
-        "missing": sum(rating.scores is None for rating in backwards),
-        "prompt_tokens": sum(rating.prompt_tokens for rating in backwards),
-        "completion_tokens": sum(rating.completion_tokens for rating in backwards),
-    }
+    for evaluator in EVALUATORS.values():
+        for name in evaluator.dimensions:
+            changes = np.array(
+                [after[call][name] - before[call][name] for call in before if call in after]
+            )
+            changes = changes[~np.isnan(changes)]
+            dimensions[name] = OrderShift(
+                shift=float(changes.mean()) if changes.size else None,
+                difference=float(np.abs(changes).mean()) if changes.size else None,
+                n=int(changes.size),
+            )
+
+    return OrderCheck(
+        dimensions=dimensions,
+        missing=sum(rating.scores is None for rating in backwards),
+        prompt_tokens=sum(rating.prompt_tokens for rating in backwards),
+        completion_tokens=sum(rating.completion_tokens for rating in backwards),
+    )
 
 
-def length_check(ratings: Sequence[Rating], calls: Sequence[EvaluatedCall]) -> dict[str, Any]:
-    """Correlate each evaluator's score with the mean number of words in the customer's turns.
+def length_check(
+    ratings: Sequence[Rating], calls: Sequence[EvaluatedCall]
+) -> dict[str, dict[str, LengthCorrelation]]:
+    """Correlate each evaluator's score with the mean number of words per customer turn.
 
-    Brevity is scored, so some correlation of ``business_realism`` is meant; the others should have
-    little.
+    Brevity is part of ``business_realism``, so some correlation is intended there; the other
+    evaluators should show little.
 
     Returns:
-        By evaluator, then ``"all"`` (over all calls, where a method that is wordy as well as bad
-        counts as bias) and each method (within its calls): ``spearman``, ``p`` and ``n``; the first
-        two ``None`` if nothing can be said.
+        By evaluator, then ``"all"`` and each method. Over all calls, a method that is both wordy
+        and bad counts as bias; within one method's calls it does not.
     """
     figures = call_figures(ratings)
     rated = [call for call in calls if call.turns and call.id in figures]
-    kinds = [ALL, *dict.fromkeys(call.method for call in rated)]
-    found: dict[str, Any] = {evaluator: {} for evaluator in EVALUATORS}
+    words = {call.id: float(np.mean(call.lengths)) for call in rated}
+    groups = {ALL: rated}
+    for call in rated:
+        groups.setdefault(call.method, []).append(call)
+
+    report: dict[str, dict[str, LengthCorrelation]] = {}
     for evaluator in EVALUATORS:
-        for kind in kinds:
-            own = [call for call in rated if kind in (ALL, call.method)]
-            words = [float(np.mean(call.lengths)) for call in own]
+        report[evaluator] = {}
+        for group, members in groups.items():
             spearman, p, n = correlation(
-                "spearmanr", [figures[call.id][evaluator] for call in own], words
+                "spearmanr",
+                [figures[call.id][evaluator] for call in members],
+                [words[call.id] for call in members],
             )
-            found[evaluator][kind] = {"spearman": spearman, "p": p, "n": n}
-    return found
+            report[evaluator][group] = LengthCorrelation(spearman=spearman, p=p, n=n)
+    return report

@@ -6,19 +6,19 @@ Ratings of calls by three evaluators, and their means.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.cache import JudgeClient, Progress, Question
+from gsim_env.evaluation.judge.reports import BiasReport, JudgeReport
 from gsim_env.evaluation.judge.rubric import EVALUATORS, Evaluator
-from gsim_env.evaluation.metrics.intervals import mean_of, plain
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
 from gsim_env.models import LanguageModel, ModelSpec
 from gsim_env.util.aio import block_on
+from gsim_env.util.stats import Interval, mean_interval
 
 __all__ = [
     "ALL",
@@ -26,6 +26,7 @@ __all__ = [
     "FIGURES",
     "OVERALL",
     "Judge",
+    "JudgeReport",
     "Rating",
     "call_figures",
     "judge_report",
@@ -211,66 +212,70 @@ def judge_report(
     ratings: Sequence[Rating],
     calls: Sequence[EvaluatedCall],
     prices: tuple[float, float] | None = None,
-    checks: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return what a judge came to, as plain data (Table 1 with intervals).
+    checks: BiasReport | None = None,
+) -> JudgeReport:
+    """Return the report of a judge's ratings (Table 1 with intervals).
 
     Args:
-        ratings: Of one judge; those of calls that are not among ``calls`` are left out.
-        calls: What the report is of.
-        prices: Of a million prompt tokens and of a million completion tokens.
-        checks: What :func:`~gsim_env.evaluation.judge.bias.bias_checks` returned.
-
-    Returns:
-        ``name``, ``scripted``, ``votes``; ``asked``, how many ratings were; ``missing``, how many
-        of them there are not, by method and evaluator; ``prompt_tokens``, ``completion_tokens`` and
-        ``cost`` (``None`` without prices); ``checks``; and ``scores``: by method, then archetype or
-        ``"all"`` (all its calls, not the mean of archetypes), then :data:`FIGURES`, as
-        :func:`~gsim_env.evaluation.metrics.intervals.plain` over calls that have the figure.
+        ratings: Ratings by one judge; those of calls that are not among ``calls`` are left out.
+        calls: The calls to report.
+        prices: The prices of a million prompt tokens and of a million completion tokens.
+        checks: The result of :func:`~gsim_env.evaluation.judge.bias.bias_checks`.
 
     Raises:
-        ConfigurationError: if the ratings are of several judges.
+        ConfigurationError: if the ratings are by several judges.
     """
-    of = {call.id: call for call in calls}
-    kept = [rating for rating in ratings if rating.call in of]
+    ids = {call.id for call in calls}
+    kept = [rating for rating in ratings if rating.call in ids]
     judges = sorted({rating.judge for rating in kept})
     if len(judges) > 1:
         raise ConfigurationError(
-            f"The ratings are of {len(judges)} judges: {', '.join(judges)}. Report each by itself."
+            f"The ratings are by {len(judges)} judges: {', '.join(judges)}. Report each by itself."
         )
+
     methods = list(dict.fromkeys(call.method for call in calls))
     missing = {method: dict.fromkeys(EVALUATORS, 0) for method in methods}
     for rating in kept:
         missing[rating.method][rating.evaluator] += rating.scores is None
-    tokens = [sum(r.prompt_tokens for r in kept), sum(r.completion_tokens for r in kept)]
+
+    prompt_tokens = sum(rating.prompt_tokens for rating in kept)
+    completion_tokens = sum(rating.completion_tokens for rating in kept)
+    cost = None
+    if prices is not None:
+        cost = (prompt_tokens * prices[0] + completion_tokens * prices[1]) / 1e6
+
     figures = call_figures(kept)
-    scores: dict[str, dict[str, Any]] = {}
-    for method in methods:
-        own = [call for call in calls if call.method == method]
-        kinds = {ALL: own} | {
-            name: [] for name in dict.fromkeys(call.profile.archetype for call in own)
-        }
-        for call in own:
-            kinds[call.profile.archetype].append(call)
-        scores[method] = {
-            kind: _means([figures[c.id] for c in some if c.id in figures])
-            for kind, some in kinds.items()
-        }
+    return JudgeReport(
+        name=judges[0] if judges else "",
+        scripted=any(rating.scripted for rating in kept),
+        votes=len({rating.vote for rating in kept}),
+        asked=len(kept),
+        missing=missing,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cost=cost,
+        scores={
+            method: _scores([call for call in calls if call.method == method], figures)
+            for method in methods
+        },
+        checks=checks,
+    )
+
+
+def _scores(
+    calls: Sequence[EvaluatedCall], figures: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, Interval]]:
+    """Return the mean figures of one method: by archetype or :data:`ALL`, then figure."""
+    rated: dict[str, list[Mapping[str, float]]] = {ALL: []}
+    for call in calls:
+        by_archetype = rated.setdefault(call.profile.archetype, [])
+        if call.id in figures:
+            rated[ALL].append(figures[call.id])
+            by_archetype.append(figures[call.id])
+
     return {
-        "name": judges[0] if judges else "",
-        "scripted": any(rating.scripted for rating in kept),
-        "votes": len({rating.vote for rating in kept}),
-        "asked": len(kept),
-        "missing": missing,
-        "prompt_tokens": tokens[0],
-        "completion_tokens": tokens[1],
-        "cost": sum(n * price for n, price in zip(tokens, prices, strict=True)) / 1e6
-        if prices
-        else None,
-        "scores": scores,
-        "checks": dict(checks or {}),
+        archetype: {
+            name: mean_interval([of_call[name] for of_call in of_calls]) for name in FIGURES
+        }
+        for archetype, of_calls in rated.items()
     }
-
-
-def _means(figures: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    return {name: plain(mean_of([one[name] for one in figures])) for name in FIGURES}

@@ -14,15 +14,16 @@ from pydantic import BaseModel, ConfigDict
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.evaluation.judge.cache import JudgeClient, Progress, Question
 from gsim_env.evaluation.judge.judge import ALL
+from gsim_env.evaluation.judge.reports import RobustnessReport
 from gsim_env.evaluation.judge.rubric import SHORT, prompt
-from gsim_env.evaluation.metrics.intervals import mean_of, plain
 from gsim_env.models import LanguageModel, ModelSpec
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.util.aio import block_on
+from gsim_env.util.stats import mean_interval
 from gsim_env.util.text_safety import sanitize
 
-__all__ = ["arobustness_test", "robustness_test"]
+__all__ = ["RobustnessReport", "arobustness_test", "robustness_test"]
 
 SCHEMA = {
     "type": "object",
@@ -48,7 +49,7 @@ def robustness_test(
     seed: int = 0,
     store: Path | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> RobustnessReport:
     """As :func:`arobustness_test`, and wait for it. May be called inside a running event loop."""
     return block_on(arobustness_test(simulator, model, n, seed, store, progress))
 
@@ -60,7 +61,7 @@ async def arobustness_test(
     seed: int = 0,
     store: Path | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> RobustnessReport:
     """Draw ``n`` profiles of each archetype and have a judge say of each whether it shows the
     archetype.
 
@@ -105,13 +106,13 @@ async def arobustness_test(
         if judgment.answer is not None:
             for kind in (ALL, name):
                 passed[kind].append(float(judgment.answer["valid"]))
-    return {
-        "judge": bench.name,
-        "scripted": bench.scripted,
-        "pass_rate": {name: plain(mean_of(some)) for name, some in passed.items()},
-        "missing": sum(judgment.answer is None for judgment in judgments),
-        "undrawn": sum(profile is None for profiles in drawn.values() for profile in profiles),
-    }
+    return RobustnessReport(
+        judge=bench.name,
+        scripted=bench.scripted,
+        pass_rate={name: mean_interval(verdicts) for name, verdicts in passed.items()},
+        missing=sum(judgment.answer is None for judgment in judgments),
+        undrawn=sum(profiles.count(None) for profiles in drawn.values()),
+    )
 
 
 async def _drawn(

@@ -1,0 +1,127 @@
+"""The judge's reports as typed models: sections ``judge`` and ``robustness`` of ``results.json``."""
+
+from pydantic import BaseModel, ConfigDict
+
+from gsim_env.evaluation.records import IntervalField
+
+__all__ = [
+    "BiasReport",
+    "JudgeReport",
+    "LengthCorrelation",
+    "OrderCheck",
+    "OrderShift",
+    "RobustnessReport",
+]
+
+
+class Report(BaseModel):
+    """Base of the reports: immutable, without other fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OrderShift(Report):
+    """The change of one dimension's scores when the dimensions are listed in reverse order.
+
+    Attributes:
+        shift: Mean of reversed minus original scores, -10 to 10; 0 is no bias. ``None`` without
+            calls that have both.
+        difference: Mean absolute difference, 0 to 10: without a shift, it is noise. ``None``
+            likewise.
+        n: Number of calls that have both ratings.
+    """
+
+    shift: float | None
+    difference: float | None
+    n: int
+
+
+class OrderCheck(Report):
+    """The check for order bias.
+
+    Attributes:
+        dimensions: The change of each dimension's scores.
+        missing: Number of missing ratings in reverse order.
+        prompt_tokens: Prompt tokens of the ratings in reverse order.
+        completion_tokens: Their completion tokens.
+    """
+
+    dimensions: dict[str, OrderShift]
+    missing: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class LengthCorrelation(Report):
+    """Spearman's correlation of a score with the mean number of words per customer turn.
+
+    Attributes:
+        spearman: In [-1, 1]; ``None`` with fewer than three calls or without variation.
+        p: Two-sided p value; ``None`` likewise.
+        n: Number of calls.
+    """
+
+    spearman: float | None
+    p: float | None
+    n: int
+
+
+class BiasReport(Report):
+    """The checks of a judge for bias.
+
+    Attributes:
+        order: Whether the order of the dimensions matters.
+        length: Whether the length of the customer's turns matters: by evaluator, then method or
+            ``"all"``.
+    """
+
+    order: OrderCheck
+    length: dict[str, dict[str, LengthCorrelation]]
+
+
+class JudgeReport(Report):
+    """A judge's scores of an evaluation (Table 1 with intervals).
+
+    Attributes:
+        name: Backend and model of the judge.
+        scripted: Whether rules judged instead of a model, as in tests.
+        votes: Ratings of each call by each evaluator.
+        asked: Number of requested ratings.
+        missing: Number of missing ratings, by method, then evaluator.
+        prompt_tokens: Prompt tokens of all tries.
+        completion_tokens: Completion tokens of all tries.
+        cost: The price of the tokens; ``None`` without prices.
+        scores: Means of 0 to 10 over the calls that have the figure: by method, then archetype or
+            ``"all"`` (all its calls, not the mean of archetypes), then the figures of Table 1.
+        checks: The checks for bias; ``None`` if they were not run.
+    """
+
+    name: str
+    scripted: bool
+    votes: int
+    asked: int
+    missing: dict[str, dict[str, int]]
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    scores: dict[str, dict[str, dict[str, IntervalField]]]
+    checks: BiasReport | None
+
+
+class RobustnessReport(Report):
+    """The result of the profile robustness test (Table 4).
+
+    Attributes:
+        judge: Backend and model of the judge.
+        scripted: Whether rules judged instead of a model, as in tests.
+        pass_rate: Share of valid profiles in [0, 1], by archetype and ``"all"``. An archetype
+            without a profile has NaN and ``n`` 0.
+        missing: Number of verdicts that the judge could not give; they count in no rate.
+        undrawn: Number of profiles that could not be drawn; they count in no rate.
+    """
+
+    judge: str
+    scripted: bool
+    pass_rate: dict[str, IntervalField]
+    missing: int
+    undrawn: int
