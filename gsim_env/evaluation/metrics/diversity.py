@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.schema import Estimate, Number, Section
+from gsim_env.evaluation.schema import IntervalField, Number, Section
 from gsim_env.groups import Group
 from gsim_env.util.stats import Interval, mean_interval
 from gsim_env.util.text import distinct_n, ngrams, words
@@ -74,21 +74,21 @@ class Diversity(Section):
         objective: Mean of ``tlv_share``, ``irs`` and ``snr`` (table 2); NaN for people.
     """
 
-    tlv: Estimate
-    irs: Estimate
-    snr: Estimate
+    tlv: IntervalField
+    irs: IntervalField
+    snr: IntervalField
     snr_pooled: Number
     distinct_1: Number
     distinct_2: Number
-    role_inversion: Estimate
-    leaked: Estimate
-    repetition: Estimate
-    premature_hang_up: Estimate
-    late_hang_up: Estimate
-    words_per_turn: Estimate
-    short_turns: Estimate
-    long_turns: Estimate
-    turns: Estimate
+    role_inversion: IntervalField
+    leaked: IntervalField
+    repetition: IntervalField
+    premature_hang_up: IntervalField
+    late_hang_up: IntervalField
+    words_per_turn: IntervalField
+    short_turns: IntervalField
+    long_turns: IntervalField
+    turns: IntervalField
     tlv_share: Number = math.nan
     objective: Number = math.nan
 

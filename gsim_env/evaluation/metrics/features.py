@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.corpus.annotation import StageClassifier
-from gsim_env.dialogue import Dialogue, Turn
+from gsim_env.dialogue import Dialogue, Role, Turn
 from gsim_env.evaluation.records import EvaluatedCall, Spoken
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
@@ -107,10 +107,11 @@ class FeatureExtractor:
         """Fit the stage classifier and the role classifier."""
         self._language = group.config.language
         self._encoder = encoder
-        self._stages = StageClassifier(encoder).fit(
-            group.calls[:MAX_TRAINING_CALLS],
-            {"sales": group.taxonomy.phrases("sales"), "customer": group.taxonomy.phrases("customer")},
-        )
+        phrases: dict[Role, list[tuple[str, str]]] = {
+            "sales": group.taxonomy.phrases("sales"),
+            "customer": group.taxonomy.phrases("customer"),
+        }
+        self._stages = StageClassifier(encoder).fit(group.calls[:MAX_TRAINING_CALLS], phrases)
         self._roles = fit_role_classifier(group, encoder)
 
     def extract(self, calls: Sequence[EvaluatedCall]) -> list[CallFeatures]:
@@ -182,10 +183,7 @@ def repeats_earlier_turn(texts: Sequence[str]) -> NDArray[np.bool_]:
     """Return which turns of three words or more equal an earlier one, shape (T,)."""
     normalized = [normalize(text) for text in texts]
     return np.array(
-        [
-            text in normalized[:turn] and text.count(" ") > 1
-            for turn, text in enumerate(normalized)
-        ]
+        [text in normalized[:turn] and text.count(" ") > 1 for turn, text in enumerate(normalized)]
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.schema import ABSENT, Estimate, Section
+from gsim_env.evaluation.schema import ABSENT, IntervalField, Section
 from gsim_env.groups import Group
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.turns import Turn
@@ -40,11 +40,11 @@ class Fidelity(Section):
         outcome_distance: Total variation distance of the outcomes, in [0, 1].
     """
 
-    words_distance: Estimate = ABSENT
-    c2st_accuracy: Estimate = ABSENT
-    p_real: Estimate = ABSENT
-    stage_distance: Estimate = ABSENT
-    outcome_distance: Estimate = ABSENT
+    words_distance: IntervalField = ABSENT
+    c2st_accuracy: IntervalField = ABSENT
+    p_real: IntervalField = ABSENT
+    stage_distance: IntervalField = ABSENT
+    outcome_distance: IntervalField = ABSENT
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,9 +236,7 @@ def collect_turns(calls: Sequence[CallFeatures], people: Sequence[CallFeatures])
     everyone = [*calls, *people]
     turns_per_call = [len(call.lengths) for call in everyone]
     real_by_call = [False] * len(calls) + [True] * len(people)
-    customers = [
-        f"{call.call.profile.listing} {call.call.profile.name}" for call in everyone
-    ]
+    customers = [f"{call.call.profile.listing} {call.call.profile.name}" for call in everyone]
 
     vectors = np.concatenate([call.vectors for call in everyone])
     log_lengths = np.log1p(np.concatenate([call.lengths for call in everyone]))
