@@ -189,9 +189,7 @@ def judged_figure(name: str) -> Figure:
     return lambda method, call: method.ratings.get(call.call.id, {}).get(name, math.nan)
 
 
-def difference(
-    a: Mapping[CallKey, float], b: Mapping[CallKey, float], *, paired: bool
-) -> Interval:
+def difference(a: Mapping[CallKey, float], b: Mapping[CallKey, float], *, paired: bool) -> Interval:
     """Return the mean of b minus the mean of a, with its interval.
 
     Calls without the figure (NaN) are left out; if paired, with their partners.

@@ -49,6 +49,9 @@ MIN_LABELED_OUTCOME = 0.06
 MIN_LABELED_TRANSITION = 0.3
 """Transitions at or above this probability are labeled."""
 
+PEOPLE_MAP_COLOR = "#8a8f98"
+"""Color of the people's heat map: visible on light and on dark pages, unlike ``INK``."""
+
 
 def make_figures(results: EvaluationResults) -> list[Plot]:
     """Return the figures that the results have data for.
@@ -57,9 +60,9 @@ def make_figures(results: EvaluationResults) -> list[Plot]:
         ImportError: if the extra ``evaluation`` is not installed.
     """
     require_extra("evaluation")
-    from matplotlib import rc_context
+    from matplotlib import style
 
-    with rc_context(STYLE):
+    with style.context(STYLE):
         plots = [
             diversity_bars(results),
             irs_lines(results),
@@ -226,11 +229,13 @@ def pass_rate_bars(results: EvaluationResults) -> Plot | None:
 def stage_maps(results: EvaluationResults) -> list[Plot]:
     """Return a heat map of the stage transitions of each method, with the same stages in each."""
     colors = method_colors(results, results.transitions)
+    if HUMAN in colors:
+        colors[HUMAN] = PEOPLE_MAP_COLOR
     stages = stages_in_order([results.transitions[name] for name in reversed(list(colors))])
     plots = []
 
     for number, (name, color) in enumerate(colors.items(), start=1):
-        figure, (axes,) = new_figure(Layout(size=(5.2, 4.8), xlabel="next stage", ylabel="stage"))
+        figure, (axes,) = new_figure(Layout(size=(5.6, 4.8), xlabel="next stage", ylabel="stage"))
         draw_stage_map(axes, stages, results.transitions[name], color)
         label = f"Heat map of the stage transitions of {method_label(name)}, as shares of each row."
         title = f"Stage transitions: {method_label(name)}"
@@ -262,12 +267,16 @@ def draw_stage_map(
             shares[row, column] = transitions.get(before, {}).get(after, 0.0)
 
     # From transparent to the method's color, so that it works on light and dark pages.
-    colormap = LinearSegmentedColormap.from_list("method", [to_rgba(color, 0), to_rgba(color, 0.8)])
+    ends = [to_rgba(color, 0), to_rgba(color, 0.75)]
+    colormap = LinearSegmentedColormap.from_list("method", ends)
     axes.imshow(shares, cmap=colormap, vmin=0, vmax=1, aspect="auto")
     for row, column in zip(*np.nonzero(shares >= MIN_LABELED_TRANSITION), strict=True):
         text = f"{shares[row, column]:.0%}"
-        axes.text(column, row, text, fontsize=7, ha="center", va="center")
+        axes.text(column, row, text, fontsize=6, ha="center", va="center")
 
     axes.grid(visible=False)
     axes.set_yticks(range(len(rows)), [display_name(stage) for stage in rows])
-    axes.set_xticks(range(len(columns)), [display_name(stage) for stage in columns], rotation=60)
+    axes.set_xticks(range(len(columns)), [display_name(stage) for stage in columns])
+    axes.tick_params(axis="x", rotation=60)
+    for label in axes.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gsim_env.evaluation.records import HUMAN
 from gsim_env.evaluation.report.results import EvaluationResults
@@ -88,10 +88,10 @@ class Plot:
 
 def write_png(plot: Plot, folder: Path) -> Path:
     """Write a figure as an image on white and return its file."""
-    from matplotlib import rc_context
+    from matplotlib import style
 
     file = folder / f"{plot.name}.png"
-    with rc_context(STYLE):
+    with style.context(STYLE):
         plot.figure.savefig(file, dpi=150, facecolor="white")
     return file
 
@@ -101,11 +101,11 @@ def svg(plot: Plot) -> str:
 
     Its ids start with the figure's name, so they are unique in a page.
     """
-    from matplotlib import rc_context
+    from matplotlib import style
 
     stream = io.StringIO()
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with rc_context({**STYLE, "svg.hashsalt": plot.name}):
+    with style.context({**STYLE, "svg.hashsalt": plot.name}):
         plot.figure.savefig(stream, format="svg", transparent=True, metadata=no_metadata)
 
     # Keep the element alone, without metadata and styles of its own.
@@ -253,7 +253,7 @@ def place_legend(figure: "Figure", handles: Sequence["Artist"]) -> None:
     )
 
 
-def linestyle(name: str) -> str:
+def linestyle(name: str) -> Literal["-", "--"]:
     """Return the line style of a method; people are dashed."""
     return "--" if name == HUMAN else "-"
 
