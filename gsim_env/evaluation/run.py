@@ -1,7 +1,7 @@
 """An evaluation from the plan to the report: play, read, measure, judge, and write it down."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from gsim_env.groups import load_group
 from gsim_env.models import ModelSpec
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.pattern import Discriminator, load_discriminator
+from gsim_env.util.aio import block_on
+from gsim_env.util.progress import Progress
 
 __all__ = [
     "CALLS",
@@ -37,9 +39,6 @@ __all__ = [
 ]
 
 RESULTS, CALLS, RATINGS = "results.json", "calls.jsonl", "ratings.jsonl"
-
-Progress = Callable[[str, int, int], None]
-"""Is told of a step (``play``, ``judge``, ``profiles``), how much of how much is done."""
 
 
 @dataclass(frozen=True)
@@ -135,21 +134,18 @@ def judged(
         for call in sample([c for c in calls if c.method == name], judging.calls)
     ]
     judge = Judge(group, judging.model, judging.votes, store, plan.seed)
-    ratings = judge.rate(rated, lambda done, total: progress("judge", done, total))
+    ratings = block_on(judge.rate(rated, progress))
     write_whole(out / RATINGS, *(rating.model_dump_json() for rating in ratings))
-    checks = bias_checks(judge, rated, judging.checks, plan.seed) if judging.checks else None
+    checks = (
+        block_on(bias_checks(judge, rated, judging.checks, plan.seed)) if judging.checks else None
+    )
     found: dict[str, Any] = {
         "judge": judge_report(ratings, rated, judging.prices, checks).model_dump()
     }
     if judging.profiles:
         simulator = plan.simulator(next(iter(plan.methods.values())))
-        found["robustness"] = robustness_test(
-            simulator,
-            judging.model,
-            judging.profiles,
-            plan.seed,
-            store,
-            lambda done, total: progress("profiles", done, total),
+        found["robustness"] = block_on(
+            robustness_test(simulator, judging.model, judging.profiles, plan.seed, store, progress)
         ).model_dump()
     return found
 
