@@ -13,7 +13,7 @@ import pytest
 
 import gsim_env.testing
 from gsim_env.dialogue import Outcome
-from gsim_env.errors import ConfigurationError, SimulatorError
+from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
 from gsim_env.evaluation.judge.bias import bias_checks, length_check, order_check
 from gsim_env.evaluation.judge.cache import JudgmentCache
 from gsim_env.evaluation.judge.judge import (
@@ -24,13 +24,14 @@ from gsim_env.evaluation.judge.judge import (
     call_figures,
     judge_report,
 )
-from gsim_env.evaluation.judge.rubric import EVALUATORS, shown_transcript
+from gsim_env.evaluation.judge.rubric import EVALUATORS, format_transcript
 from gsim_env.evaluation.judge.scripted import ScriptedJudge, scripted_verdict
 from gsim_env.evaluation.records import EvaluatedCall, Spoken
 from gsim_env.models import Complete, Completion, Sampling
 from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.weights import pull_base
 from gsim_env.testing import mock_server
+from gsim_env.util.aio import block_on
 from gsim_env.util.stats import mean_interval
 
 
@@ -51,6 +52,10 @@ def some_calls(group, n, methods=("ours", "prompt_only")):
                 call.model_copy(update={"method": method, "turns": (*call.turns[:3], last)})
             )
     return found
+
+
+def rate(judge, *arguments, **settings):
+    return block_on(judge.rate(*arguments, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +122,7 @@ def rating(call, evaluator, scores, vote=0, **changes):
 
 def test_one_request_for_each_call_evaluator_and_vote(group, calls):
     model = Answering("{}")
-    ratings = Judge(group, model, votes=2).rate(calls[:2])
+    ratings = rate(Judge(group, model, votes=2), calls[:2])
     assert [(r.call, r.evaluator, r.vote) for r in ratings] == [
         (call.id, evaluator, vote)
         for evaluator in EVALUATORS
@@ -147,7 +152,7 @@ def test_one_vote_is_greedy_and_what_does_not_fit_is_asked_again_drawn(group, ca
             EVALUATORS["profile_consistency"].read(text)
     model = Answering("no json", json.dumps(right))
     model_judge = Judge(group, model)
-    first, *_ = model_judge.rate(calls[:1])
+    first, *_ = rate(model_judge, calls[:1])
     asked = [request for request in model.asked if "category_alignment" in str(request.schema)]
     assert [request.sampling.temperature for request in asked] == [0.0, 0.7]
     assert len({request.seed for request in asked}) == 2
@@ -157,7 +162,7 @@ def test_one_vote_is_greedy_and_what_does_not_fit_is_asked_again_drawn(group, ca
 
 
 def test_what_never_fits_is_missing_with_its_reason(group, calls):
-    ratings = Judge(group, Answering('{"scores": {}}')).rate(calls[:1])
+    ratings = rate(Judge(group, Answering('{"scores": {}}')), calls[:1])
     assert [r.scores for r in ratings] == [None, None, None]
     assert all(re.search(r"3 tries.*reasoning", r.error) for r in ratings)
 
@@ -168,7 +173,7 @@ def test_a_backend_that_cannot_be_used_at_all_is_an_error(group, calls):
             raise ConfigurationError("no schemas here")
 
     with pytest.raises(ConfigurationError, match="no schemas"):
-        Judge(group, Refusing()).rate(calls)
+        rate(Judge(group, Refusing()), calls)
     with pytest.raises(ConfigurationError, match="votes must be at least 1, got 0"):
         Judge(group, Answering("{}"), votes=0)
 
@@ -178,14 +183,14 @@ def test_the_prompt_carries_definition_profile_and_words_but_not_the_method(grou
         update={"method": "METHOD-X", "salesperson": "SELLER-X", "outcome": Outcome.HUNG_UP}
     )
     model = Answering("{}")
-    Judge(group, model).rate([call])
+    rate(Judge(group, model), [call])
     kind = group.config.archetypes[call.profile.archetype]
     for request in model.asked:
         system, user = (message["content"] for message in request.messages)
         assert kind.definition in user
         assert kind.judge_label in user
         assert call.profile.facts[0] in user
-        assert shown_transcript(call) in user
+        assert format_transcript(call) in user
         assert "C hung up" in user
         assert "METHOD-X" not in system + user
         assert "SELLER-X" not in system + user
@@ -220,7 +225,7 @@ def test_an_archetype_that_the_group_lacks_is_named(group, calls):
         update={"profile": calls[0].profile.model_copy(update={"archetype": "dreamer"})}
     )
     with pytest.raises(ConfigurationError, match="'dreamer'"):
-        Judge(group, ScriptedJudge()).rate([strange])
+        rate(Judge(group, ScriptedJudge()), [strange])
 
 
 # What is kept
@@ -243,13 +248,15 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
     judging_server.plan(fault)
     store = tmp_path / "ratings.jsonl"
     steps = []
-    ratings = Judge(group, spec_of(judging_server), store=store).rate(
-        calls, lambda *step: steps.append(step)
+    ratings = rate(
+        Judge(group, spec_of(judging_server), store=store),
+        calls,
+        lambda _, *counts: steps.append(counts),
     )
     assert steps == [(done, len(calls) * 3) for done in range(1, len(calls) * 3 + 1)]
     report = judge_report(ratings, calls).model_dump()
     assert sum(sum(own.values()) for own in report["missing"].values()) == len(failing_calls)
-    truth = {(r.call, r.evaluator): r.scores for r in Judge(group, ScriptedJudge()).rate(calls)}
+    truth = {(r.call, r.evaluator): r.scores for r in rate(Judge(group, ScriptedJudge()), calls)}
     for r in ratings:
         assert (r.scores is None) == (r.error is not None)
         assert r.scores is None or r.scores == truth[r.call, r.evaluator]
@@ -264,8 +271,10 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
         assert found["n"] == len(given)
     judging_server.plan(())
     before = len(judging_server.requests)
-    again = Judge(group, spec_of(judging_server, timeout=9.0), store=store).rate(
-        calls, lambda *step: steps.append(step)
+    again = rate(
+        Judge(group, spec_of(judging_server, timeout=9.0), store=store),
+        calls,
+        lambda _, *counts: steps.append(counts),
     )
     assert len(judging_server.requests) - before == len(failing_calls)
     assert steps[-1] == (30, 30)
@@ -276,7 +285,7 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
 
 def test_a_run_that_was_killed_goes_on_to_the_same_figures(group, calls, tmp_path):
     whole = tmp_path / "whole.jsonl"
-    wanted = judge_report(Judge(group, ScriptedJudge(), store=whole).rate(calls), calls)
+    wanted = judge_report(rate(Judge(group, ScriptedJudge(), store=whole), calls), calls)
     wanted = wanted.model_dump()
     lines = whole.read_bytes().splitlines(keepends=True)
     assert len(lines) == len(calls) * 3
@@ -288,15 +297,17 @@ def test_a_run_that_was_killed_goes_on_to_the_same_figures(group, calls, tmp_pat
         torn = tmp_path / f"torn{cut}.jsonl"
         torn.write_bytes(b"".join(lines[:7]) + lines[7][:cut])
         done = []
-        ratings = Judge(group, ScriptedJudge(), store=torn).rate(
-            calls, lambda step, _, done=done: done.append(step)
+        ratings = rate(
+            Judge(group, ScriptedJudge(), store=torn),
+            calls,
+            lambda _, n, total, done=done: done.append(n),
         )
         assert judge_report(ratings, calls).model_dump() == wanted
         assert done[0] == 7
         assert sorted(torn.read_bytes().splitlines()) == sorted(whole.read_bytes().splitlines())
     whole.write_bytes(lines[0] + b'{"key": 3}\n' + lines[1])
     with pytest.raises(
-        ConfigurationError, match=r"whole.jsonl, line 2 is no judgment: .*key.*Delete the line"
+        CorpusError, match=r"whole.jsonl, line 2 is no Judgment: .*key.*Delete the line"
     ):
         JudgmentCache(whole)
 
@@ -306,8 +317,10 @@ def test_what_is_kept_is_kept_for_the_same_question_only(group, calls, tmp_path)
 
     def added(model=None, call=calls[0], *, backwards=False, **settings):
         before = len(store.read_text().splitlines()) if store.exists() else 0
-        Judge(group, model or ScriptedJudge(), store=store, **settings).rate(
-            [call], backwards=backwards
+        rate(
+            Judge(group, model or ScriptedJudge(), store=store, **settings),
+            [call],
+            backwards=backwards,
         )
         return len(store.read_text().splitlines()) - before
 
@@ -325,11 +338,11 @@ def test_what_is_kept_is_kept_for_the_same_question_only(group, calls, tmp_path)
 
 def test_tokens_are_of_all_ratings_and_of_a_shared_one_once(group, calls, tmp_path):
     store = tmp_path / "ratings.jsonl"
-    Judge(group, ScriptedJudge(), store=store).rate(calls[:3])
+    rate(Judge(group, ScriptedJudge(), store=store), calls[:3])
     twin = calls[0].model_copy(update={"method": "twin"})
     every = [*calls, twin]
     report = judge_report(
-        Judge(group, ScriptedJudge(), store=store).rate(every), every, prices=(2.0, 8.0)
+        rate(Judge(group, ScriptedJudge(), store=store), every), every, prices=(2.0, 8.0)
     ).model_dump()
     assert report["asked"] == 33
     assert (report["prompt_tokens"], report["completion_tokens"]) == (3000, 300)
@@ -428,7 +441,7 @@ def test_the_scripted_judge_says_that_it_is_one_and_failed_calls_are_not_rated(g
     failed = calls[0].model_copy(
         update={"turns": (), "outcome": None, "error": "the server is down", "number": 99}
     )
-    ratings = Judge(group, ScriptedJudge()).rate([failed, *calls])
+    ratings = rate(Judge(group, ScriptedJudge()), [failed, *calls])
     report = judge_report(ratings, [failed, *calls]).model_dump()
     assert report["scripted"]
     assert report["asked"] == 30
@@ -441,9 +454,9 @@ def test_the_scripted_judge_says_that_it_is_one_and_failed_calls_are_not_rated(g
 
 def test_rating_works_inside_a_running_loop(group, calls):
     async def main():
-        return await Judge(group, ScriptedJudge()).arate(calls[:1])
+        return await Judge(group, ScriptedJudge()).rate(calls[:1])
 
-    assert asyncio.run(main()) == Judge(group, ScriptedJudge()).rate(calls[:1])
+    assert asyncio.run(main()) == rate(Judge(group, ScriptedJudge()), calls[:1])
 
 
 # Bias
@@ -471,7 +484,7 @@ def test_a_judge_who_favours_what_comes_first_is_found_out(group, calls):
                 completion_tokens=1,
             )
 
-    found = bias_checks(Judge(group, FirstIsBest()), calls, n=4).model_dump()["order"]
+    found = block_on(bias_checks(Judge(group, FirstIsBest()), calls, n=4)).model_dump()["order"]
     assert found["dimensions"]["brevity"] == {"shift": -4, "difference": 4, "n": 4}
     assert found["dimensions"]["context_immersion"] == {"shift": 4, "difference": 4, "n": 4}
     assert found["dimensions"]["naturalness"] == {"shift": 0, "difference": 0, "n": 4}
@@ -540,7 +553,7 @@ def test_a_language_model_judges_over_http(group, calls, monkeypatch, tmp_path):
         "timeout": 300,
     }
     judge = Judge(group, spec, store=tmp_path / "ratings.jsonl")
-    ratings = judge.rate([calls[0], calls[5]])
+    ratings = rate(judge, [calls[0], calls[5]])
     del server
     assert [r.error for r in ratings] == [None] * 6
     for r in ratings:
@@ -550,4 +563,4 @@ def test_a_language_model_judges_over_http(group, calls, monkeypatch, tmp_path):
         assert r.prompt_tokens > 300
     figures = call_figures(ratings)
     assert all(0 <= own["overall"] <= 10 for own in figures.values())
-    assert judge.rate([calls[0], calls[5]]) == ratings  # the server is gone: the store answers
+    assert rate(judge, [calls[0], calls[5]]) == ratings  # the server is gone: the store answers

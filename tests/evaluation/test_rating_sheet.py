@@ -8,7 +8,7 @@ import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.rating_sheet import COLUMNS, read_ratings, write_rating_sheet
-from gsim_env.evaluation.judge.rubric import EVALUATORS, described, prompt
+from gsim_env.evaluation.judge.rubric import EVALUATORS, dimension_entry, prompt
 from gsim_env.evaluation.records import EvaluatedCall, Spoken
 
 
@@ -71,8 +71,10 @@ def test_raters_read_the_judges_rubric(group, calls, tmp_path):
     text = write_rating_sheet(calls, group, tmp_path / "rate.csv").instructions.read_text()
     for evaluator in EVALUATORS.values():
         assert prompt(evaluator.name).template in text
-        assert all(described(name) in evaluator.prompt(group) for name in evaluator.dimensions)
-        assert all(described(name) in text for name in evaluator.dimensions)
+        assert all(
+            dimension_entry(name) in evaluator.prompt(group) for name in evaluator.dimensions
+        )
+        assert all(dimension_entry(name) in text for name in evaluator.dimensions)
     assert prompt("rules").template in text
     assert "$" not in text
 

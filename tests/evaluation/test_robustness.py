@@ -10,6 +10,7 @@ from gsim_env.evaluation.judge.scripted import ScriptedJudge
 from gsim_env.models import Completion
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.simulator import Simulator
+from gsim_env.util.aio import block_on
 
 
 class Judging:
@@ -38,6 +39,10 @@ class Drawing(Simulator):
         return self._change(await super().draw_profile(rng, options))
 
 
+def run_test(*arguments, **settings):
+    return block_on(robustness_test(*arguments, **settings))
+
+
 def simulator(kind=Simulator, **settings):
     return kind(SimulatorConfig(customer="scripted", **settings))
 
@@ -45,7 +50,7 @@ def simulator(kind=Simulator, **settings):
 def test_rates_by_archetype_and_over_all(group):
     definitions = {name: kind.definition for name, kind in group.config.archetypes.items()}
     judge = Judging(lambda text: definitions["status_quo"] not in text)
-    found = robustness_test(simulator(), judge, n=6).model_dump()
+    found = run_test(simulator(), judge, n=6).model_dump()
     assert found["pass_rate"]["status_quo"] == {"value": 0, "low": 0, "high": 0, "n": 6}
     assert found["pass_rate"]["price_sensitive"]["value"] == 1
     assert found["pass_rate"]["all"]["value"] == pytest.approx(0.8)
@@ -62,7 +67,7 @@ def test_the_archetypes_name_does_not_reach_the_judge_and_what_else_is_said_is_d
         return profile.model_copy(update={"description": words})
 
     judge = Judging(lambda _: True)
-    robustness_test(simulator(Drawing).draw_by(boast), judge, n=2)
+    run_test(simulator(Drawing).draw_by(boast), judge, n=2)
     assert judge.asked
     for request in judge.asked:
         text = request.messages[0]["content"]
@@ -83,7 +88,7 @@ def test_what_is_missing_counts_in_no_rate_and_is_asked_again(group, tmp_path):
         return True
 
     store = tmp_path / "verdicts.jsonl"
-    first = robustness_test(simulator(), judge := Judging(down), n=3, store=store).model_dump()
+    first = run_test(simulator(), judge := Judging(down), n=3, store=store).model_dump()
     missing = sum(definition in request.messages[0]["content"] for request in judge.asked)
     assert first["missing"] == 3
     assert first["pass_rate"]["resistance_heavy"] == {
@@ -93,7 +98,7 @@ def test_what_is_missing_counts_in_no_rate_and_is_asked_again(group, tmp_path):
         "n": 0,
     }
     assert first["pass_rate"]["all"]["n"] == 12
-    second = robustness_test(
+    second = run_test(
         simulator(), again := Judging(lambda _: False), n=3, store=store
     ).model_dump()
     assert len(again.asked) == missing
@@ -110,7 +115,7 @@ def test_only_true_and_false_are_verdicts(answer):
         async def acomplete(self, request):
             return Completion(answer)
 
-    assert robustness_test(simulator(), Odd(), n=1).missing == 5
+    assert run_test(simulator(), Odd(), n=1).missing == 5
 
 
 def test_a_source_that_fails_is_no_failed_profile():
@@ -122,7 +127,7 @@ def test_a_source_that_fails_is_no_failed_profile():
             raise SimulatorError("no profile fits")
         return profile
 
-    found = robustness_test(
+    found = run_test(
         simulator(Drawing).draw_by(every_other), Judging(lambda _: True), n=2
     ).model_dump()
     assert found["undrawn"] == 5
@@ -131,7 +136,7 @@ def test_a_source_that_fails_is_no_failed_profile():
 
 def test_the_same_seed_draws_the_same_profiles():
     def texts(seed):
-        robustness_test(simulator(), judge := Judging(lambda _: True), n=2, seed=seed)
+        run_test(simulator(), judge := Judging(lambda _: True), n=2, seed=seed)
         return sorted(request.messages[0]["content"] for request in judge.asked)
 
     assert texts(0) == texts(0)
@@ -139,9 +144,9 @@ def test_the_same_seed_draws_the_same_profiles():
 
 
 def test_the_scripted_judge_takes_the_test_too():
-    found = robustness_test(simulator(), ScriptedJudge(), n=4).model_dump()
+    found = run_test(simulator(), ScriptedJudge(), n=4).model_dump()
     assert found["scripted"]
     assert found["judge"] == "ScriptedJudge"
     assert found["missing"] == 0
     with pytest.raises(ConfigurationError, match="n must be at least 1, got 0"):
-        robustness_test(simulator(), ScriptedJudge(), n=0)
+        run_test(simulator(), ScriptedJudge(), n=0)

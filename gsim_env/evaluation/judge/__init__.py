@@ -1,1 +1,1 @@
-"""Language models as judges of calls, and the sheets for human raters."""
+"""Language-model judges of calls, checks of the judge, and rating sheets for people."""

@@ -1,24 +1,25 @@
-"""Checks of a judge for bias: the order of the dimensions, and the length of the customer's turns."""
+"""Checks of a judge for bias: order of the dimensions, length of the customer's turns."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gsim_env.evaluation.judge.cache import Progress
 from gsim_env.evaluation.judge.judge import ALL, EVALUATORS, Judge, Rating, call_figures
 from gsim_env.evaluation.judge.reports import BiasReport, LengthCorrelation, OrderCheck, OrderShift
 from gsim_env.evaluation.metrics.agreement import correlation
 from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.util.progress import Progress, no_progress
 
 __all__ = ["BiasReport", "bias_checks", "length_check", "order_check"]
 
 
-def bias_checks(
+async def bias_checks(
     judge: Judge,
     calls: Sequence[EvaluatedCall],
     n: int = 50,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> BiasReport:
     """Run both checks on a random sample of calls.
 
@@ -27,14 +28,14 @@ def bias_checks(
         calls: The calls to sample from; failed ones are left out.
         n: Sample size; all calls if there are fewer.
         seed: Seed of the sample.
-        progress: Reports the ratings in reverse order.
+        progress: Reports the ratings in reverse order, as step ``"judge"``.
     """
     completed = [call for call in calls if call.turns]
     drawn = np.random.default_rng(seed).permutation(len(completed))[:n]
     sample = [completed[index] for index in sorted(drawn)]
 
-    ratings = judge.rate(sample)
-    backwards = judge.rate(sample, progress, backwards=True)
+    ratings = await judge.rate(sample)
+    backwards = await judge.rate(sample, progress, backwards=True)
     return BiasReport(order=order_check(ratings, backwards), length=length_check(ratings, sample))
 
 
@@ -46,24 +47,27 @@ def order_check(forwards: Sequence[Rating], backwards: Sequence[Rating]) -> Orde
         backwards: Ratings where both list them in reverse order.
     """
     before, after = call_figures(forwards), call_figures(backwards)
-    dimensions = {}
+    common = [call for call in before if call in after]
+
+    shifts: dict[str, OrderShift] = {}
     for evaluator in EVALUATORS.values():
         for name in evaluator.dimensions:
-            changes = np.array(
-                [after[call][name] - before[call][name] for call in before if call in after]
-            )
-            changes = changes[~np.isnan(changes)]
-            dimensions[name] = OrderShift(
-                shift=float(changes.mean()) if changes.size else None,
-                difference=float(np.abs(changes).mean()) if changes.size else None,
-                n=int(changes.size),
-            )
+            changes = np.array([after[call][name] - before[call][name] for call in common])
+            shifts[name] = _order_shift(changes[~np.isnan(changes)])
 
     return OrderCheck(
-        dimensions=dimensions,
+        dimensions=shifts,
         missing=sum(rating.scores is None for rating in backwards),
         prompt_tokens=sum(rating.prompt_tokens for rating in backwards),
         completion_tokens=sum(rating.completion_tokens for rating in backwards),
+    )
+
+
+def _order_shift(changes: NDArray[np.float64]) -> OrderShift:
+    if not changes.size:
+        return OrderShift(shift=None, difference=None, n=0)
+    return OrderShift(
+        shift=float(changes.mean()), difference=float(np.abs(changes).mean()), n=changes.size
     )
 
 

@@ -1,23 +1,23 @@
-"""The language-model judge (section 2.2.1, appendix E).
-
-Ratings of calls by three evaluators, and their means.
-"""
+"""The language-model judge (section 2.2.1, appendix E): ratings of calls by three evaluators."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.judge.cache import JudgeClient, Progress, Question
+from gsim_env.evaluation.judge.cache import Judgment
+from gsim_env.evaluation.judge.client import JudgeClient, Question
 from gsim_env.evaluation.judge.reports import BiasReport, JudgeReport
-from gsim_env.evaluation.judge.rubric import EVALUATORS, Evaluator
+from gsim_env.evaluation.judge.rubric import EVALUATORS, Evaluator, EvaluatorAnswer
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
 from gsim_env.models import LanguageModel, ModelSpec
-from gsim_env.util.aio import block_on
+from gsim_env.util.progress import Progress, no_progress
 from gsim_env.util.stats import Interval, mean_interval
 
 __all__ = [
@@ -33,30 +33,39 @@ __all__ = [
 ]
 
 ALL = "all"
-"""Stands for an archetype's name where all calls of a method are meant."""
+"""The key of all calls of a method, among the names of archetypes."""
 
 OVERALL = "overall"
+"""The mean of the three evaluators' figures."""
 
-FIGURES = (*(name for e in EVALUATORS.values() for name in (*e.dimensions, e.name)), OVERALL)
-"""The columns of Table 1."""
+
+def _figure_names() -> tuple[str, ...]:
+    names: list[str] = []
+    for evaluator in EVALUATORS.values():
+        names += [*evaluator.dimensions, evaluator.name]
+    return (*names, OVERALL)
+
+
+FIGURES = _figure_names()
+"""The columns of Table 1: each evaluator's dimensions, then their mean; last :data:`OVERALL`."""
 
 
 class Rating(BaseModel):
-    """What an evaluator gave a call in one vote.
+    """One evaluator's scores of one call in one vote.
 
     Attributes:
-        judge: The judge's name.
-        scripted: Whether the judge is a set of rules, for tests.
+        judge: Backend and model of the judge.
+        scripted: Whether rules judged instead of a model, as in tests.
         call: :attr:`EvaluatedCall.id`.
-        method: The call's.
-        archetype: Its customer's.
+        method: The method of the call.
+        archetype: The archetype of the call's customer.
         evaluator: A key of :data:`EVALUATORS`.
-        vote: From 0.
+        vote: Number of the vote, from 0.
         scores: 0 to 10 for each dimension of the evaluator; ``None`` if the rating is missing.
-        reasoning: Why, in the judge's words.
+        reasoning: The judge's reasoning.
         error: Why the rating is missing; ``None`` if it is not.
-        prompt_tokens: What it cost, tries that came to nothing included.
-        completion_tokens: Likewise.
+        prompt_tokens: Prompt tokens of all tries, unusable answers included.
+        completion_tokens: Completion tokens of all tries, likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,24 +84,33 @@ class Rating(BaseModel):
     completion_tokens: int
 
 
+class _Request(NamedTuple):
+    """One rating to request."""
+
+    call: EvaluatedCall
+    evaluator: Evaluator
+    vote: int
+
+
 class Judge:
     """Rates calls: one request for each call, evaluator and vote.
 
-    With one vote the judge is greedy (temperature 0), with several each is drawn at 0.7. An answer
-    that does not fit the schema is asked for again, drawn with another seed; three tries in all. A
-    rating that cannot be had is missing, with the reason, and never a zero; the next run asks for
-    it again.
+    One vote is greedy (temperature 0), several are sampled at 0.7. An answer that does not fit the
+    schema is requested again with another seed, in at most three tries. A rating that cannot be
+    obtained is missing, with the reason, and never zero; the next run requests it again.
 
     Args:
-        group: The cohort: its archetypes' definitions are what judges go by.
+        group: The group; its archetypes' definitions are part of the prompt.
         model: A backend that answers within a JSON schema: its name or settings, or a language
-            model itself.
-        votes: How often each evaluator rates a call.
-        store: A JSONL file to keep ratings in: a run that was killed goes on where it was.
-        seed: Changes the draws.
+            model.
+        votes: Ratings of each call by each evaluator.
+        store: A JSONL file to keep ratings in: rerun the same command to resume after an
+            interruption. ``None`` to keep them in memory only.
+        seed: Seed of the sampling.
 
     Raises:
-        ConfigurationError: as :class:`~gsim_env.evaluation.judge.cache.JudgeClient`.
+        ConfigurationError: as :class:`~gsim_env.evaluation.judge.client.JudgeClient`.
+        CorpusError: if the file is malformed.
     """
 
     def __init__(
@@ -103,29 +121,19 @@ class Judge:
         store: Path | None = None,
         seed: int = 0,
     ) -> None:
-        """Make a judge who has not been asked yet."""
+        """Check the arguments; models are loaded by the first rating."""
         self._group = group
-        self._bench = JudgeClient(model, votes, store, seed)
+        self._client = JudgeClient(model, votes, store, seed)
 
     @property
     def name(self) -> str:
         """Backend and model."""
-        return self._bench.name
+        return self._client.name
 
-    def rate(
+    async def rate(
         self,
         calls: Sequence[EvaluatedCall],
-        progress: Progress | None = None,
-        *,
-        backwards: bool = False,
-    ) -> list[Rating]:
-        """As :meth:`arate`, and wait for it. May be called inside a running event loop."""
-        return block_on(self.arate(calls, progress, backwards=backwards))
-
-    async def arate(
-        self,
-        calls: Sequence[EvaluatedCall],
-        progress: Progress | None = None,
+        progress: Progress = no_progress,
         *,
         backwards: bool = False,
     ) -> list[Rating]:
@@ -134,44 +142,29 @@ class Judge:
         Failed calls, which have no turns, are not rated.
 
         Args:
-            calls: To be rated.
-            progress: Called as ``progress(done, total)``.
-            backwards: Ask for the dimensions in reverse order (a check for bias).
+            calls: The calls to rate.
+            progress: Reports the ratings done, as step ``"judge"``.
+            backwards: List the dimensions in reverse order (a check for bias).
 
         Raises:
-            ConfigurationError: if an archetype is none of the group's, or the backend cannot answer
-                within a schema.
+            ConfigurationError: if an archetype is unknown to the group, or the backend cannot
+                answer within a schema.
         """
-        asked = [
-            (call, evaluator, vote)
-            for evaluator in EVALUATORS.values()  # outermost: those of one schema and one system message go together
-            for call in calls
-            if call.turns
-            for vote in range(self._bench.votes)
-        ]
-        questions = [self._question(*one, backwards=backwards) for one in asked]
-        judgments = await self._bench.ask(questions, progress)
+        requests = self._requests([call for call in calls if call.turns])
+        questions = [self._question(request, backwards=backwards) for request in requests]
+        judgments = await self._client.ask(questions, progress)
         return [
-            Rating(
-                judge=self.name,
-                scripted=self._bench.scripted,
-                call=call.id,
-                method=call.method,
-                archetype=call.profile.archetype,
-                evaluator=evaluator.name,
-                vote=vote,
-                scores=judgment.answer and judgment.answer["scores"],
-                reasoning=judgment.answer["reasoning"] if judgment.answer else "",
-                error=judgment.error,
-                prompt_tokens=judgment.prompt_tokens,
-                completion_tokens=judgment.completion_tokens,
-            )
-            for (call, evaluator, vote), judgment in zip(asked, judgments, strict=True)
+            self._rating(request, judgment)
+            for request, judgment in zip(requests, judgments, strict=True)
         ]
 
-    def _question(
-        self, call: EvaluatedCall, evaluator: Evaluator, vote: int, *, backwards: bool
-    ) -> Question:
+    def _requests(self, calls: Sequence[EvaluatedCall]) -> list[_Request]:
+        # By evaluator first: requests with one schema and one system message stay together.
+        combinations = product(EVALUATORS.values(), calls, range(self._client.votes))
+        return [_Request(call, evaluator, vote) for evaluator, call, vote in combinations]
+
+    def _question(self, request: _Request, *, backwards: bool) -> Question:
+        call, evaluator, vote = request
         return Question(
             about=f"{call.id}, {evaluator.name}, vote {vote}",
             messages=evaluator.messages(self._group, call, backwards=backwards),
@@ -180,20 +173,36 @@ class Judge:
             vote=vote,
         )
 
+    def _rating(self, request: _Request, judgment: Judgment) -> Rating:
+        answer = judgment.answer and EvaluatorAnswer.model_validate(judgment.answer)
+        return Rating(
+            judge=self.name,
+            scripted=self._client.scripted,
+            call=request.call.id,
+            method=request.call.method,
+            archetype=request.call.profile.archetype,
+            evaluator=request.evaluator.name,
+            vote=request.vote,
+            scores=answer.scores if answer else None,
+            reasoning=answer.reasoning if answer else "",
+            error=judgment.error,
+            prompt_tokens=judgment.prompt_tokens,
+            completion_tokens=judgment.completion_tokens,
+        )
+
 
 def call_figures(ratings: Sequence[Rating]) -> dict[str, dict[str, float]]:
-    """Return each call's figures, by call: the names of :data:`FIGURES`, from 0 to 10.
+    """Return each call's figures from 0 to 10: by call, then the names of :data:`FIGURES`.
 
-    The votes that there are, are averaged first; an evaluator's figure is the mean of its
-    dimensions, and ``overall`` the mean of the three evaluators'. What an evaluator without any
-    vote would give is NaN, and with it ``overall``.
+    Votes are averaged first. An evaluator's figure is the mean of its dimensions, ``overall`` the
+    mean of the three evaluators. An evaluator without any vote has NaN, and so has ``overall``.
     """
     votes: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for rating in ratings:
-        given = votes[rating.call]
+        call_votes = votes[rating.call]
         for dimension, score in (rating.scores or {}).items():
-            given[dimension].append(score)
-    return {call: _figures(given) for call, given in votes.items()}
+            call_votes[dimension].append(score)
+    return {call: _figures(call_votes) for call, call_votes in votes.items()}
 
 
 def _figures(votes: Mapping[str, Sequence[int]]) -> dict[str, float]:
@@ -203,7 +212,9 @@ def _figures(votes: Mapping[str, Sequence[int]]) -> dict[str, float]:
             name: float(np.mean(votes[name])) if votes.get(name) else np.nan
             for name in evaluator.dimensions
         }
-        figures |= {**means, evaluator.name: float(np.mean(list(means.values())))}
+        figures |= means
+        figures[evaluator.name] = float(np.mean(list(means.values())))
+
     figures[OVERALL] = float(np.mean([figures[name] for name in EVALUATORS]))
     return figures
 
@@ -230,13 +241,9 @@ def judge_report(
     judges = sorted({rating.judge for rating in kept})
     if len(judges) > 1:
         raise ConfigurationError(
-            f"The ratings are by {len(judges)} judges: {', '.join(judges)}. Report each by itself."
+            f"The ratings are by {len(judges)} judges: {', '.join(judges)}. "
+            "Report each judge separately."
         )
-
-    methods = list(dict.fromkeys(call.method for call in calls))
-    missing = {method: dict.fromkeys(EVALUATORS, 0) for method in methods}
-    for rating in kept:
-        missing[rating.method][rating.evaluator] += rating.scores is None
 
     prompt_tokens = sum(rating.prompt_tokens for rating in kept)
     completion_tokens = sum(rating.completion_tokens for rating in kept)
@@ -244,38 +251,46 @@ def judge_report(
     if prices is not None:
         cost = (prompt_tokens * prices[0] + completion_tokens * prices[1]) / 1e6
 
+    calls_by_method: dict[str, list[EvaluatedCall]] = defaultdict(list)
+    for call in calls:
+        calls_by_method[call.method].append(call)
+
     figures = call_figures(kept)
+    scores = {name: _mean_scores(members, figures) for name, members in calls_by_method.items()}
     return JudgeReport(
         name=judges[0] if judges else "",
         scripted=any(rating.scripted for rating in kept),
         votes=len({rating.vote for rating in kept}),
         asked=len(kept),
-        missing=missing,
+        missing=_count_missing(kept, list(calls_by_method)),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         cost=cost,
-        scores={
-            method: _scores([call for call in calls if call.method == method], figures)
-            for method in methods
-        },
+        scores=scores,
         checks=checks,
     )
 
 
-def _scores(
+def _count_missing(ratings: Sequence[Rating], methods: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the number of missing ratings: by method, then evaluator."""
+    missing = {method: dict.fromkeys(EVALUATORS, 0) for method in methods}
+    for rating in ratings:
+        missing[rating.method][rating.evaluator] += rating.scores is None
+    return missing
+
+
+def _mean_scores(
     calls: Sequence[EvaluatedCall], figures: Mapping[str, Mapping[str, float]]
 ) -> dict[str, dict[str, Interval]]:
-    """Return the mean figures of one method: by archetype or :data:`ALL`, then figure."""
+    """Return the mean figures of one method's calls: by archetype or :data:`ALL`, then figure."""
     rated: dict[str, list[Mapping[str, float]]] = {ALL: []}
     for call in calls:
         by_archetype = rated.setdefault(call.profile.archetype, [])
         if call.id in figures:
             rated[ALL].append(figures[call.id])
             by_archetype.append(figures[call.id])
+    return {archetype: _mean_figures(of_calls) for archetype, of_calls in rated.items()}
 
-    return {
-        archetype: {
-            name: mean_interval([of_call[name] for of_call in of_calls]) for name in FIGURES
-        }
-        for archetype, of_calls in rated.items()
-    }
+
+def _mean_figures(figures: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
+    return {name: mean_interval([of_call[name] for of_call in figures]) for name in FIGURES}

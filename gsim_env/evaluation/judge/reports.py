@@ -1,4 +1,4 @@
-"""The judge's reports as typed models: sections ``judge`` and ``robustness`` of ``results.json``."""
+"""Typed reports of the judge: the sections ``judge`` and ``robustness`` of ``results.json``."""
 
 from pydantic import BaseModel, ConfigDict
 

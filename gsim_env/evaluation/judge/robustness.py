@@ -1,40 +1,40 @@
-"""The profile robustness test (appendix A.2, Table 4, figure 5b).
-
-Does a drawn profile show the archetype it was drawn for?
-"""
+"""Profile robustness test: do profiles show their archetype (appendix A.2, Table 4)?"""
 
 import asyncio
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.errors import ConfigurationError, SimulatorError
-from gsim_env.evaluation.judge.cache import JudgeClient, Progress, Question
+from gsim_env.evaluation.judge.cache import Judgment
+from gsim_env.evaluation.judge.client import JudgeClient, Question
 from gsim_env.evaluation.judge.judge import ALL
 from gsim_env.evaluation.judge.reports import RobustnessReport
-from gsim_env.evaluation.judge.rubric import SHORT, prompt
+from gsim_env.evaluation.judge.rubric import REASON_PATTERN, object_schema, prompt
 from gsim_env.models import LanguageModel, ModelSpec
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.simulator import Simulator
-from gsim_env.util.aio import block_on
-from gsim_env.util.stats import mean_interval
+from gsim_env.util.progress import Progress, no_progress
+from gsim_env.util.stats import Interval, mean_interval
 from gsim_env.util.text_safety import sanitize
 
-__all__ = ["RobustnessReport", "arobustness_test", "robustness_test"]
+__all__ = ["RobustnessReport", "robustness_test"]
 
-SCHEMA = {
-    "type": "object",
-    "properties": {"reason": {"type": "string", "pattern": SHORT}, "valid": {"type": "boolean"}},
-    "required": ["reason", "valid"],
-    "additionalProperties": False,
-}
+SCHEMA = object_schema(
+    {"reason": {"type": "string", "pattern": REASON_PATTERN}, "valid": {"type": "boolean"}}
+)
 
 
 class Verdict(BaseModel):
-    """What the judge answers; strict, for ``"yes"`` is no ``true``."""
+    """The judge's answer; strict, because ``"yes"`` is not ``true``.
+
+    Attributes:
+        reason: Why, in the judge's words.
+        valid: Whether the profile shows the archetype.
+    """
 
     model_config = ConfigDict(strict=True)
 
@@ -42,114 +42,112 @@ class Verdict(BaseModel):
     valid: bool
 
 
-def robustness_test(
+async def robustness_test(
     simulator: Simulator,
     model: ModelSpec | LanguageModel,
     n: int = 20,
     seed: int = 0,
     store: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> RobustnessReport:
-    """As :func:`arobustness_test`, and wait for it. May be called inside a running event loop."""
-    return block_on(arobustness_test(simulator, model, n, seed, store, progress))
+    """Draw profiles of each archetype and let a judge decide whether they show the archetype.
 
-
-async def arobustness_test(
-    simulator: Simulator,
-    model: ModelSpec | LanguageModel,
-    n: int = 20,
-    seed: int = 0,
-    store: Path | None = None,
-    progress: Progress | None = None,
-) -> RobustnessReport:
-    """Draw ``n`` profiles of each archetype and have a judge say of each whether it shows the
-    archetype.
-
-    The judge is given the archetype's definition, never its name, and the name is struck out of the
-    profile: a profile that only says what it is supposed to be is not to pass.
+    The judge sees the archetype's definition, never its name, which is also removed from the
+    profile: a profile that only repeats the name does not pass.
 
     Args:
-        simulator: Whose source of profiles is tested.
-        model: The judge: a backend, or a language model itself.
-        n: Profiles an archetype; the paper draws 20.
-        seed: Of the profiles and of the judge.
-        store: A JSONL file to keep verdicts in.
-        progress: Told about the verdicts.
-
-    Returns:
-        ``judge``, ``scripted``; ``pass_rate``, by archetype and ``"all"``, as ``value`` (0 to 1),
-        ``low``, ``high`` and ``n`` profiles; ``missing``, how many verdicts could not be had;
-        ``undrawn``, how many profiles could not: neither counts in a rate. An archetype that a
-        corpus has nobody of has no rate.
+        simulator: The simulator; its source of profiles is tested.
+        model: The judge: a backend, or a language model.
+        n: Profiles per archetype; 20 in the paper.
+        seed: Seed of the profiles and of the judge.
+        store: A JSONL file to keep verdicts in; ``None`` to keep them in memory only.
+        progress: Reports the verdicts done, as step ``"profiles"``.
 
     Raises:
-        ConfigurationError: if ``n`` is below 1, or the judge cannot be asked.
+        ConfigurationError: if ``n`` is below 1, or the judge cannot answer within a schema.
+        CorpusError: if the file is malformed.
     """
     if n < 1:
         raise ConfigurationError(f"n must be at least 1, got {n}.")
-    bench = JudgeClient(model, store=store, seed=seed)
-    group = simulator.group
-    drawn = {name: await _drawn(simulator, name, n, seed) for name in group.config.archetypes}
-    asked = [
-        (name, profile)
-        for name, profiles in drawn.items()
-        for profile in profiles
-        if profile is not None
-    ]
+
+    client = JudgeClient(model, store=store, seed=seed)
+    archetypes = simulator.group.config.archetypes
+    profiles: list[tuple[str, CustomerProfile]] = []
+    undrawn = 0
+    for archetype in archetypes:
+        drawn = await _draw_profiles(simulator, archetype, n, seed)
+        profiles += [(archetype, profile) for profile in drawn if profile is not None]
+        undrawn += drawn.count(None)
+
     questions = [
-        _question(name, group.config.archetypes[name].definition, profile)
-        for name, profile in asked
+        _question(archetype, archetypes[archetype].definition, profile)
+        for archetype, profile in profiles
     ]
-    judgments = await bench.ask(questions, progress)
-    passed: dict[str, list[float]] = {name: [] for name in (ALL, *group.config.archetypes)}
-    for (name, _), judgment in zip(asked, judgments, strict=True):
-        if judgment.answer is not None:
-            for kind in (ALL, name):
-                passed[kind].append(float(judgment.answer["valid"]))
+    judgments = await client.ask(questions, progress, step="profiles")
+
+    verdicts: dict[str, list[Judgment]] = {archetype: [] for archetype in archetypes}
+    for (archetype, _), judgment in zip(profiles, judgments, strict=True):
+        verdicts[archetype].append(judgment)
     return RobustnessReport(
-        judge=bench.name,
-        scripted=bench.scripted,
-        pass_rate={name: mean_interval(verdicts) for name, verdicts in passed.items()},
+        judge=client.name,
+        scripted=client.scripted,
+        pass_rate=_pass_rates({ALL: judgments, **verdicts}),
         missing=sum(judgment.answer is None for judgment in judgments),
-        undrawn=sum(profiles.count(None) for profiles in drawn.values()),
+        undrawn=undrawn,
     )
 
 
-async def _drawn(
+def _pass_rates(judgments: Mapping[str, Sequence[Judgment]]) -> dict[str, Interval]:
+    """Return the share of valid profiles among those with a verdict."""
+    rates: dict[str, Interval] = {}
+    for name, members in judgments.items():
+        verdicts = [Verdict.model_validate(member.answer) for member in members if member.answer]
+        rates[name] = mean_interval([float(verdict.valid) for verdict in verdicts])
+    return rates
+
+
+async def _draw_profiles(
     simulator: Simulator, archetype: str, n: int, seed: int
 ) -> list[CustomerProfile | None]:
-    """Draw concurrently, each by its own generator, so that the order in which answers come changes nothing."""
-    group = simulator.group
-    if simulator.config.profiles == "corpus" and archetype not in {
-        call.profile.archetype for call in group.calls
-    }:
-        return []
-    place = list(group.config.archetypes).index(archetype)
+    """Return ``n`` profiles of one archetype; ``None`` for each that could not be drawn.
 
-    async def one(number: int) -> CustomerProfile | None:
+    A corpus without customers of the archetype has no profiles.
+    """
+    group = simulator.group
+    recorded = {call.profile.archetype for call in group.calls}
+    if simulator.config.profiles == "corpus" and archetype not in recorded:
+        return []
+
+    archetype_index = list(group.config.archetypes).index(archetype)
+
+    async def draw(number: int) -> CustomerProfile | None:
+        # A generator per profile: the order of the answers does not matter.
+        rng = np.random.default_rng([seed, archetype_index, number])
         try:
-            return await simulator.draw_profile(
-                np.random.default_rng([seed, place, number]), {"archetype": archetype}
-            )
+            return await simulator.draw_profile(rng, {"archetype": archetype})
         except SimulatorError:
             return None
 
-    return list(await asyncio.gather(*(one(number) for number in range(n))))
+    return list(await asyncio.gather(*(draw(number) for number in range(n))))
 
 
 def _question(archetype: str, definition: str, profile: CustomerProfile) -> Question:
     text = prompt("profile_robustness", "definition", "profile").substitute(
-        definition=sanitize(definition), profile=_nameless(sanitize(profile.text), archetype)
+        definition=sanitize(definition),
+        profile=_remove_name(sanitize(profile.text), archetype),
     )
-    about = f"{archetype}: {profile.name}"
-    return Question(about, [{"role": "user", "content": text}], SCHEMA, _read)
+    return Question(
+        about=f"{archetype}: {profile.name}",
+        messages=[{"role": "user", "content": text}],
+        schema=SCHEMA,
+        read=Verdict.model_validate_json,
+    )
 
 
-def _read(text: str) -> dict[str, Any]:
-    return Verdict.model_validate_json(text).model_dump()
-
-
-def _nameless(text: str, archetype: str) -> str:
-    """Strike the archetype's name out, however its words are joined."""
-    name = r"[\W_]*".join(re.escape(word) for word in re.split(r"[\W_]+", archetype) if word)
-    return re.sub(rf"(?<!\w){name}(?!\w)", "...", text, flags=re.IGNORECASE) if name else text
+def _remove_name(text: str, archetype: str) -> str:
+    """Replace the archetype's name by an ellipsis, however its words are joined."""
+    words = [re.escape(word) for word in re.split(r"[\W_]+", archetype) if word]
+    if not words:
+        return text
+    name = r"[\W_]*".join(words)
+    return re.sub(rf"(?<!\w){name}(?!\w)", "...", text, flags=re.IGNORECASE)

@@ -1,15 +1,12 @@
-"""What the judge is told and asked.
-
-Three evaluators with their dimensions (section 2.2.1; appendix E, tables 9 to 11).
-"""
+"""The judge's rubric: evaluators, dimensions and prompts (section 2.2.1, appendix E)."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.records import EvaluatedCall
@@ -21,26 +18,25 @@ from gsim_env.util.text_safety import sanitize
 
 __all__ = [
     "EVALUATORS",
-    "HIGHEST",
-    "SHORT",
+    "MAX_SCORE",
+    "REASON_PATTERN",
     "Evaluator",
-    "described",
+    "EvaluatorAnswer",
+    "dimension_entry",
+    "format_ending",
+    "format_profile",
+    "format_transcript",
+    "object_schema",
     "prompt",
-    "shown_ending",
-    "shown_profile",
-    "shown_transcript",
 ]
 
 PROMPTS = Path(__file__).parent / "prompts"
 
-HIGHEST = 10
-"""Scores are whole numbers from 0 to this."""
+MAX_SCORE = 10
+"""Scores are integers from 0 to this."""
 
-SHORT = r'^[^"\\\n]{1,300}$'
-"""What a reason may be, in the schema only.
-
-Small models do not know when to stop, and the scores come after it.
-"""
+REASON_PATTERN = r'^[^"\\\n]{1,300}$'
+"""The form of a reason, in the schema only: small models do not stop before the scores."""
 
 ENDINGS = {
     Outcome.ACCEPTED: "C agreed",
@@ -51,13 +47,18 @@ ENDINGS = {
 }
 
 
-class Scored(BaseModel):
-    """What an evaluator answers; strict, for ``true`` and ``"7"`` are no scores."""
+class EvaluatorAnswer(BaseModel):
+    """An evaluator's answer; strict, because ``true`` and ``"7"`` are not scores.
+
+    Attributes:
+        reasoning: Why, in the judge's words.
+        scores: 0 to 10 by dimension.
+    """
 
     model_config = ConfigDict(strict=True)
 
     reasoning: str
-    scores: dict[str, Annotated[int, Field(ge=0, le=HIGHEST)]]
+    scores: dict[str, Annotated[int, Field(ge=0, le=MAX_SCORE)]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +66,28 @@ class Evaluator:
     """One of the three judges of section 2.2.1.
 
     Attributes:
-        name: Of the figure that is the mean of the dimensions.
-        dimensions: What is scored from 0 to 10 each.
+        name: Name of the evaluator and of its figure, the mean of the dimensions.
+        dimensions: The names of its dimensions, each scored from 0 to 10.
     """
 
     name: str
     dimensions: tuple[str, ...]
 
     def ordered(self, *, backwards: bool = False) -> tuple[str, ...]:
-        """Return the dimensions in the order they are asked for."""
+        """Return the dimensions in the order in which the prompt lists them."""
         return self.dimensions[::-1] if backwards else self.dimensions
 
-    def schema(self, *, backwards: bool = False) -> dict[str, Any]:
-        """Return the JSON schema of an answer.
-
-        The reasoning first, so that the scores follow from it.
-        """
-        names = self.ordered(backwards=backwards)
-        # A new object each: one that occurs twice would make no difference to JSON, but would to whoever edits it.
-        scores = {name: {"type": "integer", "minimum": 0, "maximum": HIGHEST} for name in names}
-        return _object(
-            {"reasoning": {"type": "string", "pattern": SHORT}, "scores": _object(scores)}
-        )
+    def schema(self, *, backwards: bool = False) -> dict[str, JsonValue]:
+        """Return the JSON schema of an answer: reasoning first, so that scores follow from it."""
+        scores: dict[str, JsonValue] = {}
+        for name in self.ordered(backwards=backwards):
+            scores[name] = {"type": "integer", "minimum": 0, "maximum": MAX_SCORE}
+        reasoning: JsonValue = {"type": "string", "pattern": REASON_PATTERN}
+        return object_schema({"reasoning": reasoning, "scores": object_schema(scores)})
 
     def prompt(self, group: Group, *, backwards: bool = False) -> str:
-        """Return the system message.
-
-        The same for all calls of a group, so that servers can cache it.
-        """
-        dimensions = (described(name) for name in self.ordered(backwards=backwards))
+        """Return the system message, the same for all calls of a group: servers can cache it."""
+        dimensions = [dimension_entry(name) for name in self.ordered(backwards=backwards)]
         return prompt("judge", "task", "brief", "dimensions", "rules").substitute(
             task=prompt(self.name).template,
             brief=sanitize(group.config.brief),
@@ -107,33 +101,35 @@ class Evaluator:
         """Return the whole prompt for a call; it names neither the method nor the salesperson.
 
         Raises:
-            ConfigurationError: if the customer's archetype is none of the group's.
+            ConfigurationError: if the group does not define the customer's archetype.
         """
         group.check_profile(call.profile)
         archetype = group.config.archetypes[call.profile.archetype]
-        about = prompt("call", "label", "definition", "profile", "transcript", "ending").substitute(
+        fields = ("label", "definition", "profile", "transcript", "ending")
+        user = prompt("call", *fields).substitute(
             label=sanitize(archetype.judge_label),
             definition=sanitize(archetype.definition),
-            profile=shown_profile(call.profile),
-            transcript=shown_transcript(call),
-            ending=shown_ending(call),
+            profile=format_profile(call.profile),
+            transcript=format_transcript(call),
+            ending=format_ending(call),
         )
-        system = self.prompt(group, backwards=backwards)
-        return [{"role": "system", "content": system}, {"role": "user", "content": about}]
 
-    def read(self, text: str) -> dict[str, Any]:
-        """Return an answer as ``{"reasoning": text, "scores": {dimension: 0 to 10}}``.
+        system = self.prompt(group, backwards=backwards)
+        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+    def read(self, text: str) -> EvaluatorAnswer:
+        """Return the parsed answer with its reasoning sanitized.
 
         Raises:
-            ValueError: if it does not fit: a backend may take the schema for a hint.
+            ValueError: if it does not fit: some backends treat the schema as a hint.
         """
-        answer = Scored.model_validate_json(text)
+        answer = EvaluatorAnswer.model_validate_json(text)
         if answer.scores.keys() != set(self.dimensions):
             raise ValueError(
                 f"scores of {', '.join(answer.scores)}, expected {', '.join(self.dimensions)}"
             )
         scores = {name: answer.scores[name] for name in self.dimensions}
-        return {"reasoning": sanitize(answer.reasoning), "scores": scores}
+        return EvaluatorAnswer(reasoning=sanitize(answer.reasoning), scores=scores)
 
 
 EVALUATORS = {
@@ -149,7 +145,7 @@ EVALUATORS = {
 
 @cache
 def prompt(name: str, *fields: str) -> Template:
-    """Return a text of the folder ``prompts``.
+    """Return a template of the folder ``prompts``.
 
     Raises:
         CorpusError: if it has a placeholder that is not among ``fields``.
@@ -157,33 +153,32 @@ def prompt(name: str, *fields: str) -> Template:
     return read_prompt(PROMPTS / f"{name}.txt", fields)
 
 
-def described(dimension: str) -> str:
-    """Return a dimension as a point of the rubric, on one line."""
+def dimension_entry(dimension: str) -> str:
+    """Return a dimension's entry of the rubric, on one line."""
     return f"- {dimension}: {sanitize(prompt(dimension).template)}"
 
 
-def shown_profile(profile: CustomerProfile) -> str:
-    """Return a profile as one line; the archetype stands elsewhere, as its definition."""
+def format_profile(profile: CustomerProfile) -> str:
+    """Return a profile on one line, without its archetype, which is given by definition."""
     return sanitize(f"{profile.name}; {profile.listing}. {profile.text}")
 
 
-def shown_transcript(call: EvaluatedCall) -> str:
-    """Return a call as lines of ``S:`` and ``C:``.
-
-    What was said is made one line each, so it can begin no turn of its own.
-    """
-    return "\n".join(
-        f"S: {sanitize(turn.sales)}\nC: {sanitize(turn.customer)}" for turn in call.turns
-    )
+def format_transcript(call: EvaluatedCall) -> str:
+    """Return a call as lines of ``S:`` and ``C:``, one line per utterance."""
+    lines: list[str] = []
+    for turn in call.turns:
+        lines += [f"S: {sanitize(turn.sales)}", f"C: {sanitize(turn.customer)}"]
+    return "\n".join(lines)
 
 
-def shown_ending(call: EvaluatedCall) -> str:
+def format_ending(call: EvaluatedCall) -> str:
     """Return how a call ended, in words."""
     return ENDINGS[call.outcome] if call.outcome else "how it ended is not known"
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    required = list(properties)
+def object_schema(properties: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the JSON schema of an object with exactly these properties."""
+    required: list[JsonValue] = list(properties)
     return {
         "type": "object",
         "properties": properties,

@@ -1,7 +1,4 @@
-"""A judge of a few rules instead of a model, for tests.
-
-Its figures say nothing about customers, and are marked so.
-"""
+"""A rule-based judge for tests; its scores mean nothing and are marked ``scripted``."""
 
 import json
 import re
@@ -17,16 +14,14 @@ POLITE = re.compile(
     re.IGNORECASE,
 )
 BUSY = re.compile(r"\b(?:busy|quick|hurry|later|wait|hold on|no time|customers?)\b", re.IGNORECASE)
-WORD = re.compile(r"\w{5,}")
+LONG_WORD = re.compile(r"\w{5,}")
 
 
 class ScriptedJudge:
-    """Answers what the judge and the robustness test ask, by rule.
-
-    The same question gets the same answer.
+    """A language model that answers the judge's questions by rule, deterministically.
 
     Attributes:
-        scripted: Reports carry it.
+        scripted: Always ``True``; reports carry it.
     """
 
     scripted = True
@@ -46,35 +41,44 @@ def scripted_verdict(request: Complete) -> str:
     Raises:
         SimulatorError: if the schema is neither an evaluator's nor the robustness test's.
     """
-    asked = (request.schema or {}).get("properties", {})
+    properties = (request.schema or {}).get("properties", {})
     text = request.messages[-1]["content"]
-    if "valid" in asked:
-        definition, _, description = text.partition("Definition: ")[2].partition("Description: ")
-        shared = set(WORD.findall(definition.lower())) & set(WORD.findall(description.lower()))
-        return json.dumps(
-            {"reason": f"They share: {', '.join(sorted(shared))}.", "valid": bool(shared)}
-        )
-    if "scores" in asked:
-        said = [line.removeprefix("C: ") for line in text.splitlines() if line.startswith("C: ")]
-        scores = {name: _score(name, text, said) for name in asked["scores"]["properties"]}
-        return json.dumps({"reasoning": f"{len(said)} turns by rule.", "scores": scores})
+
+    if "valid" in properties:
+        _, _, rest = text.partition("Definition: ")
+        definition, _, description = rest.partition("Description: ")
+        shared = sorted(_long_words(definition) & _long_words(description))
+        return json.dumps({"reason": f"They share: {', '.join(shared)}.", "valid": bool(shared)})
+
+    if "scores" in properties:
+        lines = [line.removeprefix("C: ") for line in text.splitlines() if line.startswith("C: ")]
+        scores = {name: _score(name, text, lines) for name in properties["scores"]["properties"]}
+        return json.dumps({"reasoning": f"{len(lines)} turns by rule.", "scores": scores})
+
     raise SimulatorError(
-        f"The scripted judge was asked for {sorted(asked)}; it gives scores and checks profiles only."
+        f"The scripted judge was asked for {sorted(properties)}; "
+        "it gives scores and checks profiles only."
     )
 
 
-def _score(dimension: str, text: str, said: Sequence[str]) -> int:
-    """Return 0 to 10.
+def _score(dimension: str, text: str, lines: Sequence[str]) -> int:
+    """Return a score from 0 to 10.
 
-    Of brevity and the tone by the words, of all else by how much of the profile C's words take up.
+    Brevity and tone are scored by the customer's words, the other dimensions by the number of words
+    that the customer takes from the profile.
     """
-    words = sum(len(line.split()) for line in said) / max(len(said), 1)
+    turns = max(len(lines), 1)
     if dimension == "brevity":
-        return round(max(0.0, 10 - words / 5))
+        words_per_turn = sum(len(line.split()) for line in lines) / turns
+        return round(max(0.0, 10 - words_per_turn / 5))
     if dimension == "naturalness":
-        return round(10 * sum(not POLITE.search(line) for line in said) / max(len(said), 1))
+        return round(10 * sum(not POLITE.search(line) for line in lines) / turns)
     if dimension == "context_immersion":
-        return round(10 * sum(bool(BUSY.search(line)) for line in said) / max(len(said), 1))
-    before, _, _ = text.partition("Transcript:")
-    known = set(WORD.findall(before.lower()))
-    return min(10, 5 + len(known & set(WORD.findall(" ".join(said).lower()))))
+        return round(10 * sum(bool(BUSY.search(line)) for line in lines) / turns)
+
+    profile, _, _ = text.partition("Transcript:")
+    return min(10, 5 + len(_long_words(profile) & _long_words(" ".join(lines))))
+
+
+def _long_words(text: str) -> set[str]:
+    return set(LONG_WORD.findall(text.lower()))
