@@ -24,6 +24,7 @@ from gsim_env.cli.options import EncoderOption, GroupOption, JsonOption, SeedOpt
 from gsim_env.cli.terminal import err, out, print_json
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import load_group
+from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.util.extras import require
 
 __all__ = ["app"]
@@ -125,7 +126,7 @@ def run(
     """
     evaluation = require("gsim_env.evaluation.run", "evaluation")
     plan = require("gsim_env.evaluation.play", "evaluation").Plan(
-        group=group,
+        simulator=SimulatorConfig(group=group, max_turns=max_turns, encoder=encoder),
         methods=require("gsim_env.evaluation.methods", "evaluation").known_methods(
             [name.strip() for name in methods.split(",") if name.strip()], methods_file
         ),
@@ -134,8 +135,6 @@ def run(
         ),
         calls=calls,
         seed=seed,
-        max_turns=max_turns,
-        encoder=encoder,
     )
     if judge is None and (profiles or checks or judged_calls or prices or votes > 1):
         raise ConfigurationError(

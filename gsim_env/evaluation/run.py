@@ -84,18 +84,16 @@ def evaluate(
         ConfigurationError: if the plan cannot be played, or the folder holds another evaluation.
         SimulatorError: if the encoder fails. Calls and ratings that fail are missing, and counted.
     """
-    group = load_group(plan.group)
+    group = load_group(plan.simulator.group)
     people = select_reference(group, plan.calls, plan.seed)
     manifest = manifest_of(plan, group)
     claim_output_dir(out, manifest)
-    played = play_calls(
-        plan, people.called, out / "calls", lambda _, done, total: progress("play", done, total)
-    )
-    reader = FeatureExtractor(group, shared_encoder(plan.encoder))
+    played = play_calls(plan, people.customers, out / "calls", progress)
+    reader = FeatureExtractor(group, shared_encoder(plan.simulator.encoder_name))
     methods: dict[str, list[CallFeatures]] = {name: [] for name in plan.methods}
     for reading in reader.read(played):
         methods[reading.call.method].append(reading)
-    reference, others = reader.read(people.reference), reader.read(people.others)
+    reference, others = reader.read(people.reference), reader.read(people.human_floor)
     fidelity = Fidelity(group, reference, find_discriminator(discriminator, group.path), plan.seed)
     results = measure(methods, others, group, fidelity)
     results["manifest"] = {
@@ -127,7 +125,7 @@ def judged(
 
     Return the report's sections about it.
     """
-    group, store = load_group(plan.group), out / "judgments.jsonl"
+    group, store = load_group(plan.simulator.group), out / "judgments.jsonl"
     rated = [
         call
         for name in plan.methods
@@ -143,7 +141,7 @@ def judged(
         "judge": judge_report(ratings, rated, judging.prices, checks).model_dump()
     }
     if judging.profiles:
-        simulator = plan.simulator(next(iter(plan.methods.values())))
+        simulator = plan.build_simulator(next(iter(plan.methods.values())))
         found["robustness"] = block_on(
             robustness_test(simulator, judging.model, judging.profiles, plan.seed, store, progress)
         ).model_dump()
