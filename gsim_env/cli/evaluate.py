@@ -22,6 +22,7 @@ from gsim_env.cli.options import EncoderOption, GroupOption, JsonOption, SeedOpt
 from gsim_env.cli.terminal import err, out, print_json
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group, load_group
+from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import PolicySpec
 from gsim_env.util.extras import require_extra
 from gsim_env.util.progress import Progress as ReportProgress
@@ -165,13 +166,11 @@ def run(
     names = [name.strip() for name in methods.split(",") if name.strip()]
     policies = [model_spec(text, "--salesperson") for text in salesperson or ["scripted"]]
     plan = Plan(
-        group=group,
+        simulator=SimulatorConfig(group=group, max_turns=max_turns, encoder=encoder),
         methods=known_methods(names, methods_file),
         salespeople=name_salespeople(policies),
         calls=calls,
         seed=seed,
-        max_turns=max_turns,
-        encoder=encoder,
     )
 
     judging = None

@@ -1,4 +1,4 @@
-"""Where an evaluation's figures come from: its plan, versions and hashes, kept beside them."""
+"""The manifest: plan, versions and hashes behind an evaluation's figures."""
 
 import hashlib
 import json
@@ -7,18 +7,20 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
-from gsim_env.corpus.build import write_whole
+from pydantic import JsonValue
+
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.rubric import PROMPTS
 from gsim_env.evaluation.play import Plan
 from gsim_env.evaluation.reference import HELD_OUT
 from gsim_env.groups import Group
+from gsim_env.util.files import sha256_file, write_atomically
 
 __all__ = ["MANIFEST", "claim_output_dir", "manifest_of"]
 
 MANIFEST = "manifest.json"
+
 PACKAGES = (
     "gsim-env",
     "numpy",
@@ -30,60 +32,95 @@ PACKAGES = (
     "xllamacpp",
     "openai",
 )
-DECISIVE = ("plan", "group_digest", "people_digest")
-"""What two runs into one folder must agree on."""
+"""Packages that can change the figures."""
+
+IDENTITY_FIELDS = ("plan", "group_digest", "people_digest")
+"""The fields that must be equal for two runs to share an output folder."""
 
 
-def manifest_of(plan: Plan, group: Group) -> dict[str, Any]:
-    """Return what decides the figures of an evaluation, as plain data without keys."""
-    methods = {name: method.settings for name, method in plan.methods.items()}
+def manifest_of(plan: Plan, group: Group) -> dict[str, JsonValue]:
+    """Return everything that determines an evaluation's figures, without API keys."""
+    from_shell = sys.argv[0].endswith("gsim")
+    methods: dict[str, JsonValue] = {name: method.settings for name, method in plan.methods.items()}
     return {
-        "command": shlex.join(["gsim", *sys.argv[1:]]) if sys.argv[0].endswith("gsim") else None,
-        "plan": {**plan.model_dump(mode="json"), "group": group.config.name, "methods": methods},
+        "command": shlex.join(["gsim", *sys.argv[1:]]) if from_shell else None,
+        "plan": plan_settings(plan, group, methods),
         "group": group.config.name,
         "group_digest": group.digest,
-        "people_digest": sha256((group.path / HELD_OUT).read_bytes()),
-        "judge_prompts_digest": sha256(
-            b"".join(file.read_bytes() for file in sorted(PROMPTS.glob("*.txt")))
-        ),
+        "people_digest": sha256_file(group.path / HELD_OUT),
+        "judge_prompts_digest": prompts_digest(PROMPTS),
         "seed": plan.seed,
         "salespeople": list(plan.salespeople),
         "calls": plan.calls,
         "methods": methods,
-        "versions": {name: found for name in PACKAGES if (found := installed(name)) is not None},
+        "versions": dict(installed_versions()),
     }
 
 
-def claim_output_dir(out: Path, manifest: Mapping[str, Any]) -> None:
-    """Take a folder for an evaluation: a new one, or the one that it was begun in.
+def plan_settings(plan: Plan, group: Group, methods: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the plan as JSON; the group by its name, whatever its path on this machine."""
+    dump = plan.model_dump(mode="json")
+    # Simulator settings that are left at their defaults are not recorded, except these two.
+    changed = plan.simulator.model_dump(
+        mode="json", exclude={"customer", "guidance"}, exclude_defaults=True
+    )
+    return {
+        "group": group.config.name,
+        "methods": methods,
+        "salespeople": without_keys(dump["salespeople"]),
+        "calls": plan.calls,
+        "seed": plan.seed,
+        **{name: without_keys(value) for name, value in changed.items() if name != "group"},
+        "max_turns": plan.simulator.max_turns,
+        "encoder": plan.simulator.encoder_name,
+    }
+
+
+def without_keys(settings: JsonValue) -> JsonValue:
+    """Return settings without the API keys at any depth."""
+    if not isinstance(settings, dict):
+        return settings
+    return {name: without_keys(value) for name, value in settings.items() if name != "api_key"}
+
+
+def prompts_digest(folder: Path) -> str:
+    """Return the SHA-256 of all prompts of a folder together."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.txt")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of :data:`PACKAGES`, without those that are not installed."""
+    versions: dict[str, str] = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def claim_output_dir(out: Path, manifest: Mapping[str, JsonValue]) -> None:
+    """Claim a folder for an evaluation: a new one, or one where the same evaluation was started.
 
     Raises:
-        ConfigurationError: if the folder holds another evaluation, naming what differs.
+        ConfigurationError: if the folder holds another evaluation; names the differences.
     """
     file = out / MANIFEST
     if file.is_file():
-        known = json.loads(file.read_text(encoding="utf-8"))
-        differing = [
-            f"{name}: {known.get(name)!r:.200} there, {manifest[name]!r:.200} now"
-            for name in DECISIVE
-            if known.get(name) != json.loads(json.dumps(manifest[name]))
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        differences = [
+            f"{name}: {stored.get(name)!r:.200} there, {manifest[name]!r:.200} now"
+            for name in IDENTITY_FIELDS
+            if stored.get(name) != json.loads(json.dumps(manifest[name]))
         ]
-        if differing:
+        if differences:
             raise ConfigurationError(
-                f"{out} holds another evaluation. Differing: {'; '.join(differing)}. Give another folder, or its settings."
+                f"{out} holds another evaluation. Differences: {'; '.join(differences)}. "
+                "Name another folder, or repeat the settings of that evaluation."
             )
+
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps(manifest, indent=1, ensure_ascii=False))
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of some bytes."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def installed(package: str) -> str | None:
-    """Return the version of a package; ``None`` if it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    write_atomically(file, json.dumps(manifest, indent=1, ensure_ascii=False))

@@ -1,16 +1,12 @@
-"""Playing the calls of an evaluation, and keeping them.
-
-Killed at any point, it goes on where it was, to the same calls.
-"""
+"""Play the calls of an evaluation and store them; resumes after an interruption."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsim_env.corpus.build import write_whole
 from gsim_env.envs.episode import Episode
 from gsim_env.envs.playing import play
 from gsim_env.envs.rewards import Reward
@@ -23,136 +19,134 @@ from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import PolicySpec, SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.util.aio import block_on
+from gsim_env.util.files import write_jsonl
+from gsim_env.util.progress import Progress, no_progress
 
-__all__ = ["Plan", "play_calls"]
+__all__ = ["BLOCK_SIZE", "Plan", "play_calls"]
 
-Progress = Callable[[str, int, int], None]
-"""Is told which method's calls are being played, and how many of how many of all calls are done."""
-
-TOGETHER = 16
-"""Calls played together: what the embedded model decodes in one batch."""
+BLOCK_SIZE = 16
+"""Calls played concurrently: the embedded model decodes as many in one batch."""
 
 
 class Plan(BaseModel):
-    """What is to be played.
+    """The calls of an evaluation: methods, salespeople, customers per archetype.
 
     Two runs with the same plan play the same calls, if the backends are deterministic.
 
     Attributes:
-        group: Name or path.
-        methods: By name.
+        simulator: The settings that all methods share; each method sets ``customer`` and
+            ``guidance``. Its encoder also serves the salespeople and the metrics.
+        methods: The methods to compare, by name.
         salespeople: The fixed agents by name; each calls every customer of every method.
         calls: Calls to each archetype, of each method by each salesperson.
-        seed: Of every random draw.
-        max_turns: Exchanges after which a call is truncated.
-        encoder: The sentence encoder of simulators, salespeople and figures.
+        seed: Seed of every random draw.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    group: str
+    simulator: SimulatorConfig
     methods: dict[str, Method]
     salespeople: dict[str, PolicySpec]
     calls: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
-    max_turns: int = Field(default=15, ge=1)
-    encoder: str = "minilm"
 
-    def simulator(self, method: Method) -> Simulator:
-        """Return what simulates the customers of a method."""
-        config = SimulatorConfig(
-            group=self.group,
+    def build_simulator(self, method: Method) -> Simulator:
+        """Return the simulator of one method."""
+        config = self.simulator.replace(
             customer=method.customer,
-            encoder=self.encoder,
-            max_turns=self.max_turns,
             guidance=method.guidance,
+            encoder=self.simulator.encoder_name,
         )
         return Simulator(config)
 
 
 def play_calls(
-    plan: Plan, called: Sequence[CustomerProfile], out: Path, progress: Progress
+    plan: Plan, customers: Sequence[CustomerProfile], out: Path, progress: Progress = no_progress
 ) -> list[EvaluatedCall]:
-    """Play every call of a plan that has not been played yet; return all.
+    """Play every call of a plan that is not stored yet, and return all.
 
-    A call that infrastructure fails is kept with its error and is no result; it is played again the
-    next time.
+    A call that fails in infrastructure is stored with its error and counts in no figure; the next
+    run plays it again.
 
     Args:
-        plan: What is to be played.
-        called: Who is called, by number.
-        out: Folder; a file for every :data:`TOGETHER` calls, which is there whole or not at all.
-        progress: Told after every file.
+        plan: The calls to play.
+        customers: The customer of each call, by the call's number.
+        out: Folder of the calls: one JSONL file per :data:`BLOCK_SIZE` calls, written atomically.
+        progress: Reports the calls done, as step ``"play"``.
 
     Raises:
-        ConfigurationError: if no call of a method could be played: then it is the configuration
-            that is at fault.
+        ConfigurationError: if every call of a method fails, which points to its configuration.
     """
-    starts = range(0, len(called), TOGETHER)
-    total = len(plan.methods) * len(plan.salespeople) * len(called)
+    total = len(plan.methods) * len(plan.salespeople) * len(customers)
     calls: list[EvaluatedCall] = []
-    for name in plan.methods:
-        progress(name, len(calls), total)
+    progress("play", 0, total)
+    for method in plan.methods:
+        method_calls: list[EvaluatedCall] = []
         for salesperson in plan.salespeople:
-            for start in starts:
-                numbers = range(start, min(start + TOGETHER, len(called)))
-                file = out / name / salesperson / f"{start:05}.jsonl"
-                played = read_block(file)
-                if played is None:
-                    played = play_block(
-                        plan, name, salesperson, [(number, called[number]) for number in numbers]
-                    )
+            for numbers in blocks(len(customers)):
+                file = out / method / salesperson / f"{numbers.start:05}.jsonl"
+                block = read_block(file)
+                if block is None:
+                    block = play_block(plan, method, salesperson, customers, numbers)
                     file.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(file, *(call.model_dump_json() for call in played))
-                calls += played
-                progress(name, len(calls), total)
-        own = [call for call in calls if call.method == name]
-        if all(call.error for call in own):
+                    write_jsonl(file, (call.model_dump_json() for call in block))
+                method_calls += block
+                progress("play", len(calls) + len(method_calls), total)
+
+        if all(call.error for call in method_calls):
             raise ConfigurationError(
-                f"No call of the method {name!r} could be played; the first: {own[0].error}"
+                f"Every call of the method {method!r} failed; the first error: "
+                f"{method_calls[0].error}"
             )
+        calls += method_calls
     return calls
 
 
+def blocks(n: int) -> list[range]:
+    """Return the numbers of ``n`` calls in blocks of :data:`BLOCK_SIZE`."""
+    return [range(start, min(start + BLOCK_SIZE, n)) for start in range(0, n, BLOCK_SIZE)]
+
+
 def read_block(file: Path) -> list[EvaluatedCall] | None:
-    """Return the calls of a file; ``None`` if there is none, or if one of its calls failed."""
+    """Return the calls of a file; ``None`` if it is absent or has a failed call."""
     if not file.is_file():
         return None
-    calls = [
-        EvaluatedCall.model_validate_json(line)
-        for line in file.read_text(encoding="utf-8").splitlines()
-    ]
+
+    lines = file.read_text(encoding="utf-8").splitlines()
+    calls = [EvaluatedCall.model_validate_json(line) for line in lines]
     return None if any(call.error for call in calls) else calls
 
 
 def play_block(
-    plan: Plan, method: str, salesperson: str, calls: Sequence[tuple[int, CustomerProfile]]
+    plan: Plan,
+    method: str,
+    salesperson: str,
+    customers: Sequence[CustomerProfile],
+    numbers: Sequence[int],
 ) -> list[EvaluatedCall]:
-    """Play some calls together.
+    """Play the calls with these numbers concurrently."""
+    simulator = plan.build_simulator(plan.methods[method])
 
-    What the embedded model says depends, in rare last bits, on what it has decoded before. So it is
-    loaded anew for each block, which makes a block the same whether the blocks before it were
-    played now or in a run that was killed.
-    """
-    simulator = plan.simulator(plan.methods[method])
+    # The embedded model's last bits depend on what it decoded before. Loading it again for each
+    # block makes a resumed run equal to an uninterrupted one.
     model = simulator.services.models["customer"]
     if isinstance(model, EmbeddedModel):
         model.forget()
-    team = SalespersonFactory(plan.group, plan.salespeople[salesperson], plan.encoder)
 
-    async def one(number: int, whom: CustomerProfile) -> EvaluatedCall:
+    config = simulator.config
+    salespeople = SalespersonFactory(config.group, plan.salespeople[salesperson], config.encoder)
+
+    async def play_one(number: int) -> EvaluatedCall:
         episode = Episode(simulator, Reward("outcome", 1.0), reveal=True)
         rng = np.random.default_rng([plan.seed, number])
+        customer = customers[number]
         try:
-            played = await play(episode, team, rng, {"profile": whom})
+            call = await play(episode, salespeople, rng, {"profile": customer})
         except SimulatorError as error:
-            return EvaluatedCall(
-                method=method, salesperson=salesperson, number=number, profile=whom, turns=(), outcome=None,
-                error=str(error),
-            )  # fmt: skip
-        return EvaluatedCall.of_played(method, salesperson, number, played)
+            return EvaluatedCall.failed(method, salesperson, number, customer, error)
+        return EvaluatedCall.of_played(method, salesperson, number, call)
 
-    async def together() -> list[EvaluatedCall]:
-        return list(await asyncio.gather(*(one(number, whom) for number, whom in calls)))
+    async def play_all() -> list[EvaluatedCall]:
+        return list(await asyncio.gather(*map(play_one, numbers)))
 
-    return block_on(together())
+    return block_on(play_all())

@@ -1,13 +1,15 @@
-"""What an evaluation reads: calls, simulated or of real people, in one form."""
+"""The calls of an evaluation, simulated or human, in one form."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic_core import to_jsonable_python
 
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.playing import PlayedCall
+from gsim_env.errors import SimulatorError
 from gsim_env.models import Message
 from gsim_env.profiles import CustomerProfile, RecordedCall
 from gsim_env.util.stats import Interval
@@ -15,9 +17,10 @@ from gsim_env.util.stats import Interval
 __all__ = ["HUMAN", "EvaluatedCall", "IntervalField", "Spoken"]
 
 HUMAN = "human"
-"""What stands for a method's name where the customers are people."""
+"""The method name of recorded human calls."""
 
 DECIMALS = 6
+"""Decimals of a stored interval."""
 
 
 def interval_to_json(interval: Interval) -> dict[str, float | int | None]:
@@ -38,21 +41,20 @@ def interval_from_json(value: object) -> object:
 IntervalField = Annotated[
     Interval, BeforeValidator(interval_from_json), PlainSerializer(interval_to_json)
 ]
-"""A model's field of type ``Interval``; as JSON an object with ``value``, ``low``, ``high``, ``n``."""
+"""A field of type ``Interval``; as JSON an object with ``value``, ``low``, ``high`` and ``n``."""
 
 
 class Spoken(BaseModel):
-    """An exchange: what the salesperson said, and what the customer answered.
+    """One exchange of a call: the salesperson's utterance and the customer's answer.
 
     Attributes:
-        sales: u_t.
-        customer: r_t.
-        stage: z_t, the customer's SOP stage as it is read from the words; ``None`` until it has
-            been.
+        sales: The salesperson's utterance u_t.
+        customer: The customer's answer r_t.
+        stage: The customer's SOP stage z_t as the stage classifier labels it; ``None`` before.
         state: The latent state S_t behind the answer; ``None`` for people.
-        guidance: What the Manager gave, if it was told: stage, stance, concern, and as references
-            what customers of the retrieved chains said; ``None`` for people, and for a method
-            without guidance.
+        guidance: The Manager's guidance (stage, stance, concern, and utterances of customers from
+            the retrieved chains as references); ``None`` for people and for methods without
+            guidance.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,23 +62,23 @@ class Spoken(BaseModel):
     sales: str
     customer: str
     stage: str | None = None
-    state: dict[str, Any] | None = None
-    guidance: dict[str, Any] | None = None
+    state: dict[str, JsonValue] | None = None
+    guidance: dict[str, JsonValue] | None = None
 
 
 class EvaluatedCall(BaseModel):
-    """A call to evaluate.
+    """One call of an evaluation.
 
     Attributes:
-        method: Who simulated the customer; :data:`HUMAN` for a person.
-        salesperson: Who called; empty where that was a person.
-        number: Which call of the method: calls of two methods with the same number are to the same
-            customer, by the same seed.
-        profile: The customer's.
-        turns: The exchanges; none where the call failed.
-        outcome: How it ended; ``None`` where it failed.
-        error: What infrastructure failed: such a call is missing, and no result.
-        seconds: How long its exchanges took, with others going on beside it.
+        method: The method that simulated the customer; :data:`HUMAN` for a recorded human call.
+        salesperson: Name of the salesperson; empty for a recorded human call.
+        number: Number of the call within its method. Calls of two methods with the same number go
+            to the same customer with the same seed.
+        profile: The customer's profile.
+        turns: The exchanges; empty if the call failed.
+        outcome: How the call ended; ``None`` if it failed.
+        error: The failure of infrastructure; a failed call is missing and counts in no figure.
+        seconds: Duration of the exchanges, with other calls running concurrently.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,34 +94,31 @@ class EvaluatedCall(BaseModel):
 
     @property
     def id(self) -> str:
-        """Names the call in its evaluation."""
+        """The call's id, unique within its evaluation."""
         return "/".join(part for part in (self.method, self.salesperson, str(self.number)) if part)
 
     @property
     def words(self) -> list[str]:
-        """What the customer said, turn by turn."""
+        """The customer's utterances, in order."""
         return [turn.customer for turn in self.turns]
 
     @property
     def lengths(self) -> list[int]:
-        """l_t of eq. 2: the words of each of the customer's turns."""
+        """The number of words of each customer utterance (l_t of eq. 2)."""
         return [len(text.split()) for text in self.words]
 
     @property
     def messages(self) -> list[Message]:
-        """The call as a chat.
-
-        ``user`` is the salesperson, ``assistant`` the customer, as the rewards have it.
-        """
-        return [
-            Message(role=role, content=text)
-            for turn in self.turns
-            for role, text in (("user", turn.sales), ("assistant", turn.customer))
-        ]
+        """The call as a chat for the reward functions: ``user`` is the salesperson."""
+        messages: list[Message] = []
+        for turn in self.turns:
+            messages.append(Message(role="user", content=turn.sales))
+            messages.append(Message(role="assistant", content=turn.customer))
+        return messages
 
     @classmethod
     def of_people(cls, number: int, call: RecordedCall) -> Self:
-        """Return a recorded call; a salesperson's last words that nobody answered are left out."""
+        """Return a recorded human call, without a last sales turn that has no answer."""
         pairs = zip(call.turns[::2], call.turns[1::2], strict=False)
         turns = tuple(Spoken(sales=sales.text, customer=customer.text) for sales, customer in pairs)
         return cls(
@@ -133,18 +132,42 @@ class EvaluatedCall(BaseModel):
 
     @classmethod
     def of_played(cls, method: str, salesperson: str, number: int, call: PlayedCall) -> Self:
-        """Return a call that was played to its end."""
-        turns = tuple(
-            Spoken(sales=t.sales, customer=t.customer, state=t.state, guidance=t.guidance)
-            for t in call.turns
-        )
-        profile: Mapping[str, Any] = call.profile
+        """Return a simulated call that was played to its end."""
+        turns = [
+            Spoken(
+                sales=exchange.sales,
+                customer=exchange.customer,
+                state=to_jsonable_python(exchange.state),
+                guidance=to_jsonable_python(exchange.guidance),
+            )
+            for exchange in call.turns
+        ]
         return cls(
             method=method,
             salesperson=salesperson,
             number=number,
-            profile=CustomerProfile.model_validate(profile),
-            turns=turns,
+            profile=CustomerProfile.model_validate(call.profile),
+            turns=tuple(turns),
             outcome=call.outcome,
             seconds=round(call.seconds, 3),
+        )
+
+    @classmethod
+    def failed(
+        cls,
+        method: str,
+        salesperson: str,
+        number: int,
+        customer: CustomerProfile,
+        error: SimulatorError,
+    ) -> Self:
+        """Return a call that failed in infrastructure: it has no turns and no outcome."""
+        return cls(
+            method=method,
+            salesperson=salesperson,
+            number=number,
+            profile=customer,
+            turns=(),
+            outcome=None,
+            error=str(error),
         )

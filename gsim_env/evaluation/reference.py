@@ -1,7 +1,4 @@
-"""Whom an evaluation calls, and the people it compares with.
-
-The group's held-out customers, and their own recorded calls.
-"""
+"""The reference set: held-out customers to call, and recorded human calls to compare with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,35 +14,39 @@ from gsim_env.profiles import CustomerProfile, RecordedCall
 __all__ = ["HELD_OUT", "ReferenceSet", "select_reference"]
 
 HELD_OUT = "held_out.jsonl"
+"""A group's calls that the simulator does not see."""
+
+SEED_STREAM = 0x9E09
+"""Separates the choice of customers from other uses of the same seed."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReferenceSet:
-    """Whom an evaluation calls, and what people said.
+    """The customers of an evaluation, and recorded human calls.
 
     Attributes:
-        called: Each call's customer, by its number: archetype by archetype.
-        reference: The recorded calls of those customers, each once: what a method is compared with.
-        others: Recorded calls of other people, as many of each archetype as are called, where the
-            corpus has them: what the floor, people against people, is measured with.
-        source: Where the reference comes from.
+        customers: The customer of each call, by the call's number; archetype by archetype.
+        reference: The recorded calls of these customers, once each: methods are compared with them.
+        human_floor: Recorded calls of other people, as many per archetype as are called, where the
+            corpus has them: their distance from the reference is the human-to-human floor.
+        source: The file and the group of the reference.
     """
 
-    called: tuple[CustomerProfile, ...]
+    customers: tuple[CustomerProfile, ...]
     reference: tuple[EvaluatedCall, ...]
-    others: tuple[EvaluatedCall, ...]
+    human_floor: tuple[EvaluatedCall, ...]
     source: str
 
 
 def select_reference(group: Group, calls: int, seed: int) -> ReferenceSet:
-    """Choose the customers of an evaluation.
+    """Choose the customers of an evaluation from the group's held-out calls.
 
-    The group's held-out ones, each called again only after all of its archetype.
+    A customer is called again only after all others of their archetype.
 
     Args:
-        group: The cohort.
+        group: The group.
         calls: Calls to each archetype.
-        seed: Of the choice.
+        seed: Seed of the choice.
 
     Raises:
         ConfigurationError: if the group has no held-out calls, or none of an archetype that its
@@ -54,38 +55,46 @@ def select_reference(group: Group, calls: int, seed: int) -> ReferenceSet:
     file = group.path / HELD_OUT
     if not file.is_file():
         raise ConfigurationError(
-            f"{group.path} has no {HELD_OUT}: there is nobody to compare with whom the simulator has not met. Build the group "
-            "with a held-out share: gsim group build --held-out 0.2 ..."
+            f"{group.path} has no {HELD_OUT}: there are no people to compare with that the "
+            "simulator has not seen. Build the group with a held-out share: "
+            "gsim group build --held-out 0.2 ..."
         )
-    rng = np.random.default_rng([seed, 0x9E09])
-    held = read_calls(file)
-    called: list[RecordedCall] = []
+
+    rng = np.random.default_rng([seed, SEED_STREAM])
+    held_out = read_calls(file)
+    chosen: list[RecordedCall] = []
     others: list[RecordedCall] = []
     for archetype in group.config.archetypes:
-        own = shuffled([call for call in held if call.profile.archetype == archetype], rng)
-        recorded = shuffled(
-            [call for call in group.calls if call.profile.archetype == archetype], rng
-        )
-        if not own and recorded:
+        candidates = shuffled(with_archetype(held_out, archetype), rng)
+        recorded = shuffled(with_archetype(group.calls, archetype), rng)
+        if not candidates and recorded:
             raise ConfigurationError(
-                f"{file} has no customer of the archetype {archetype!r}, which the corpus has."
+                f"{file} has no customer of the archetype {archetype!r}, which the corpus has. "
+                "Build the group with a larger held-out share."
             )
-        called += [own[number % len(own)] for number in range(calls) if own]
+        if candidates:
+            chosen += [candidates[number % len(candidates)] for number in range(calls)]
         others += recorded[:calls]
-    reference = list({call.id: call for call in called}.values())
+
+    reference = list({call.id: call for call in chosen}.values())
     return ReferenceSet(
-        called=tuple(call.profile for call in called),
+        customers=tuple(call.profile for call in chosen),
         reference=recorded_calls(reference),
-        others=recorded_calls(others),
+        human_floor=recorded_calls(others),
         source=f"{HELD_OUT} of {group.config.name}",
     )
 
 
+def with_archetype(calls: Sequence[RecordedCall], archetype: str) -> list[RecordedCall]:
+    """Return the calls of customers of one archetype."""
+    return [call for call in calls if call.profile.archetype == archetype]
+
+
 def shuffled(calls: Sequence[RecordedCall], rng: np.random.Generator) -> list[RecordedCall]:
-    """Return calls in a random order."""
+    """Return calls in random order."""
     return [calls[index] for index in rng.permutation(len(calls))]
 
 
 def recorded_calls(calls: Sequence[RecordedCall]) -> tuple[EvaluatedCall, ...]:
-    """Return calls of people as an evaluation reads them, numbered as they come."""
+    """Return recorded calls as evaluated calls, numbered in order."""
     return tuple(EvaluatedCall.of_people(number, call) for number, call in enumerate(calls))

@@ -1,10 +1,11 @@
 """Runs an evaluation: plays calls, measures them, asks the judge, and writes results and report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from gsim_env.evaluation.judge.bias import bias_checks
 from gsim_env.evaluation.judge.judge import Judge, judge_report
@@ -23,10 +24,11 @@ from gsim_env.evaluation.report.results import (
     EvaluationResults,
     HumanReference,
 )
-from gsim_env.groups import Group, load_group
+from gsim_env.groups import load_group
 from gsim_env.models import ModelSpec
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.pattern import Discriminator, load_discriminator
+from gsim_env.util.aio import block_on
 from gsim_env.util.extras import require_extra
 from gsim_env.util.progress import Progress, no_progress
 
@@ -79,24 +81,25 @@ def evaluate(
         SimulatorError: if the encoder fails. Failed calls and ratings are missing and counted.
     """
     require_extra("evaluation")
-    group = load_group(plan.group)
+    group = load_group(plan.simulator.group)
     reference = select_reference(group, plan.calls, plan.seed)
-    claim_output_dir(out, manifest_of(plan, group))
+    manifest = manifest_of(plan, group)
+    claim_output_dir(out, manifest)
 
-    # Play the calls, and extract their features together with those of the recorded calls.
-    played = play_calls(plan, reference.called, out / "calls", progress_of("play", progress))
-    extractor = FeatureExtractor(group, shared_encoder(plan.encoder))
+    # Play the calls, and extract their features and those of the recorded calls.
+    played = play_calls(plan, reference.customers, out / "calls", progress)
+    extractor = FeatureExtractor(group, shared_encoder(plan.simulator.encoder_name))
     methods: dict[str, list[CallFeatures]] = {name: [] for name in plan.methods}
     for features in extractor.extract(played):
         methods[features.call.method].append(features)
     people = extractor.extract(reference.reference)
-    others = extractor.extract(reference.others)
+    others = extractor.extract(reference.human_floor)
 
     # Figures without a judge.
     d_phi = find_discriminator(discriminator, group.path)
     results = measure(methods, others, group, FidelityMetrics(group, people, d_phi, plan.seed))
-    manifest = complete_manifest(plan, group, reference, d_phi, played)
-    results = results.model_copy(update={"manifest": manifest})
+    provenance = complete_manifest(manifest, reference, d_phi, played)
+    results = results.model_copy(update={"manifest": provenance})
 
     # Every call that appears in the report, simulated calls first.
     calls = [features.call for features in chain(*methods.values(), people)]
@@ -110,36 +113,31 @@ def evaluate(
     return results
 
 
-def progress_of(step: str, progress: Progress) -> Progress:
-    """Return a progress that reports everything under one step's name."""
-    return lambda _, done, total: progress(step, done, total)
-
-
 def complete_manifest(
-    plan: Plan,
-    group: Group,
+    manifest: Mapping[str, JsonValue],
     reference: ReferenceSet,
     discriminator: Discriminator | None,
     played: Sequence[EvaluatedCall],
 ) -> EvaluationManifest:
     """Return the manifest with the reference, the discriminator and the missing calls."""
-    manifest = manifest_of(plan, group)
     human = HumanReference(
         source=reference.source,
         calls=sum(bool(call.turns) for call in reference.reference),
-        digest=manifest["people_digest"],
+        digest=str(manifest["people_digest"]),
     )
 
-    missing = dict.fromkeys(plan.methods, 0)
+    missing = dict.fromkeys([call.method for call in played], 0)
     for call in played:
         missing[call.method] += call.error is not None
 
-    return EvaluationManifest(
-        **manifest,
-        human=human,
-        discriminator=discriminator.name if discriminator else None,
-        seconds=round(sum(call.seconds for call in played), 1),
-        missing_calls=missing,
+    return EvaluationManifest.model_validate(
+        {
+            **manifest,
+            "human": human,
+            "discriminator": discriminator.name if discriminator else None,
+            "seconds": round(sum(call.seconds for call in played), 1),
+            "missing_calls": missing,
+        }
     )
 
 
@@ -153,24 +151,21 @@ def judge_calls(
     rated: list[EvaluatedCall] = []
     for name in plan.methods:
         rated += sample([call for call in calls if call.method == name], judging.calls)
-    judge = Judge(load_group(plan.group), judging.model, judging.votes, store, plan.seed)
-    ratings = judge.rate(rated, partial(progress, "judge"))
+    judge = Judge(load_group(plan.simulator.group), judging.model, judging.votes, store, plan.seed)
+    ratings = block_on(judge.rate(rated, progress))
     write_ratings(out, ratings)
 
-    checks = bias_checks(judge, rated, judging.checks, plan.seed) if judging.checks else None
+    checks = None
+    if judging.checks:
+        checks = block_on(bias_checks(judge, rated, judging.checks, plan.seed))
     report = judge_report(ratings, rated, judging.prices, checks)
     if not judging.profiles:
         return report, None
 
     # All methods draw profiles in the same way, so the first method's simulator is tested.
-    simulator = plan.simulator(next(iter(plan.methods.values())))
-    robustness = robustness_test(
-        simulator,
-        judging.model,
-        judging.profiles,
-        plan.seed,
-        store,
-        partial(progress, "profiles"),
+    simulator = plan.build_simulator(next(iter(plan.methods.values())))
+    robustness = block_on(
+        robustness_test(simulator, judging.model, judging.profiles, plan.seed, store, progress)
     )
     return report, robustness
 

@@ -16,22 +16,21 @@ import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.methods import METHODS, Method, known_methods
-from gsim_env.evaluation.play import TOGETHER, Plan, play_calls
+from gsim_env.evaluation.play import BLOCK_SIZE, Plan, play_calls
 from gsim_env.evaluation.reference import select_reference
+from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.testing import mock_server
 
 SCRIPTED = {"scripted": METHODS["scripted"]}
 
 
-def plan_of(methods=None, calls=2, **arguments) -> Plan:
+def plan_of(methods=None, calls=2, **simulator) -> Plan:
     return Plan(
-        group="food_delivery", methods=methods or SCRIPTED, salespeople={"scripted": "scripted"}, calls=calls,
-        encoder="hashing", **arguments,
-    )  # fmt: skip
-
-
-def quiet(name: str, done: int, total: int) -> None:
-    """A progress that nobody watches."""
+        simulator=SimulatorConfig(encoder="hashing", **simulator),
+        methods=methods or SCRIPTED,
+        salespeople={"scripted": "scripted"},
+        calls=calls,
+    )
 
 
 def words_of(calls) -> list:
@@ -48,20 +47,20 @@ def words_of(calls) -> list:
 
 def test_each_archetype_of_held_out_customers_is_called_and_all_before_any_twice(group) -> None:
     people = select_reference(group, 10, 0)
-    archetypes = [profile.archetype for profile in people.called]
+    archetypes = [profile.archetype for profile in people.customers]
     assert {name: archetypes.count(name) for name in group.config.archetypes} == dict.fromkeys(
         group.config.archetypes, 10
     )
     known = {call.profile.listing for call in group.calls}
-    assert not known & {profile.listing for profile in people.called}
-    assert {profile.listing for profile in people.called} == {
+    assert not known & {profile.listing for profile in people.customers}
+    assert {profile.listing for profile in people.customers} == {
         call.profile.listing for call in people.reference
     }
     assert (
-        len({profile.listing for profile in people.called}) == 40
+        len({profile.listing for profile in people.customers}) == 40
     )  # eight of each archetype are held out
-    assert all(call.profile.listing in known for call in people.others)
-    assert select_reference(group, 10, 1).called != people.called
+    assert all(call.profile.listing in known for call in people.human_floor)
+    assert select_reference(group, 10, 1).customers != people.customers
 
 
 def test_a_group_without_held_out_calls_is_refused(group, tmp_path) -> None:
@@ -73,8 +72,8 @@ def test_a_group_without_held_out_calls_is_refused(group, tmp_path) -> None:
 
 def test_methods_call_the_same_customers_with_the_same_seeds(group, tmp_path) -> None:
     methods = {"a": METHODS["scripted"], "b": METHODS["scripted"]}
-    called = select_reference(group, 2, 0).called
-    calls = play_calls(plan_of(methods), called, tmp_path, quiet)
+    called = select_reference(group, 2, 0).customers
+    calls = play_calls(plan_of(methods), called, tmp_path)
     first, second = (words_of([call for call in calls if call.method == name]) for name in methods)
     assert [one[1:] for one in first] == [one[1:] for one in second]
     assert [call.profile for call in calls] == [*called, *called]
@@ -82,14 +81,14 @@ def test_methods_call_the_same_customers_with_the_same_seeds(group, tmp_path) ->
 
 
 def test_what_has_been_played_is_not_played_again(group, tmp_path, monkeypatch) -> None:
-    called = select_reference(group, 4, 0).called
-    whole = play_calls(plan_of(calls=4), called, tmp_path / "whole", quiet)
-    play_calls(plan_of(calls=4), called, tmp_path / "cut", quiet)
+    called = select_reference(group, 4, 0).customers
+    whole = play_calls(plan_of(calls=4), called, tmp_path / "whole")
+    play_calls(plan_of(calls=4), called, tmp_path / "cut")
     files = sorted((tmp_path / "cut").rglob("*.jsonl"))
-    assert len(files) == -(-len(called) // TOGETHER) == 2
+    assert len(files) == -(-len(called) // BLOCK_SIZE) == 2
     files[1].unlink()
     kept = files[0].stat().st_mtime_ns
-    again = play_calls(plan_of(calls=4), called, tmp_path / "cut", quiet)
+    again = play_calls(plan_of(calls=4), called, tmp_path / "cut")
     assert files[0].stat().st_mtime_ns == kept
     assert words_of(again) == words_of(whole)
 
@@ -98,7 +97,7 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
     group, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
-    called = select_reference(group, 3, 0).called
+    called = select_reference(group, 3, 0).customers
     with mock_server() as server:
         model = {
             "backend": "openai",
@@ -113,14 +112,14 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
                 500 if zlib.crc32(body["messages"][0]["content"].encode()) % 3 == 0 else "ok"
             )
         )
-        calls = play_calls(plan, called, tmp_path, quiet)
+        calls = play_calls(plan, called, tmp_path)
         failed = [call for call in calls if call.error]
         assert 0 < len(failed) < len(calls)
         assert all(
             not call.turns and call.outcome is None and "500" in call.error for call in failed
         )
         server.plan(())
-        again = play_calls(plan, called, tmp_path, quiet)
+        again = play_calls(plan, called, tmp_path)
     assert not any(call.error for call in again)
     fine = {call.id: call for call in calls if not call.error}
     assert words_of([call for call in again if call.id in fine]) == words_of(list(fine.values()))
@@ -130,24 +129,23 @@ def test_if_every_call_fails_the_configuration_is_at_fault(group, tmp_path, monk
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
     model = {"backend": "openai", "model": "m", "base_url": "http://127.0.0.1:9", "max_retries": 0}
     with pytest.raises(
-        ConfigurationError, match=r"'served' could be played; the first: .*failed 1 time"
+        ConfigurationError, match=r"'served' failed; the first error: .*failed 1 time"
     ):
         play_calls(
             plan_of({"served": Method(customer=model, guidance=True)}),
-            select_reference(group, 1, 0).called,
+            select_reference(group, 1, 0).customers,
             tmp_path,
-            quiet,
         )
 
 
 RUN = """
 import sys
 from pathlib import Path
-from tests.evaluation.test_evaluate_calls import embedded_plan, quiet
+from tests.evaluation.test_evaluate_calls import embedded_plan
 from gsim_env.evaluation.play import play_calls
 from gsim_env.evaluation.reference import select_reference
 from gsim_env.groups import load_group
-play_calls(embedded_plan(), select_reference(load_group("food_delivery"), 4, 0).called, Path(sys.argv[1]), quiet)
+play_calls(embedded_plan(), select_reference(load_group("food_delivery"), 4, 0).customers, Path(sys.argv[1]))
 """
 
 
@@ -199,7 +197,7 @@ def test_a_methods_file_names_ways_to_simulate(tmp_path) -> None:
         customer={"backend": "embedded", "adapter": "a"}, guidance=False
     )
     assert found["userlm"].settings["adapter"] == "a"
-    with pytest.raises(ConfigurationError, match="needs weights that do not come along"):
+    with pytest.raises(ConfigurationError, match="needs weights that the package does not include"):
         known_methods(["userlm"], None)
     with pytest.raises(ConfigurationError, match="fool"):
         known_methods(["fool"], None)

@@ -85,8 +85,8 @@ FAULTS = (
 )
 FAULTS_NOTE = (
     "Lower is better. Shares of turns: the customer speaks as the salesperson, reveals parts of "
-    "its prompt, or repeats an earlier turn. Shares of calls: the customer ends the call earlier than "
-    "95 % of people, or the call lasts longer than 95 % of people's."
+    "its prompt, or repeats an earlier turn. Shares of calls: the customer ends the call earlier "
+    "than 95 % of people, or the call lasts longer than 95 % of people's."
 )
 FIDELITY = (
     Column("words_distance", "turn length", "down"),

@@ -5,7 +5,8 @@
 The gap of a metric is (method - floor) / (prompt_only - floor), where the floor is human-to-human:
 1 for the untuned model, 0 for a method at the floor or closer. A metric in which the untuned model
 is at the floor is left out. The simulated state decides how calls end, so the last column is the
-mean without the outcomes. Each metric's interval is in the evaluation's tables; the means have none.
+mean without the outcomes. Intervals of the metrics are in the evaluation's tables; the means have
+none.
 """
 
 import argparse
