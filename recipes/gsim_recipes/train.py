@@ -184,11 +184,11 @@ def list_recipes() -> str:
     return "\n\n".join(paragraphs)
 
 
-HELP = f"""Train with verl: compose the configuration of a recipe on a machine and run verl's trainer.
+HELP = f"""Train with verl: compose a recipe's configuration for a machine and run verl's trainer.
 
-machine=NAME selects the machine (default: {DEFAULT_MACHINE}). Other overrides change single settings,
-such as trainer.total_training_steps=10. Flags are passed on to hydra: with --cfg=job, the trainer
-prints its configuration and exits.
+machine=NAME selects the machine (default: {DEFAULT_MACHINE}). Other overrides change single
+settings, such as trainer.total_training_steps=10. Flags are passed on to hydra: with --cfg=job, the
+trainer prints its configuration and exits.
 
 {list_recipes()}
 """
