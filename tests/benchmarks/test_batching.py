@@ -15,7 +15,7 @@ import pytest
 from gsim_env.envs import TelemarketingVectorEnv
 from gsim_env.models.embedded import EmbeddedConfig, EmbeddedModel
 from tests.benchmarks.test_embedded import Recorder
-from tests.envs.test_telemarketing import LINES
+from tests.helpers import LINES
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from gsim_env.envs import TelemarketingVectorEnv
 from gsim_env.models import Complete, Sampling
 from gsim_env.models.embedded import EmbeddedConfig, EmbeddedModel
 from gsim_env.profiles import ProfileConstraints
-from tests.envs.test_telemarketing import LINES
+from tests.helpers import LINES
 
 pytestmark = pytest.mark.slow
 CALLS, TURNS = 16, 4

@@ -2,7 +2,7 @@
 
 Building it, opening it, and searching it beside raw pymilvus and numpy.
 
-python -m tests.benchmarks.msop_scale > results/msop_scale.json
+python -m benchmarks.msop_scale > results/msop_scale.json
 
 Takes some ten minutes, 3.5 GB of memory and 2.5 GB of disk, in temporary folders. Each search is
 timed beside its references in the same run, in turn; a time is the least of its rounds, for what
@@ -366,7 +366,7 @@ def main() -> None:
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
                 figures[name] = process.submit(part).result()
     head = {
-        "command": "python -m tests.benchmarks.msop_scale",
+        "command": "python -m benchmarks.msop_scale",
         "seed": SEED,
         **{name: version(name) for name in ("gsim-env", "pymilvus", "milvus-lite", "numpy")},
         "cores": os.cpu_count(),

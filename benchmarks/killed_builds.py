@@ -1,7 +1,7 @@
 """PersuasionForGood end to end with the embedded default, undisturbed and then killed ten times at
 random points.
 
-python -m tests.corpus.killed_builds > results/killed_builds.json
+python -m benchmarks.killed_builds > results/killed_builds.json
 
 Takes some twenty minutes. Each build has a cache of its own, so that nothing is there already.
 """
@@ -74,7 +74,7 @@ def main() -> None:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         times, reports = killed(folder, seconds)
     figures = {
-        "command": "python -m tests.corpus.killed_builds",
+        "command": "python -m benchmarks.killed_builds",
         "gsim_env": gsim_env.__version__,
         "seed": SEED,
         "source": P4G.name,

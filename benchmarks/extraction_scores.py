@@ -1,7 +1,7 @@
 """How well profiles are extracted, without and with a language model, where there is something to
 compare with.
 
-python -m tests.corpus.extraction_scores [--gguf QWEN.gguf] > results/extraction.json
+python -m benchmarks.extraction_scores [--gguf QWEN.gguf] > results/extraction.json
 
 CaSiNo's campers each had a secret order of preference over food, water and firewood, and never saw
 the other's. Both approaches read the words of one side alone: sentences through the encoder, or the
@@ -23,14 +23,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from gsim_env.corpus.evidence import Evidence
-from gsim_env.corpus.extraction import StyleExtractor
-from gsim_env.dialogue import Dialogue
-from gsim_env.groups import load_group
-from gsim_env.models import LanguageModel
-from gsim_env.models.registry import build_encoder, build_model
-from gsim_env.models.weights import BASE_SHA256
-from tests.corpus.campers import (
+from benchmarks.campers import (
     SEED,
     Camper,
     Order,
@@ -40,7 +33,15 @@ from tests.corpus.campers import (
     similarities,
     tau,
 )
-from tests.corpus.campers_asked import answered, by_model, proven, spent
+from benchmarks.campers_asked import answered, by_model, proven, spent
+from gsim_env.corpus.evidence import Evidence
+from gsim_env.corpus.extraction import StyleExtractor
+from gsim_env.dialogue import Dialogue
+from gsim_env.groups import load_group
+from gsim_env.models import LanguageModel
+from gsim_env.models.registry import build_encoder, build_model
+from gsim_env.models.weights import BASE_SHA256
+from tests.data import DATA
 
 SAMPLE = 100
 MINUTES = {"smollm2_135m_instruct": 10.0, "qwen2_5_coder_1_5b_instruct": 40.0}
@@ -171,7 +172,7 @@ def main() -> None:
     parser.add_argument(
         "--casino",
         type=Path,
-        default=Path("../shared/data/casino.jsonl"),
+        default=DATA / "casino.jsonl",
         help="data/README.casino.md",
     )
     parser.add_argument(
@@ -197,7 +198,7 @@ def main() -> None:
         }
     packages = ("gsim-env", "numpy", "sentence-transformers", "torch", "xllamacpp")
     result = {
-        "command": " ".join(["python -m tests.corpus.extraction_scores", *sys.argv[1:]]),
+        "command": " ".join(["python -m benchmarks.extraction_scores", *sys.argv[1:]]),
         "seed": SEED,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in packages},

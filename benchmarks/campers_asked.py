@@ -13,10 +13,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmarks.campers import ITEMS, SEED, Camper, Order
 from gsim_env.corpus.evidence import Evidence, ask
 from gsim_env.errors import SimulatorError
 from gsim_env.models import LanguageModel, Sampling
-from tests.corpus.campers import ITEMS, SEED, Camper, Order
 
 TASK = """\
 Two campers share out packages of food, water and firewood. Below are the lines of one of them, C. In which order does C need
