@@ -1,4 +1,4 @@
-"""Importing the package is light: DESIGN section 4 and invariant 5."""
+"""Importing the package is light: docs/architecture.md and invariant 5 of CONTRIBUTING.md."""
 
 import subprocess
 import sys
