@@ -42,7 +42,7 @@ RICH_MARKUP = re.compile(r"\[/?[a-z]+\]")
 def write_cli_page(_: Any) -> None:
     """Write the reference of the ``gsim`` command, as typer generates it, to a Markdown file."""
     command = [sys.executable, "-m", "typer", "gsim_env.cli.app", "utils", "docs", "--name", "gsim"]
-    page = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    page = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     GENERATED.mkdir(exist_ok=True)
     (GENERATED / "cli.md").write_text(RICH_MARKUP.sub("", page), encoding="utf-8")
 
