@@ -139,7 +139,7 @@ def cross_validated(
 
 
 def written(group: Group, encoder: Any) -> dict[str, dict[str, Any]]:
-    """Return the annotator's scores by role on a group's held-out calls, learned from its corpus."""
+    """Return the annotator's scores by role on a group's held-out calls."""
     held_out = [segments_of(call) for call in read_calls(group.path / "held_out.jsonl")]
     train = [segments_of(call) for call in group.calls]
     predicted = annotator_stages(train, held_out, encoder, phrases(group))
