@@ -259,7 +259,7 @@ def test_wrong_settings_say_what_is_legal() -> None:
 
 def test_the_deal_is_the_states_and_not_the_policys_words(tokenizer) -> None:
     """Injections of issue A, said by a policy that writes the template's own control tokens."""
-    from tests.attacks import INJECTIONS
+    from tests.helpers.attacks import INJECTIONS
 
     outcomes = []
     for seed in range(8):
