@@ -76,7 +76,7 @@ def negatives(d_sim, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pairs(d_sim, negatives):
-    """People beside salespeople."""
+    """Pairs of a human answer and a salesperson's utterance."""
     return load(d_sim, negatives)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.envs.test_telemarketing import LINES
+from tests.helpers import LINES
 
 CODE = """
 import json, logging, sys

@@ -13,8 +13,8 @@ from gsim_env.groups import Group
 from gsim_env.groups.bundle import find_template
 from gsim_env.models.encoders import CachedEncoder, HashingEncoder
 from gsim_env.models.registry import build_encoder
-from tests.corpus.annotation_scores import cross_validated, phrases, sentences, written
 from tests.data import needs_p4g
+from tests.helpers.stage_scores import cross_validated, phrases, sentences, written
 
 
 def talk(*turns):

@@ -247,7 +247,7 @@ def test_other_errors_are_not_hidden(tokenizer, monkeypatch) -> None:
 
 
 def test_wrong_settings_say_what_is_legal() -> None:
-    with pytest.raises(ConfigurationError, match="Its fields: group, customer"):
+    with pytest.raises(ConfigurationError, match="Legal fields: group, customer"):
         CallSettings.of(
             composed(
                 "sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x", "+gsim.max_turn=3"
@@ -259,7 +259,7 @@ def test_wrong_settings_say_what_is_legal() -> None:
 
 def test_the_deal_is_the_states_and_not_the_policys_words(tokenizer) -> None:
     """Injections of issue A, said by a policy that writes the template's own control tokens."""
-    from tests.attacks import INJECTIONS
+    from tests.helpers.attacks import INJECTIONS
 
     outcomes = []
     for seed in range(8):
