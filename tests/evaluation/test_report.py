@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gsim_env.dialogue import Outcome
-from gsim_env.evaluation.records import HUMAN, EvaluatedCall, Spoken
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.output import read_results
+from gsim_env.evaluation.records import HUMAN, EvaluatedCall, Spoken
 from gsim_env.evaluation.report.figures import make_figures
 from gsim_env.evaluation.report.page import escape_json, write_report
 from gsim_env.evaluation.report.results import EvaluationResults
@@ -316,10 +316,7 @@ def test_table_2_has_both_averages_and_a_row_for_people(report, results):
         "objective",
     ]
     assert [row["tlv_share"] for row in rows] == ["0.1", "0.22", "0.28", "0.4", ""]
-    assert (
-        float(rows[3]["subjective"])
-        == results.judge.scores["grouped"]["all"]["overall"].value
-    )
+    assert float(rows[3]["subjective"]) == results.judge.scores["grouped"]["all"]["overall"].value
 
 
 def test_what_is_absent_is_empty_in_files_and_a_dash_on_the_page(report, html):
@@ -560,9 +557,11 @@ def test_an_opened_call_shows_its_words_as_text_and_runs_none(opened):
     opened.find_element("css selector", "#list > details > summary").click()
     call = opened.find_element("css selector", "#list > details")
     opened.execute_async_script("setTimeout(arguments[0], 50)")  # the toggle event follows
-    said = [one.get_property("textContent") for one in call.find_elements("css selector", ".said")]
+    said = [
+        one.get_property("textContent") for one in call.find_elements("css selector", ".utterance")
+    ]
     assert said[:3] == ["sales" + IMAGE, "customer" + SCRIPT, "sales" + SAID[0][0]]
-    behind = call.find_element("css selector", ".behind").text
+    behind = call.find_element("css selector", ".internals").text
     for word in (
         "interest",
         "0.20",
