@@ -101,6 +101,10 @@ def test_a_small_figure_is_not_rounded_to_zero():
     ]
 
 
+def test_a_small_p_value_is_not_zero_in_the_file(report):
+    assert {row["pearson_p"] for row in rows_of(report, "table_3")} == {"1e-09"}
+
+
 def test_the_best_is_the_best_method_never_people(results):
     fidelity = make_tables(results)["fidelity"]
     assert fidelity.rows[-1].name == "human floor"
