@@ -248,8 +248,8 @@ def _describe_model(model: ModelSpec | LanguageModel) -> tuple[LanguageModel, st
     else:
         backend = type(model).__name__
         language_model = model
-        config = getattr(model, "config", None)
-        settings = config.model_dump() if isinstance(config, BaseModel) else {}
+        model_config = getattr(model, "config", None)
+        settings = model_config.model_dump() if isinstance(model_config, BaseModel) else {}
 
     # Results keep a model's file name and drop its folder, which belongs to one machine.
     weights = str(settings.get("model") or "")
