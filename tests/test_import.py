@@ -1,8 +1,12 @@
-"""Importing the package is light: DESIGN section 4 and invariant 5."""
+"""Importing the package: it is fast, and public names are imported on first use."""
 
 import subprocess
 import sys
 import textwrap
+
+import pytest
+
+import gsim_env
 
 CODE = """
     import sys, time
@@ -10,8 +14,8 @@ CODE = """
     start = time.perf_counter()
     import gsim_env
     print(time.perf_counter() - start)
-    heavy = {"torch", "transformers", "sentence_transformers", "xllamacpp", "pymilvus", "openai", "aiohttp", "rich",
-             "typer", "pydantic"}
+    heavy = {"torch", "transformers", "sentence_transformers", "xllamacpp", "pymilvus", "openai",
+             "aiohttp", "rich", "typer", "pydantic"}
     print(sorted(heavy & set(sys.modules)))
 """
 
@@ -35,8 +39,9 @@ def test_the_core_plays_a_call_without_any_extra():
         import sys
         class Block:
             def find_spec(self, name, path=None, target=None):
-                if name.partition(".")[0] in {"torch", "sentence_transformers", "pymilvus", "xllamacpp", "openai",
-                                              "aiohttp", "rich", "typer", "gguf", "safetensors"}:
+                if name.partition(".")[0] in {"torch", "sentence_transformers", "pymilvus",
+                                              "xllamacpp", "openai", "aiohttp", "rich", "typer",
+                                              "gguf", "safetensors"}:
                     raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         sys.meta_path.insert(0, Block())
         import logging; logging.getLogger("gsim_env").setLevel("ERROR")
@@ -53,3 +58,22 @@ def test_the_core_plays_a_call_without_any_extra():
     words, error = run(blocked)
     assert words
     assert "pip install 'gsim-env[embedded]'" in error
+
+
+def test_public_names_are_imported_on_first_use():
+    lines = run("""
+        import sys
+        import gsim_env
+        print("gsim_env.envs" in sys.modules)
+        print(set(gsim_env.__all__) <= set(dir(gsim_env)))
+        for name in gsim_env.__all__:
+            getattr(gsim_env, name)
+        from gsim_env import AsyncTelemarketingEnv, load_group, play
+        print(load_group("food_delivery").config.name, play.__name__)
+    """)
+    assert lines == ["False", "True", "food_delivery play"]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'telemarketing'"):
+        _ = gsim_env.telemarketing
