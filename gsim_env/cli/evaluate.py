@@ -1,12 +1,10 @@
-"""``gsim evaluate``.
+"""``gsim evaluate``: measure how realistic and how diverse simulated customers are."""
 
-How realistic and how varied simulated customers are, as tables, figures and a page to look at.
-"""
-
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import (
@@ -17,150 +15,174 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from gsim_env.cli.options import EncoderOption, GroupOption, JsonOption, SeedOption, model_spec
 from gsim_env.cli.terminal import err, out, print_json
 from gsim_env.errors import ConfigurationError
-from gsim_env.groups import load_group
+from gsim_env.groups import Group, load_group
 from gsim_env.simulation.config import SimulatorConfig
-from gsim_env.util.extras import require
+from gsim_env.simulation.salespeople import PolicySpec
+from gsim_env.util.extras import require_extra
+from gsim_env.util.progress import Progress as ReportProgress
+from gsim_env.util.stats import Interval
+
+if TYPE_CHECKING:
+    from gsim_env.evaluation.compare import Comparison
+    from gsim_env.evaluation.report.results import EvaluationResults
+    from gsim_env.evaluation.report.table import Table
 
 __all__ = ["app"]
 
+EXTRA = "evaluation"
+
 app = typer.Typer(
-    no_args_is_help=True, help="Measure how realistic and how varied simulated customers are."
+    no_args_is_help=True, help="Measure how realistic and how diverse simulated customers are."
 )
 
-OwnGroupOption = Annotated[
-    str | None,
+OutOption = Annotated[
+    Path,
     typer.Option(
-        "--group", help="The group's folder, where the evaluation is not of a built-in one."
+        "--out", help="Output folder. Resumes after an interruption: rerun the same command."
     ),
 ]
-FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A finished evaluation.")]
+MethodsOption = Annotated[
+    str,
+    typer.Option(
+        "--methods",
+        help="Methods to compare, separated by commas: prompt_only, without_sop, full, or those of "
+        "--methods-file.",
+    ),
+]
+MethodsFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--methods-file",
+        help="TOML file with one table per method: customer = a backend, guidance = true or false.",
+    ),
+]
+SalespersonOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--salesperson",
+        metavar="NAME|JSON",
+        help="The salesperson: scripted, pitching, outline, or settings as JSON. Repeat the option "
+        "to compare how methods rank salespeople.",
+    ),
+]
+CallsOption = Annotated[
+    int, typer.Option("--calls", min=1, help="Calls per archetype, method and salesperson.")
+]
+MaxTurnsOption = Annotated[
+    int, typer.Option("--max-turns", min=1, help="Exchanges after which a call is truncated.")
+]
+DiscriminatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--discriminator",
+        help="Discriminator for P(real): a folder or a group. Default: the group's own, if any.",
+    ),
+]
+JudgeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        metavar="JSON",
+        help="Language model that rates the calls (table 1), such as "
+        '\'{"backend": "openai", "model": "gpt-4o"}\'. Without it there are no subjective scores.',
+    ),
+]
+VotesOption = Annotated[
+    int, typer.Option("--votes", min=1, help="Ratings of each call by each evaluator.")
+]
+JudgedCallsOption = Annotated[
+    int | None,
+    typer.Option("--judged-calls", min=1, help="Rated calls per method. Default: all."),
+]
+ProfilesOption = Annotated[
+    int,
+    typer.Option(
+        "--profiles",
+        min=0,
+        help="Profiles per archetype in the robustness test (the paper: 20). 0 skips the test.",
+    ),
+]
+ChecksOption = Annotated[
+    int, typer.Option("--checks", min=0, help="Calls in the judge's bias checks. 0 skips them.")
+]
+PricesOption = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--prices",
+        metavar="IN OUT",
+        help="Prices of a million prompt and completion tokens, to report the judge's cost.",
+    ),
+]
+EvaluatedGroupOption = Annotated[
+    str | None,
+    typer.Option("--group", help="Folder of the group, if it is not a built-in one."),
+]
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="Folder of a finished evaluation.")
+]
 
 
 @app.command()
 def run(
-    out_folder: Annotated[
-        Path,
-        typer.Option(
-            "--out", help="Folder for everything that comes of it. Run again to go on where it was."
-        ),
-    ],
+    out_folder: OutOption,
     group: GroupOption = "food_delivery",
-    methods: Annotated[
-        str,
-        typer.Option(
-            "--methods",
-            help="What to compare: prompt_only, without_sop, full, or a methods file's.",
-        ),
-    ] = "prompt_only,without_sop,full",
-    methods_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--methods-file",
-            help="TOML with a table a method: its customer (a backend), guidance = true|false.",
-        ),
-    ] = None,
-    salesperson: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--salesperson",
-            metavar="NAME|JSON",
-            help="The fixed agent: scripted, pitching, outline, or settings. Give several to see how methods rank them.",
-        ),
-    ] = None,
-    calls: Annotated[int, typer.Option("--calls", min=1, help="Calls to each archetype.")] = 10,
-    max_turns: Annotated[
-        int, typer.Option("--max-turns", min=1, help="Exchanges after which a call is truncated.")
-    ] = 15,
+    methods: MethodsOption = "prompt_only,without_sop,full",
+    methods_file: MethodsFileOption = None,
+    salesperson: SalespersonOption = None,
+    calls: CallsOption = 10,
+    max_turns: MaxTurnsOption = 15,
     seed: SeedOption = 0,
     encoder: EncoderOption = "minilm",
-    discriminator: Annotated[
-        str | None,
-        typer.Option(
-            "--discriminator", help="What gives P(real): a folder or a group; else the group's own."
-        ),
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            "--judge",
-            metavar="JSON",
-            help="A language model that rates the calls (table 1), such as "
-            '\'{"backend": "openai", "model": "gpt-4o"}\'. Without one there are no subjective scores.',
-        ),
-    ] = None,
-    votes: Annotated[
-        int, typer.Option("--votes", min=1, help="Ratings of each call by each evaluator.")
-    ] = 1,
-    judged_calls: Annotated[
-        int | None,
-        typer.Option("--judged-calls", min=1, help="Rate so many calls of each method only."),
-    ] = None,
-    profiles: Annotated[
-        int,
-        typer.Option(
-            "--profiles",
-            min=0,
-            help="Profiles of each archetype in the robustness test; the paper's are 20.",
-        ),
-    ] = 0,
-    checks: Annotated[
-        int, typer.Option("--checks", min=0, help="Calls on which the judge is checked for bias.")
-    ] = 0,
-    prices: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            "--prices", metavar="IN OUT", help="Of a million tokens, to tell what the judge cost."
-        ),
-    ] = None,
+    discriminator: DiscriminatorOption = None,
+    judge: JudgeOption = None,
+    votes: VotesOption = 1,
+    judged_calls: JudgedCallsOption = None,
+    profiles: ProfilesOption = 0,
+    checks: ChecksOption = 0,
+    prices: PricesOption = None,
 ) -> None:
-    """Play calls with each method, measure them against real people, and write tables, figures and
-    report.html.
+    """Play calls with each method and compare them with recorded calls of people.
+
+    Writes results.json, tables, figures and report.html to the output folder.
 
     gsim evaluate run --out runs/first --methods prompt_only,full --calls 10
     """
-    evaluation = require("gsim_env.evaluation.run", "evaluation")
-    plan = require("gsim_env.evaluation.play", "evaluation").Plan(
+    require_extra(EXTRA)
+    from gsim_env.evaluation.methods import known_methods
+    from gsim_env.evaluation.play import Plan
+    from gsim_env.evaluation.run import Judging, evaluate
+
+    if judge is None and (profiles or checks or judged_calls or prices or votes > 1):
+        raise ConfigurationError(
+            "--votes, --judged-calls, --profiles, --checks and --prices need a judge: add --judge."
+        )
+
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    policies = [model_spec(text, "--salesperson") for text in salesperson or ["scripted"]]
+    plan = Plan(
         simulator=SimulatorConfig(group=group, max_turns=max_turns, encoder=encoder),
-        methods=require("gsim_env.evaluation.methods", "evaluation").known_methods(
-            [name.strip() for name in methods.split(",") if name.strip()], methods_file
-        ),
-        salespeople=named(
-            [model_spec(text, "--salesperson") for text in salesperson or ["scripted"]]
-        ),
+        methods=known_methods(names, methods_file),
+        salespeople=name_salespeople(policies),
         calls=calls,
         seed=seed,
     )
-    if judge is None and (profiles or checks or judged_calls or prices or votes > 1):
-        raise ConfigurationError(
-            "--votes, --judged-calls, --profiles, --checks and --prices are about a judge: give --judge too."
-        )
-    judging = judge and evaluation.Judging(
-        model_spec(judge, "--judge"), votes, judged_calls, profiles, checks, prices
-    )
-    with bars(
-        "play", *(["judge"] if judge else []), *(["profiles"] if profiles else [])
-    ) as progress:
-        results = evaluation.evaluate(plan, out_folder, judging or None, discriminator, progress)
-    for table in (
-        require("gsim_env.evaluation.report.tables", "evaluation").tables(results).values()
-    ):
-        out.print(shown(table))
-    missing = {name: count for name, count in results["manifest"]["missing_calls"].items() if count}
-    if missing:
-        out.print(
-            f"Calls that infrastructure failed, and that are in no figure: {missing}. Run again to play them.",
-            style="red",
-        )
-    out.print(
-        Text.assemble(("✓ ", "bold green"), (str(out_folder / "report.html"), "magenta")),
-        soft_wrap=True,
-    )
+
+    judging = None
+    if judge is not None:
+        model = model_spec(judge, "--judge")
+        judging = Judging(model, votes, judged_calls, profiles, checks, prices)
+
+    steps = ["play", *(["judge"] if judge else []), *(["profiles"] if profiles else [])]
+    with progress_bars(steps) as progress:
+        results = evaluate(plan, out_folder, judging, discriminator, progress)
+
+    print_summary(results, out_folder)
 
 
 @app.command()
@@ -168,24 +190,27 @@ def rating_sheet(
     folder: FolderArgument,
     out_file: Annotated[
         Path,
-        typer.Option("--out", help="The sheet, a CSV; instructions and key are put beside it."),
+        typer.Option(
+            "--out", help="CSV file to write; instructions and key are written to the same folder."
+        ),
     ],
     calls: Annotated[
-        int, typer.Option("--calls", min=1, help="Calls of each method; the paper has 50.")
+        int, typer.Option("--calls", min=1, help="Calls per method (the paper: 50).")
     ] = 50,
-    group: OwnGroupOption = None,
+    group: EvaluatedGroupOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    """Write a blind sheet for human raters, with instructions.
+    """Write a blind rating sheet for human raters, with instructions.
 
-    The key tells later which call is which.
+    The key file says which call belongs to which method; keep it from the raters.
     """
-    evaluation = require("gsim_env.evaluation.run", "evaluation")
-    found = evaluation.read_calls(folder)
-    cohort = load_group(group or evaluation.read_results(folder)["manifest"]["group"])
-    sheet = require("gsim_env.evaluation.judge.rating_sheet", "evaluation").write_rating_sheet(
-        found, cohort, out_file, calls, seed
-    )
+    require_extra(EXTRA)
+    from gsim_env.evaluation.judge.rating_sheet import write_rating_sheet
+    from gsim_env.evaluation.output import read_calls, read_results
+
+    cohort = evaluated_group(group, read_results(folder))
+    sheet = write_rating_sheet(read_calls(folder), cohort, out_file, calls, seed)
+
     out.print(f"For the raters: {sheet.sheet} and {sheet.instructions}", soft_wrap=True)
     out.print(f"Not for the raters: {sheet.key}", soft_wrap=True)
 
@@ -194,86 +219,77 @@ def rating_sheet(
 def agreement(
     folder: FolderArgument,
     sheets: Annotated[
-        list[Path], typer.Argument(metavar="SHEET...", help="Sheets that raters have filled in.")
+        list[Path], typer.Argument(metavar="SHEET...", help="Completed rating sheets.")
     ],
-    key: Annotated[Path, typer.Option("--key", help="The key of the sheet.")],
+    key: Annotated[Path, typer.Option("--key", help="Key file of the rating sheet.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Say how well the judge agrees with human raters (table 3), and put it into the report."""
-    evaluation = require("gsim_env.evaluation.run", "evaluation")
-    ratings = require("gsim_env.evaluation.judge.rating_sheet", "evaluation").read_ratings(
-        sheets, key
-    )
-    results = evaluation.read_results(folder)
-    agree = require("gsim_env.evaluation.metrics.agreement", "evaluation").agreement
-    results["agreement"] = agree(ratings, evaluation.read_ratings(folder))
-    evaluation.write_results(folder, results, evaluation.read_calls(folder))
-    results = evaluation.read_results(folder)
+    """Measure how well the judge agrees with human raters (table 3), and update the report."""
+    require_extra(EXTRA)
+    from gsim_env.evaluation.judge.rating_sheet import read_ratings as read_human_ratings
+    from gsim_env.evaluation.metrics.agreement import agreement as measure_agreement
+    from gsim_env.evaluation.output import read_calls, read_ratings, read_results, write_results
+    from gsim_env.evaluation.report.tables import make_tables
+
+    human = read_human_ratings(sheets, key)
+    report = measure_agreement(human, read_ratings(folder))
+    results = read_results(folder).model_copy(update={"agreement": report})
+    write_results(folder, results, read_calls(folder))
+
     if as_json:
-        print_json(results["agreement"])
-        return
-    out.print(
-        shown(require("gsim_env.evaluation.report.tables", "evaluation").tables(results)["table_3"])
-    )
+        print_json(report.model_dump(mode="json"))
+    else:
+        out.print(terminal_table(make_tables(results)["table_3"]))
 
 
 @app.command()
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="A finished evaluation, or FOLDER:METHOD.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    group: OwnGroupOption = None,
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="A finished evaluation: FOLDER or FOLDER:METHOD.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    group: EvaluatedGroupOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two simulators call by call.
+    """Compare two methods call by call: differences with 95 % intervals, and rank correlations."""
+    require_extra(EXTRA)
+    from gsim_env.evaluation.compare import compare as compare_methods
+    from gsim_env.evaluation.compare import load_method
+    from gsim_env.evaluation.metrics.features import FeatureExtractor
+    from gsim_env.models.registry import shared_encoder
 
-    Differences with their confidence, and whether they rank salespeople alike.
-    """
-    comparing = require("gsim_env.evaluation.compare", "evaluation")
-    sides = comparing.side_of(a), comparing.side_of(b)
-    cohort = load_group(group or sides[0].manifest["group"])
-    encoder = require("gsim_env.models.registry", "evaluation").shared_encoder(
-        sides[0].manifest["plan"]["encoder"]
-    )
-    reader = require("gsim_env.evaluation.metrics.features", "evaluation").FeatureExtractor(
-        cohort, encoder
-    )
-    plain = require("gsim_env.evaluation.metrics.intervals", "evaluation").plain
-    found = plain(comparing.compare(*sides, reader, cohort))
+    first = load_method(a)
+    second = load_method(b)
+    cohort = load_group(group or first.manifest.group)
+    extractor = FeatureExtractor(cohort, shared_encoder(str(first.manifest.plan["encoder"])))
+    comparison = compare_methods(first, second, extractor, cohort)
+
     if as_json:
-        print_json(found)
-        return
-    table = Table(
-        "", "A", "B", "B - A", title=f"A {found['a']}   B {found['b']}", title_justify="left"
-    )
-    for name, row in found["figures"].items():
-        table.add_row(
-            name.replace("_", " "), *(interval(row[part]) for part in ("a", "b", "difference"))
-        )
-    out.print(table)
-    out.print(
-        "In pairs: the same customers by the same seeds."
-        if found["paired"]
-        else "Not in pairs: other customers or seeds."
-    )
-    if found["agents"] is not None:
-        out.print(
-            f"Salespeople ranked alike: Spearman {found['agents']['spearman']}, Kendall {found['agents']['kendall']}."
-        )
+        print_json(comparison.model_dump(mode="json"))
+    else:
+        print_comparison(comparison)
 
 
-def named(policies: list[Any]) -> dict[str, Any]:
-    """Return salespeople by name; two of a kind are numbered."""
-    found: dict[str, Any] = {}
+def evaluated_group(group: str | None, results: "EvaluationResults") -> Group:
+    """Return the group of an evaluation: the one given, else the one in its manifest."""
+    if group is None and results.manifest is None:
+        raise ConfigurationError("The evaluation has no manifest. Name its group: --group FOLDER")
+    return load_group(group or (results.manifest.group if results.manifest else ""))
+
+
+def name_salespeople(policies: Sequence[PolicySpec]) -> dict[str, PolicySpec]:
+    """Return salespeople by the name of their policy; later ones of a name are numbered."""
+    named: dict[str, PolicySpec] = {}
     for policy in policies:
         kind = policy if isinstance(policy, str) else str(policy.get("policy"))
-        name = kind if kind not in found else f"{kind}-{len(found) + 1}"
-        found[name] = policy
-    return found
+        name = kind if kind not in named else f"{kind}-{len(named) + 1}"
+        named[name] = policy
+    return named
 
 
 @contextmanager
-def bars(*steps: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar for each step; give what tells them how far it is."""
+def progress_bars(steps: Sequence[str]) -> Iterator[ReportProgress]:
+    """Show a progress bar per step, and yield the function that reports progress."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -281,39 +297,84 @@ def bars(*steps: str) -> Iterator[Callable[[str, int, int], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err) as shown_bars:
-        tasks = {step: shown_bars.add_task(step, start=False, total=None) for step in steps}
+    with Progress(*columns, console=err) as bars:
+        tasks = {step: bars.add_task(step, start=False, total=None) for step in steps}
 
-        def progress(step: str, done: int, total: int) -> None:
-            shown_bars.start_task(tasks[step])
-            shown_bars.update(tasks[step], completed=done, total=total)
+        def progress(step: str, done: int, total: int | None) -> None:
+            bars.start_task(tasks[step])
+            bars.update(tasks[step], completed=done, total=total)
 
         yield progress
 
 
-def interval(found: dict[str, Any]) -> str:
+def print_summary(results: "EvaluationResults", out_folder: Path) -> None:
+    """Print the tables, the number of failed calls and the path of the report."""
+    from gsim_env.evaluation.report.tables import make_tables
+
+    for table in make_tables(results).values():
+        out.print(terminal_table(table))
+
+    failed = results.manifest.missing_calls if results.manifest else {}
+    missing = {name: count for name, count in failed.items() if count}
+    if missing:
+        out.print(
+            f"Failed calls, which count in no figure: {missing}. Rerun the command to play them.",
+            style="red",
+        )
+
+    report = Text.assemble(("✓ ", "bold green"), (str(out_folder / "report.html"), "magenta"))
+    out.print(report, soft_wrap=True)
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """Print the differences of two methods."""
+    title = f"A {comparison.a}   B {comparison.b}"
+    table = TerminalTable("", "A", "B", "B - A", title=title, title_justify="left")
+    for name, figure in comparison.figures.items():
+        intervals = (figure.a, figure.b, figure.difference)
+        table.add_row(name.replace("_", " "), *map(interval_text, intervals))
+    out.print(table)
+
+    if comparison.paired:
+        out.print("Paired by call: same customers, same seeds.")
+    else:
+        out.print("Not paired: different customers or seeds.")
+
+    ranking = comparison.agents
+    if ranking is not None:
+        out.print(
+            f"Rank correlation of salespeople: Spearman {number_text(ranking.spearman)}, "
+            f"Kendall {number_text(ranking.kendall)}."
+        )
+
+
+def interval_text(interval: Interval) -> str:
     """Return a figure with its interval for the terminal."""
-    if found["value"] is None:
+    if math.isnan(interval.value):
         return "–"  # noqa: RUF001
-    ends = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
-    return f"{found['value']:.2f}{ends}"
+    ends = "" if math.isnan(interval.low) else f" [{interval.low:.2f}, {interval.high:.2f}]"
+    return f"{interval.value:.2f}{ends}"
 
 
-def shown(table: Any) -> Table:
-    """Return a table of the report for the terminal.
+def number_text(value: float | None) -> str:
+    """Return a number for the terminal, or a dash."""
+    return "–" if value is None else f"{value:.2f}"  # noqa: RUF001
 
-    Figures without their intervals, which the report has.
-    """
-    found = Table(title=table.title, title_justify="left", title_style="bold", padding=(0, 1))
-    found.add_column("")
+
+def terminal_table(table: "Table") -> TerminalTable:
+    """Return a table of the report for the terminal, without intervals."""
+    terminal = TerminalTable(
+        title=table.title, title_justify="left", title_style="bold", padding=(0, 1)
+    )
+    terminal.add_column("")
     for column in table.columns:
-        found.add_column(f"{column.label} {column.arrow}".strip(), justify="right")
-    for name, rows in table.blocks:
-        if name:
-            found.add_row(Text(name.replace("_", " "), style="italic"))
+        terminal.add_column(f"{column.label} {column.arrow}".strip(), justify="right")
+
+    for block, rows in table.blocks:
+        if block:
+            terminal.add_row(Text(block, style="italic"))
         for row in rows:
             cells = zip(table.columns, row.cells, strict=True)
-            found.add_row(
-                row.name, *(cell.text or column.show(cell.value) for column, cell in cells)
-            )
-    return found
+            terminal.add_row(row.name, *(column.format(cell.value) for column, cell in cells))
+
+    return terminal

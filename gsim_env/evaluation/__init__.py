@@ -1,8 +1,6 @@
-"""Evaluating simulated customers.
+"""Evaluation of simulated customers: metrics, a language-model judge, and a report.
 
-Objective and subjective figures, fidelity to people, tables, and a report.
-
-`calls` plays and stores; `diversity`, `fidelity` and `judge` measure; `robustness` tests profiles;
-`agreement` asks whether the judge judges as people do; `methods` names what is compared; `report`
-shows it.
+``play`` plays and stores calls, ``metrics`` measures them, ``judge`` rates them, and ``report``
+turns the results into tables, figures and a page. ``run`` does all of it; ``compare`` compares two
+methods.
 """

@@ -1,44 +1,40 @@
-"""An evaluation from the plan to the report: play, read, measure, judge, and write it down."""
+"""Runs an evaluation: plays calls, measures them, asks the judge, and writes results and report."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from gsim_env.corpus.build import write_whole
-from gsim_env.errors import ConfigurationError
+from pydantic import JsonValue
+
 from gsim_env.evaluation.judge.bias import bias_checks
-from gsim_env.evaluation.judge.judge import Judge, Rating, judge_report
+from gsim_env.evaluation.judge.judge import Judge, judge_report
+from gsim_env.evaluation.judge.reports import JudgeReport, RobustnessReport
 from gsim_env.evaluation.judge.robustness import robustness_test
 from gsim_env.evaluation.manifest import claim_output_dir, manifest_of
 from gsim_env.evaluation.metrics.features import CallFeatures, FeatureExtractor
-from gsim_env.evaluation.metrics.fidelity import Fidelity
-from gsim_env.evaluation.metrics.intervals import plain
+from gsim_env.evaluation.metrics.fidelity import FidelityMetrics
+from gsim_env.evaluation.output import write_calls, write_ratings, write_results
 from gsim_env.evaluation.play import Plan, play_calls
 from gsim_env.evaluation.records import EvaluatedCall
-from gsim_env.evaluation.reference import select_reference
-from gsim_env.evaluation.report.page import write_report
-from gsim_env.evaluation.report.results import measure
+from gsim_env.evaluation.reference import ReferenceSet, select_reference
+from gsim_env.evaluation.report.measure import measure
+from gsim_env.evaluation.report.results import (
+    EvaluationManifest,
+    EvaluationResults,
+    HumanReference,
+)
 from gsim_env.groups import load_group
 from gsim_env.models import ModelSpec
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.pattern import Discriminator, load_discriminator
 from gsim_env.util.aio import block_on
-from gsim_env.util.progress import Progress
+from gsim_env.util.extras import require_extra
+from gsim_env.util.progress import Progress, no_progress
 
-__all__ = [
-    "CALLS",
-    "RATINGS",
-    "RESULTS",
-    "Judging",
-    "evaluate",
-    "read_calls",
-    "read_ratings",
-    "read_results",
-]
+__all__ = ["Judging", "evaluate"]
 
-RESULTS, CALLS, RATINGS = "results.json", "calls.jsonl", "ratings.jsonl"
+JUDGMENTS = "judgments.jsonl"
 
 
 @dataclass(frozen=True)
@@ -46,13 +42,12 @@ class Judging:
     """How an evaluation is judged.
 
     Attributes:
-        model: The judge: a backend that answers within a schema.
+        model: The judge: a backend that answers within a JSON schema.
         votes: Ratings of each call by each evaluator.
-        calls: How many calls of each method are rated, the first of each archetype in turn;
-            ``None`` for all.
-        profiles: Profiles of each archetype in the robustness test; 0 for none.
-        checks: Calls in the checks for bias; 0 for none.
-        prices: Of a million tokens of prompt and of answer, if they cost.
+        calls: Rated calls per method, the first of each archetype in turn; ``None`` for all.
+        profiles: Profiles per archetype in the robustness test; 0 to skip it.
+        checks: Calls in the bias checks; 0 to skip them.
+        prices: Price of a million prompt tokens and of a million completion tokens.
     """
 
     model: ModelSpec
@@ -64,153 +59,134 @@ class Judging:
 
 
 def evaluate(
-    plan: Plan, out: Path, judging: Judging | None, discriminator: str | None, progress: Progress
-) -> dict[str, Any]:
-    """Evaluate methods; killed at any point, the same call goes on where it was.
+    plan: Plan,
+    out: Path,
+    judging: Judging | None = None,
+    discriminator: str | None = None,
+    progress: Progress = no_progress,
+) -> EvaluationResults:
+    """Evaluate methods. Resumes after an interruption: call it again with the same arguments.
 
     Args:
-        plan: What is played.
-        out: Folder of everything that comes of it: ``results.json``, ``calls.jsonl``,
-            ``report.html``, tables and figures.
-        judging: How the calls are judged; ``None`` for not at all.
-        discriminator: What gives P(real), as for ``gsim_env.rewards.pattern.load_discriminator``;
+        plan: Methods, salespeople and calls.
+        out: Output folder: ``results.json``, ``calls.jsonl``, ``report.html``, tables and figures.
+        judging: How calls are judged; ``None`` for no judge.
+        discriminator: Computes P(real), as in ``gsim_env.rewards.pattern.load_discriminator``;
             ``None`` for the group's own, if it has one.
-        progress: Told how far it is.
-
-    Returns:
-        What ``results.json`` holds.
+        progress: Reports the steps ``"play"``, ``"judge"`` and ``"profiles"``.
 
     Raises:
         ConfigurationError: if the plan cannot be played, or the folder holds another evaluation.
-        SimulatorError: if the encoder fails. Calls and ratings that fail are missing, and counted.
+        ImportError: if the extra ``evaluation`` is not installed.
+        SimulatorError: if the encoder fails. Failed calls and ratings are missing and counted.
     """
+    require_extra("evaluation")
     group = load_group(plan.simulator.group)
-    people = select_reference(group, plan.calls, plan.seed)
+    reference = select_reference(group, plan.calls, plan.seed)
     manifest = manifest_of(plan, group)
     claim_output_dir(out, manifest)
-    played = play_calls(plan, people.customers, out / "calls", progress)
-    reader = FeatureExtractor(group, shared_encoder(plan.simulator.encoder_name))
+
+    # Play the calls, and extract their features and those of the recorded calls.
+    played = play_calls(plan, reference.customers, out / "calls", progress)
+    extractor = FeatureExtractor(group, shared_encoder(plan.simulator.encoder_name))
     methods: dict[str, list[CallFeatures]] = {name: [] for name in plan.methods}
-    for reading in reader.read(played):
-        methods[reading.call.method].append(reading)
-    reference, others = reader.read(people.reference), reader.read(people.human_floor)
-    fidelity = Fidelity(group, reference, find_discriminator(discriminator, group.path), plan.seed)
-    results = measure(methods, others, group, fidelity)
-    results["manifest"] = {
-        **manifest,
-        "human": {
-            "source": people.source,
-            "calls": len(reference),
-            "digest": manifest["people_digest"],
-        },
-        "discriminator": fidelity.discriminator and fidelity.discriminator.name,
-        "seconds": round(sum(call.seconds for call in played), 1),
-        "missing_calls": {
-            name: sum(call.method == name and call.error is not None for call in played)
-            for name in methods
-        },
-    }
-    calls = [reading.call for some in (*methods.values(), reference) for reading in some]
-    write_whole(out / CALLS, *(call.model_dump_json() for call in calls))
+    for features in extractor.extract(played):
+        methods[features.call.method].append(features)
+    people = extractor.extract(reference.reference)
+    others = extractor.extract(reference.human_floor)
+
+    # Figures without a judge.
+    d_phi = find_discriminator(discriminator, group.path)
+    results = measure(methods, others, group, FidelityMetrics(group, people, d_phi, plan.seed))
+    provenance = complete_manifest(manifest, reference, d_phi, played)
+    results = results.model_copy(update={"manifest": provenance})
+
+    # Every call that appears in the report, simulated calls first.
+    calls = [features.call for features in chain(*methods.values(), people)]
+    write_calls(out, calls)
+
     if judging is not None:
-        results |= judged(judging, plan, calls, out, progress)
+        judge, robustness = judge_calls(judging, plan, calls, out, progress)
+        results = results.model_copy(update={"judge": judge, "robustness": robustness})
+
     write_results(out, results, calls)
     return results
 
 
-def judged(
-    judging: Judging, plan: Plan, calls: Sequence[EvaluatedCall], out: Path, progress: Progress
-) -> dict[str, Any]:
-    """Have the calls rated, and the profiles if that is asked for.
-
-    Return the report's sections about it.
-    """
-    group, store = load_group(plan.simulator.group), out / "judgments.jsonl"
-    rated = [
-        call
-        for name in plan.methods
-        for call in sample([c for c in calls if c.method == name], judging.calls)
-    ]
-    judge = Judge(group, judging.model, judging.votes, store, plan.seed)
-    ratings = block_on(judge.rate(rated, progress))
-    write_whole(out / RATINGS, *(rating.model_dump_json() for rating in ratings))
-    checks = (
-        block_on(bias_checks(judge, rated, judging.checks, plan.seed)) if judging.checks else None
+def complete_manifest(
+    manifest: Mapping[str, JsonValue],
+    reference: ReferenceSet,
+    discriminator: Discriminator | None,
+    played: Sequence[EvaluatedCall],
+) -> EvaluationManifest:
+    """Return the manifest with the reference, the discriminator and the missing calls."""
+    human = HumanReference(
+        source=reference.source,
+        calls=sum(bool(call.turns) for call in reference.reference),
+        digest=str(manifest["people_digest"]),
     )
-    found: dict[str, Any] = {
-        "judge": judge_report(ratings, rated, judging.prices, checks).model_dump()
-    }
-    if judging.profiles:
-        simulator = plan.build_simulator(next(iter(plan.methods.values())))
-        found["robustness"] = block_on(
-            robustness_test(simulator, judging.model, judging.profiles, plan.seed, store, progress)
-        ).model_dump()
-    return found
+
+    missing = dict.fromkeys([call.method for call in played], 0)
+    for call in played:
+        missing[call.method] += call.error is not None
+
+    return EvaluationManifest.model_validate(
+        {
+            **manifest,
+            "human": human,
+            "discriminator": discriminator.name if discriminator else None,
+            "seconds": round(sum(call.seconds for call in played), 1),
+            "missing_calls": missing,
+        }
+    )
+
+
+def judge_calls(
+    judging: Judging, plan: Plan, calls: Sequence[EvaluatedCall], out: Path, progress: Progress
+) -> tuple[JudgeReport, RobustnessReport | None]:
+    """Ask the judge to rate calls and, if requested, to check profiles; write the ratings."""
+    store = out / JUDGMENTS
+
+    # The judge rates the same number of calls of each method.
+    rated: list[EvaluatedCall] = []
+    for name in plan.methods:
+        rated += sample([call for call in calls if call.method == name], judging.calls)
+    judge = Judge(load_group(plan.simulator.group), judging.model, judging.votes, store, plan.seed)
+    ratings = block_on(judge.rate(rated, progress))
+    write_ratings(out, ratings)
+
+    checks = None
+    if judging.checks:
+        checks = block_on(bias_checks(judge, rated, judging.checks, plan.seed))
+    report = judge_report(ratings, rated, judging.prices, checks)
+    if not judging.profiles:
+        return report, None
+
+    # All methods draw profiles in the same way, so the first method's simulator is tested.
+    simulator = plan.build_simulator(next(iter(plan.methods.values())))
+    robustness = block_on(
+        robustness_test(simulator, judging.model, judging.profiles, plan.seed, store, progress)
+    )
+    return report, robustness
 
 
 def sample(calls: Sequence[EvaluatedCall], n: int | None) -> list[EvaluatedCall]:
-    """Return the first ``n`` calls, taking the archetypes in turn."""
+    """Return the first ``n`` calls, taking archetypes in turn; all calls if ``n`` is ``None``."""
     if n is None:
         return list(calls)
-    places: dict[str, int] = {}
-    order: list[tuple[int, int]] = []
-    for call in calls:
-        places[call.profile.archetype] = place = places.get(call.profile.archetype, -1) + 1
-        order.append((place, len(order)))
-    return [calls[index] for _, index in sorted(order)[:n]]
+
+    # Rank each call within its archetype, and take the lowest ranks first.
+    counts: dict[str, int] = {}
+    ranked = []
+    for index, call in enumerate(calls):
+        rank = counts.get(call.profile.archetype, 0)
+        counts[call.profile.archetype] = rank + 1
+        ranked.append((rank, index))
+    return [calls[index] for _, index in sorted(ranked)[:n]]
 
 
-def find_discriminator(place: str | None, group: Path) -> Discriminator | None:
-    """Return the discriminator that is asked for, the group's own, or ``None``."""
-    if place is None:
-        return load_discriminator(str(group)) if (group / "discriminator").is_dir() else None
-    return load_discriminator(place)
-
-
-def write_results(out: Path, results: Mapping[str, Any], calls: Sequence[EvaluatedCall]) -> None:
-    """Write ``results.json``, and the report, its tables and figures."""
-    write_whole(out / RESULTS, json.dumps(plain(results), indent=1, ensure_ascii=False))
-    write_report(results, calls, out)
-
-
-def read_results(folder: Path) -> dict[str, Any]:
-    """Read the ``results.json`` of an evaluation.
-
-    Raises:
-        ConfigurationError: if the folder holds no finished one.
-    """
-    try:
-        found: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"{folder} holds no finished evaluation ({error}). Make one: gsim evaluate run --out {folder}"
-        ) from error
-    return found
-
-
-def read_calls(folder: Path) -> list[EvaluatedCall]:
-    """Read the calls of a finished evaluation, the people's too.
-
-    Their ``method`` is ``"human"``.
-    """
-    read_results(folder)
-    return [
-        EvaluatedCall.model_validate_json(line)
-        for line in (folder / CALLS).read_text(encoding="utf-8").splitlines()
-    ]
-
-
-def read_ratings(folder: Path) -> list[Rating]:
-    """Read a judge's ratings of an evaluation.
-
-    Raises:
-        ConfigurationError: if it has not been judged.
-    """
-    file = folder / RATINGS
-    if not file.is_file():
-        raise ConfigurationError(
-            f"{folder} has no judge's ratings: run gsim evaluate run --out {folder} --judge ... first."
-        )
-    return [
-        Rating.model_validate_json(line) for line in file.read_text(encoding="utf-8").splitlines()
-    ]
+def find_discriminator(source: str | None, group: Path) -> Discriminator | None:
+    """Return the requested discriminator, else the group's own, else ``None``."""
+    if source is not None:
+        return load_discriminator(source)
+    return load_discriminator(str(group)) if (group / "discriminator").is_dir() else None

@@ -1,15 +1,38 @@
 """Importing optional dependencies where they are used, and saying what the first use is waiting for."""
 
 import importlib
+import importlib.util
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["loading", "require"]
+__all__ = ["loading", "require", "require_extra"]
 
 logger = logging.getLogger("gsim_env")
+
+EXTRA_MODULES = {
+    "evaluation": ("jinja2", "matplotlib", "pandas", "scipy", "sklearn", "tabulate"),
+}
+"""Modules that an extra brings, as far as :func:`require_extra` checks them."""
+
+
+def require_extra(extra: str) -> None:
+    """Check that an extra is installed; afterwards its modules can be imported normally.
+
+    Args:
+        extra: A key of :data:`EXTRA_MODULES`.
+
+    Raises:
+        ImportError: naming the missing modules and the command that installs the extra.
+    """
+    missing = [name for name in EXTRA_MODULES[extra] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"{', '.join(missing)} missing: the extra {extra!r} is not installed. "
+            f"Install it: pip install 'gsim-env[{extra}]'"
+        )
 
 
 def require(module: str, extra: str) -> Any:

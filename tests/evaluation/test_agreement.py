@@ -1,6 +1,4 @@
-"""Agreement against scipy, a published table, and by hand."""
-
-import json
+"""Agreement against scipy, a published table, and calculations by hand."""
 
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.judge import EVALUATORS, Rating
 from gsim_env.evaluation.judge.rating_sheet import HumanRating
 from gsim_env.evaluation.metrics.agreement import (
+    AgreementReport,
     agreement,
     correlation,
     icc,
@@ -94,34 +93,34 @@ def test_agreement_with_the_mean_of_raters():
     report = agreement(human, [*judge, judged("unseen", 3)])
     means = np.mean(list(raters.values()), axis=0)
     pearson, spearman = scipy.stats.pearsonr(means, machine), scipy.stats.spearmanr(means, machine)
-    assert report["dimensions"]["business_realism"] == {
+    assert report.dimensions["business_realism"].model_dump() == {
         "pearson": pytest.approx(pearson.statistic),
         "pearson_p": pytest.approx(pearson.pvalue),
         "spearman": pytest.approx(spearman.statistic),
         "spearman_p": pytest.approx(spearman.pvalue),
         "n": 30,
     }
-    own = report["raters"]["business_realism"]
-    assert own["icc"] == pytest.approx(icc(np.stack(list(raters.values()), axis=1)))
+    own = report.raters["business_realism"]
+    assert own.icc == pytest.approx(icc(np.stack(list(raters.values()), axis=1)))
     pairs = [
         scipy.stats.spearmanr(raters[a], raters[b]).statistic
         for a, b in (("li", "mo"), ("li", "no"), ("mo", "no"))
     ]
-    assert own["mean_pairwise_spearman"] == pytest.approx(np.mean(pairs))
-    assert own["raters"] == 3
-    assert report["dimensions"]["interaction_logic"] == {
+    assert own.mean_pairwise_spearman == pytest.approx(np.mean(pairs))
+    assert own.raters == 3
+    assert report.dimensions["interaction_logic"].model_dump() == {
         "pearson": None,
         "pearson_p": None,
         "spearman": None,
         "spearman_p": None,
         "n": 0,
     }
-    assert report["raters"]["interaction_logic"] == {
+    assert report.raters["interaction_logic"].model_dump() == {
         "icc": None,
         "mean_pairwise_spearman": None,
         "raters": 0,
     }
-    json.dumps(report, allow_nan=False)
+    assert AgreementReport.model_validate_json(report.model_dump_json()) == report
 
 
 def test_raters_who_rated_some_calls_only():
@@ -129,21 +128,21 @@ def test_raters_who_rated_some_calls_only():
     report = agreement(
         given("li", li) + given("mo", mo), [judged(call, n) for n, call in enumerate("abcde")]
     )
-    assert report["dimensions"]["business_realism"]["n"] == 5
+    assert report.dimensions["business_realism"].n == 5
     expected = scipy.stats.pearsonr([1, 5.5, 8.5, 2, 0], range(5)).statistic
-    assert report["dimensions"]["business_realism"]["pearson"] == pytest.approx(expected)
-    assert report["raters"]["business_realism"]["icc"] == pytest.approx(
+    assert report.dimensions["business_realism"].pearson == pytest.approx(expected)
+    assert report.raters["business_realism"].icc == pytest.approx(
         icc([[5, 6], [9, 8], [3, 1]])
     )
-    assert report["raters"]["business_realism"]["mean_pairwise_spearman"] == pytest.approx(1)
+    assert report.raters["business_realism"].mean_pairwise_spearman == pytest.approx(1)
 
 
 def test_one_value_for_all_is_no_correlation_and_no_warning():
     human = given("li", dict.fromkeys("abcd", 5.0)) + given("mo", dict.fromkeys("abcd", 5.0))
     report = agreement(human, [judged(call, n) for n, call in enumerate("abcd")])
-    assert report["dimensions"]["business_realism"]["pearson"] is None
-    assert report["dimensions"]["business_realism"]["n"] == 4
-    assert report["raters"]["business_realism"] == {
+    assert report.dimensions["business_realism"].pearson is None
+    assert report.dimensions["business_realism"].n == 4
+    assert report.raters["business_realism"].model_dump() == {
         "icc": None,
         "mean_pairwise_spearman": None,
         "raters": 2,
@@ -157,12 +156,12 @@ def test_two_simulators_rank_agents():
     first = {"a": 0.1, "b": 0.4, "c": 0.5, "d": 0.9}
     second = {"d": 0.8, "c": 0.2, "b": 0.3, "a": 0.0}
     found = rank_correlation(first, second)
-    assert found["spearman"] == pytest.approx(
+    assert found.spearman == pytest.approx(
         1 - 6 * 2 / (4 * 15)
     )  # one swap: two differences of one
-    assert found["kendall"] == pytest.approx((5 - 1) / 6)
-    assert found["p"] == pytest.approx(scipy.stats.spearmanr([1, 2, 3, 4], [1, 3, 2, 4]).pvalue)
+    assert found.kendall == pytest.approx((5 - 1) / 6)
+    assert found.p == pytest.approx(scipy.stats.spearmanr([1, 2, 3, 4], [1, 3, 2, 4]).pvalue)
     flat = rank_correlation(first, dict.fromkeys(first, 0.0))
-    assert flat == {"spearman": None, "p": None, "kendall": None, "n": 4}
+    assert flat.model_dump() == {"spearman": None, "p": None, "kendall": None, "n": 4}
     with pytest.raises(ConfigurationError, match="one simulator only: e"):
         rank_correlation(first, second | {"e": 1.0})

@@ -1,26 +1,27 @@
-"""The objective figures against calculations by hand, numpy's and scipy's."""
+"""Diversity metrics against calculations by hand."""
 
 import numpy as np
 import pytest
 
 from gsim_env.evaluation.metrics.diversity import (
-    Limits,
+    CallLengthLimits,
     distinct,
-    diversity,
     irs,
     irs_windows,
-    shares_of_tlv,
+    measure_diversity,
+    ngram_budget,
     snr,
     tlv,
+    tlv_shares,
 )
 from gsim_env.evaluation.metrics.features import CallFeatures
 from gsim_env.evaluation.records import EvaluatedCall, Spoken
 
 
-def reading(
+def features_of(
     group, words, *, stages=None, vectors=None, outcome="declined", number=0, inverted=None
 ) -> CallFeatures:
-    """A call made by hand: what the customer said, and the vectors that phi is to give."""
+    """Return features of a call with given customer turns and angles of their vectors."""
     stages = stages or [next(iter(group.taxonomy.customer))] * len(words)
     turns = tuple(
         Spoken(sales="Hello?", customer=text, stage=stage)
@@ -53,20 +54,20 @@ def test_tlv_is_the_variance_of_equation_2() -> None:
 
 
 def test_irs_is_one_minus_the_mean_cosine_of_neighbors(group) -> None:
-    one = reading(group, ["a", "b", "c"], vectors=[0.0, np.pi / 3, np.pi / 3])  # cosines .5 and 1
+    one = features_of(group, ["a", "b", "c"], vectors=[0.0, np.pi / 3, np.pi / 3])  # cosines .5 and 1
     assert irs(one) == pytest.approx(1 - (0.5 + 1.0) / 2)
-    assert np.isnan(irs(reading(group, ["a"])))
+    assert np.isnan(irs(features_of(group, ["a"])))
 
 
 def test_the_window_of_figure_4b_slides_over_the_last_three_turns(group) -> None:
     calls = [
-        reading(group, list("abcde"), vectors=[0, 0, np.pi / 2, np.pi / 2, 0], number=n)
+        features_of(group, list("abcde"), vectors=[0, 0, np.pi / 2, np.pi / 2, 0], number=n)
         for n in range(3)
     ]
-    found = {turn: interval.value for turn, interval in irs_windows(calls)}
+    values = {point.turn: point.value for point in irs_windows(calls)}
     # neighbors: 0, 1, 0, 1; at turn t the mean of those that end at t - 1 and t, or what there is
-    assert found == pytest.approx({2: 0.0, 3: 0.5, 4: 0.5, 5: 0.5}, abs=1e-6)
-    assert [turn for turn, _ in irs_windows(calls[:2])] == []  # two calls are too few to say
+    assert values == pytest.approx({2: 0.0, 3: 0.5, 4: 0.5, 5: 0.5}, abs=1e-6)
+    assert irs_windows(calls[:2]) == []  # two calls are too few
 
 
 def test_snr_counts_different_stages_over_all_of_the_taxonomy(group) -> None:
@@ -74,36 +75,38 @@ def test_snr_counts_different_stages_over_all_of_the_taxonomy(group) -> None:
     assert snr([names[0], names[1], names[0]], group) == pytest.approx(2 / len(names))
 
 
-def test_distinct_n_is_over_the_same_number_of_n_grams() -> None:
-    texts = ["no no no", "what is it", "no no"]
+def test_distinct_n_is_over_the_same_number_of_n_grams(group) -> None:
+    texts = ["No, no no!", "what is it", "no no"]
     assert distinct(texts, 1, 100) == pytest.approx(4 / 8)
     assert distinct(texts, 2, 100) == pytest.approx(3 / 5)  # no-no twice, what-is, is-it, no-no
     assert distinct(texts, 1, 3) == pytest.approx(1 / 3)
     assert np.isnan(distinct(["one"], 2, 10))
+    methods = [[features_of(group, texts)], [features_of(group, ["a b c d"])]]
+    assert [ngram_budget(methods, n) for n in (1, 2)] == [4, 3]
 
 
-def test_shares_of_tlv_sum_to_one_as_in_figure_4a() -> None:
-    assert shares_of_tlv({"a": 1.0, "b": 3.0}) == {"a": 0.25, "b": 0.75}
-    assert all(np.isnan(share) for share in shares_of_tlv({"a": 0.0, "b": 0.0}).values())
+def test_tlv_shares_sum_to_one_as_in_figure_4a() -> None:
+    assert tlv_shares({"a": 1.0, "b": 3.0}) == {"a": 0.25, "b": 0.75}
+    assert all(np.isnan(share) for share in tlv_shares({"a": 0.0, "b": 0.0}).values())
 
 
 def test_a_methods_figures_are_means_over_its_calls(group) -> None:
-    people = [reading(group, ["w"] * turns, number=turns) for turns in (4, 5, 6, 7, 8)]
+    people = [features_of(group, ["w"] * turns, number=turns) for turns in (4, 5, 6, 7, 8)]
     calls = [
-        reading(group, ["one two", "one two three four five six"], outcome="hung_up"),
-        reading(group, ["x"] * 10, outcome="turn_limit", inverted=[True] + [False] * 9, number=1),
-        reading(group, ["x " * 51] * 2, outcome="accepted", number=2),
+        features_of(group, ["one two", "one two three four five six"], outcome="hung_up"),
+        features_of(group, ["x"] * 10, outcome="turn_limit", inverted=[True] + [False] * 9, number=1),
+        features_of(group, ["x " * 51] * 2, outcome="accepted", number=2),
     ]
-    found = diversity(calls, group, Limits(people), budget=100)
-    assert found["words_per_turn"].value == pytest.approx((4 + 1 + 51) / 3)
-    assert found["short_turns"].value == pytest.approx((0.5 + 1 + 0) / 3)
-    assert found["long_turns"].value == pytest.approx(1 / 3)
-    assert found["turns"].value == pytest.approx(14 / 3)
-    assert found["role_inversion"].value == pytest.approx(0.1 / 3)
-    assert found["premature_hang_up"].value == pytest.approx(
+    figures = measure_diversity(calls, group, CallLengthLimits.from_calls(people), (100, 100))
+    assert figures.words_per_turn.value == pytest.approx((4 + 1 + 51) / 3)
+    assert figures.short_turns.value == pytest.approx((0.5 + 1 + 0) / 3)
+    assert figures.long_turns.value == pytest.approx(1 / 3)
+    assert figures.turns.value == pytest.approx(14 / 3)
+    assert figures.role_inversion.value == pytest.approx(0.1 / 3)
+    assert figures.premature_hang_up.value == pytest.approx(
         1 / 3
     )  # a short call that ends in a deal is not one
-    assert found["late_hang_up"].value == pytest.approx(1 / 3)
-    assert found["tlv"].value == pytest.approx((4 + 0 + 0) / 3)
-    low, high = found["words_per_turn"].low, found["words_per_turn"].high
-    assert 1 <= low <= found["words_per_turn"].value <= high <= 51
+    assert figures.late_hang_up.value == pytest.approx(1 / 3)
+    assert figures.tlv.value == pytest.approx((4 + 0 + 0) / 3)
+    words = figures.words_per_turn
+    assert 1 <= words.low <= words.value <= words.high <= 51

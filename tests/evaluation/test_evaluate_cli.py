@@ -1,4 +1,4 @@
-"""``gsim evaluate`` from the plan to the page, and what is done with a finished evaluation."""
+"""``gsim evaluate``: from the plan to the report, and commands on a finished evaluation."""
 
 import csv
 import json
@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gsim_env.cli.app import app
-from gsim_env.evaluation.compare import compare, difference, side_of
+from gsim_env.evaluation.compare import compare, difference, load_method
 from gsim_env.evaluation.metrics.features import FeatureExtractor
-from gsim_env.evaluation.run import read_calls, read_results
+from gsim_env.evaluation.output import read_calls, read_results
 from gsim_env.models import Completion
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.testing import mock_server
@@ -51,14 +51,14 @@ def evaluated(tmp_path_factory, methods_file) -> Path:
     return folder
 
 
-def test_everything_is_there_and_says_where_it_is_from(evaluated, group) -> None:
+def test_the_output_folder_is_complete_and_has_a_manifest(evaluated, group) -> None:
     results = read_results(evaluated)
-    assert results["methods"] == ["first", "second"]
-    manifest = results["manifest"]
-    assert manifest["group_digest"] == group.digest
-    assert manifest["human"]["source"] == "held_out.jsonl of food_delivery"
-    assert manifest["missing_calls"] == {"first": 0, "second": 0}
-    assert manifest["versions"]["gsim-env"]
+    assert results.methods == ["first", "second"]
+    manifest = results.manifest
+    assert manifest.group_digest == group.digest
+    assert manifest.human.source == "held_out.jsonl of food_delivery"
+    assert manifest.missing_calls == {"first": 0, "second": 0}
+    assert manifest.versions["gsim-env"]
     calls = read_calls(evaluated)
     assert len([call for call in calls if call.method == "first"]) == 3 * 5 * 2
     assert all(turn.stage in group.taxonomy.customer for call in calls for turn in call.turns)
@@ -75,25 +75,26 @@ def test_everything_is_there_and_says_where_it_is_from(evaluated, group) -> None
     assert [row[0] for row in rows[1:]] == ["first", "second", "people"]
 
 
-def test_two_methods_that_are_one_have_the_same_figures(evaluated) -> None:
+def test_equal_methods_have_equal_figures(evaluated) -> None:
     results = read_results(evaluated)
-    first, second = (results["diversity"][name] for name in ("first", "second"))
-    assert first == second
-    assert first["tlv_share"] == 0.5
-    assert first["objective"] == pytest.approx(
-        np.mean([0.5, first["irs"]["value"], first["snr"]["value"]]), abs=1e-5
+    first, second = (results.diversity[name] for name in ("first", "second"))
+    assert first.model_dump_json() == second.model_dump_json()
+    assert first.tlv_share == 0.5
+    assert first.objective == pytest.approx(
+        np.mean([0.5, first.irs.value, first.snr.value]), abs=1e-5
     )
-    assert results["fidelity"]["first"] == results["fidelity"]["second"]
-    assert "judge" not in results  # nobody judged
+    distances = [results.fidelity[name].model_dump_json() for name in ("first", "second")]
+    assert distances[0] == distances[1]
+    assert results.judge is None
 
 
 def test_salespeople_are_ranked_by_each_method(evaluated) -> None:
-    agents = read_results(evaluated)["agents"]
-    rates = {name: found["value"] for name, found in agents["acceptance"]["first"].items()}
+    agents = read_results(evaluated).agents
+    rates = {name: rate.value for name, rate in agents.acceptance["first"].items()}
     assert rates["scripted"] > rates["pitching"]
-    (pair,) = agents["rank_correlation"]
-    assert (pair["a"], pair["b"]) == ("first", "second")
-    assert pair["spearman"] == pytest.approx(1.0)
+    (pair,) = agents.rank_correlation
+    assert (pair.a, pair.b) == ("first", "second")
+    assert pair.spearman == pytest.approx(1.0)
 
 
 def test_a_finished_folder_is_not_played_again_and_another_plan_is_refused(
@@ -135,7 +136,7 @@ def test_compare_pairs_the_calls_of_two_methods(evaluated) -> None:
     assert "words per turn" in shown.stdout
     several = gsim("compare", evaluated, evaluated)
     assert several.exit_code == 2
-    assert "Say which" in several.output
+    assert "several methods" in several.output
 
 
 def test_a_difference_is_paired_by_customer_where_it_can_be(evaluated, group) -> None:
@@ -146,13 +147,9 @@ def test_a_difference_is_paired_by_customer_where_it_can_be(evaluated, group) ->
     assert apart.value == pytest.approx(1.0)
     assert apart.low < 0 < 2 < apart.high
     assert np.isnan(difference(a, {}, paired=False).value)
-    side = side_of(f"{evaluated}:first")
-    assert (
-        compare(side, side, FeatureExtractor(group, HashingEncoder()), group)["figures"]["turns"][
-            "difference"
-        ].value
-        == 0.0
-    )
+    method = load_method(f"{evaluated}:first")
+    comparison = compare(method, method, FeatureExtractor(group, HashingEncoder()), group)
+    assert comparison.figures["turns"].difference.value == 0.0
 
 
 def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zeros(
@@ -185,19 +182,19 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
         )
     assert result.exit_code == 0, result.output
     results = read_results(folder)
-    missing = sum(results["judge"]["missing"]["scripted"].values())
-    assert 0 < missing < results["judge"]["asked"] == 30
-    assert results["robustness"]["missing"] > 0
+    missing = sum(results.judge.missing["scripted"].values())
+    assert 0 < missing < results.judge.asked == 30
+    assert results.robustness.missing > 0
     ratings = [json.loads(line) for line in (folder / "ratings.jsonl").read_text().splitlines()]
     assert sum(rating["scores"] is None for rating in ratings) == missing
-    figures = results["judge"]["scores"]["scripted"]["all"]
+    brevity = results.judge.scores["scripted"]["all"]["brevity"]
     own = [
         rating["scores"]["brevity"]
         for rating in ratings
         if rating["scores"] and "brevity" in rating["scores"]
     ]
-    assert figures["brevity"]["value"] == pytest.approx(np.mean(own), abs=1e-5)
-    assert figures["brevity"]["n"] == len(own)
+    assert brevity.value == pytest.approx(np.mean(own), abs=1e-5)
+    assert brevity.n == len(own)
     assert f"{missing} " in (folder / "report.html").read_text()
 
     sheet, key = tmp_path / "sheet.csv", tmp_path / "sheet.key.json"
@@ -218,7 +215,7 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
     assert (
         json.loads(agreed.stdout)["dimensions"]["business_realism"]["pearson"] is None
     )  # a rater who always says 3
-    assert read_results(folder)["agreement"] == json.loads(agreed.stdout)
+    assert read_results(folder).agreement.model_dump() == json.loads(agreed.stdout)
     assert "Table 3" in (folder / "report.html").read_text()
 
 

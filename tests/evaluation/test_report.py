@@ -1,20 +1,24 @@
-"""The report.
-
-What is in its tables and figures, that what is absent stays so, and the page in a real browser.
-"""
+"""The report: its tables and figures, what is missing, and the page in headless Chromium."""
 
 import csv
 import json
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall, Spoken
-from gsim_env.evaluation.report.page import embedded, write_report
-from gsim_env.evaluation.report.tables import Cell, Column, tables
+from gsim_env.errors import ConfigurationError
+from gsim_env.evaluation.output import read_results
+from gsim_env.evaluation.report.figures import make_figures
+from gsim_env.evaluation.report.page import escape_json, write_report
+from gsim_env.evaluation.report.results import EvaluationResults
+from gsim_env.evaluation.report.table import Column
+from gsim_env.evaluation.report.tables import make_tables
+from gsim_env.evaluation.schema import as_interval
 from gsim_env.profiles import CustomerProfile
 
 METHODS = ["prompt_only", "userlm", "usp", "grouped"]
@@ -127,8 +131,8 @@ def scores_of(place):
     return rated
 
 
-def make_results():
-    """Return results with every section."""
+def make_document():
+    """Return the content of a results.json with every section."""
     of = dict(enumerate(METHODS))
     everyone = dict(enumerate([*METHODS, HUMAN]))
     objective = {"tlv_share": [0.1, 0.22, 0.28, 0.4], "objective": [0.25, 0.4, 0.53, 0.7]}
@@ -143,7 +147,9 @@ def make_results():
     ]
     return {
         "manifest": {
-            "group": "food_delivery", "group_digest": "5d1f" * 16, "seed": 7, "salespeople": SELLERS, "calls": 8,
+            "group": "food_delivery", "group_digest": "5d1f" * 16, "people_digest": "ab12" * 16,
+            "judge_prompts_digest": "c0de" * 16, "plan": {"encoder": "minilm"}, "discriminator": None,
+            "seed": 7, "salespeople": SELLERS, "calls": 8,
             "command": "gsim evaluate --group food_delivery --seed 7", "versions": {"gsim-env": "0.1.0", "numpy": "2.3"},
             "methods": {name: {"model": "scripted", "temperature": 0.5} for name in METHODS},
             "human": {"source": "held_out.jsonl", "calls": 40, "digest": "ab12" * 16}, "seconds": 81.5,
@@ -179,17 +185,22 @@ def make_results():
                 name: {seller: interval(0.2 + 0.05 * place + 0.1 * n) for n, seller in enumerate(SELLERS)}
                 for place, name in of.items()
             },
-            "rank_correlation": [{"a": "grouped", "b": "human", "spearman": 0.9, "p": 0.0004, "kendall": 0.8}],
+            "rank_correlation": [{"a": "grouped", "b": "usp", "spearman": 0.9, "p": 0.0004, "kendall": 0.8, "n": 5}],
         },
         "judge": {
             "name": "scripted", "scripted": True, "votes": 3, "asked": 1200, "prompt_tokens": 812345,
             "completion_tokens": 20417, "cost": None, "missing": {"userlm": {"business_realism": 3}},
             "scores": {name: scores_of(place) for place, name in of.items()},
-            "checks": {"order": {"mean_change": 0.04, "calls": 20},
-                       "length": {"spearman": {"value": -0.1, "low": -0.3, "high": 0.1}}},
+            "checks": {
+                "order": {
+                    "dimensions": {"brevity": {"shift": 0.04, "difference": 0.5, "n": 20}},
+                    "missing": 0, "prompt_tokens": 10, "completion_tokens": 1,
+                },
+                "length": {"business_realism": {"all": {"spearman": -0.1, "p": 0.3, "n": 20}}},
+            },
         },
         "robustness": {
-            "judge": "scripted", "missing": 1,
+            "judge": "scripted", "scripted": True, "missing": 1, "undrawn": 0,
             "pass_rate": {kind: interval(0.8 + 0.02 * n) for n, kind in enumerate([*KINDS, "all"])},
         },
         "agreement": {
@@ -221,7 +232,7 @@ def make_turn(method, number, sales, customer):
         "patience": 0.9 - 0.1 * number,
         "settled": [],
     }
-    references = ("Fifteen percent? That's my whole profit.", "What do you take off each order?")
+    references = ["Fifteen percent? That's my whole profit.", "What do you take off each order?"]
     guidance = {
         "stage": STAGES[number],
         "stance": "suspicious",
@@ -260,7 +271,7 @@ def make_calls(each=15):
 
 @pytest.fixture(scope="module")
 def results():
-    return make_results()
+    return EvaluationResults.model_validate(make_document())
 
 
 @pytest.fixture(scope="module")
@@ -283,21 +294,21 @@ def rows_of(report, name):
         return list(csv.DictReader(stream))
 
 
-def test_table_1_has_a_row_for_each_kind_of_customer_and_method(report):
+def test_table_1_has_a_row_per_archetype_and_method(report):
     rows = rows_of(report, "table_1")
     kinds = [kind.replace("_", " ") for kind in KINDS]
-    assert [(row["customers"], row["method"]) for row in rows] == [
+    assert [(row["archetype"], row["method"]) for row in rows] == [
         (kind, method) for kind in [*kinds, "all customers"] for method in METHODS
     ]
     names = [name for part in PARTS for name in part]
     assert list(rows[0]) == [
-        "customers",
+        "archetype",
         "method",
         *(n + end for n in names for end in ("", "_low", "_high", "_n")),
     ]
 
 
-def test_table_2_has_both_averages_and_people_beside(report, results):
+def test_table_2_has_both_averages_and_a_row_for_people(report, results):
     rows = rows_of(report, "table_2")
     assert [row["method"] for row in rows] == [*METHODS, "people"]
     assert list(rows[0])[-9:] == [
@@ -307,7 +318,7 @@ def test_table_2_has_both_averages_and_people_beside(report, results):
     assert [row["tlv_share"] for row in rows] == ["0.1", "0.22", "0.28", "0.4", ""]
     assert (
         float(rows[3]["subjective"])
-        == results["judge"]["scores"]["grouped"]["all"]["overall"]["value"]
+        == results.judge.scores["grouped"]["all"]["overall"].value
     )
 
 
@@ -315,7 +326,7 @@ def test_what_is_absent_is_empty_in_files_and_a_dash_on_the_page(report, html):
     row = next(
         r
         for r in rows_of(report, "table_1")
-        if (r["customers"], r["method"]) == ("status quo", "userlm")
+        if (r["archetype"], r["method"]) == ("status quo", "userlm")
     )
     assert {value for key, value in row.items() if not key.endswith("_n")} == {
         "status quo",
@@ -332,18 +343,17 @@ def test_what_is_absent_is_empty_in_files_and_a_dash_on_the_page(report, html):
 def test_the_markdown_has_every_table_with_the_best_in_bold(report, results):
     blocks = (report.parent / "tables.md").read_text(encoding="utf-8").split("## ")[1:]
     assert [block.splitlines()[0] for block in blocks] == [
-        table.title for table in tables(results).values()
+        table.title for table in make_tables(results).values()
     ]
     first, second = (block.splitlines() for block in blocks[:2])
     assert (
         first[2].count("Avg.") == len({cell for cell in first[2].split("|") if "Avg." in cell}) == 3
     )
-    lines = [line for line in second if line.startswith("| ")]
+    lines = [line for line in second if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
-    assert [line.split(" | ")[0] for line in lines[2:]] == [
-        f"| {name}" for name in (*METHODS, "people")
-    ]
-    assert [line.split(" | ")[5] for line in lines[2:]] == [
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+    assert [row[0] for row in cells] == [*METHODS, "people"]
+    assert [row[5] for row in cells] == [
         "0.10",
         "0.22",
         "0.28",
@@ -352,23 +362,22 @@ def test_the_markdown_has_every_table_with_the_best_in_bold(report, results):
     ]
 
 
-def test_a_figure_of_zero_is_zero_and_one_near_it_is_not():
+def test_a_small_figure_is_not_rounded_to_zero():
     column = Column("leaked", "leaked")
-    assert [column.show(value) for value in (0.0, 0.001, -0.001, -0.5, None)] == [
+    assert [column.format(value) for value in (0.0, 0.001, -0.001, -0.5, float("nan"))] == [
         "0.00",
         "< 0.01",
         "0.00",
         "\N{MINUS SIGN}0.50",
         "\N{EN DASH}",
     ]
-    assert Cell.of({"value": float("nan"), "low": None, "high": None, "n": 0}).value is None
 
 
 def test_the_best_is_the_best_method_never_people(results):
-    fidelity = tables(results)["fidelity"]
-    assert fidelity.rows[-1].name == "people vs people"
+    fidelity = make_tables(results)["fidelity"]
+    assert fidelity.rows[-1].name == "human floor"
     assert [fidelity.best(fidelity.rows, place) for place in range(5)] == [{"grouped"}] * 5
-    faults = tables(results)["faults"]
+    faults = make_tables(results)["faults"]
     assert faults.best(faults.rows, 0) == {"grouped"}
     assert faults.best(faults.rows, 1) == set()  # all alike
     assert faults.best(faults.rows, 4) == set()  # not measured
@@ -396,7 +405,7 @@ def test_figures_take_the_color_of_the_page_and_ids_are_unique(html):
 
 
 def test_a_scripted_judge_and_what_is_missing_are_said(html):
-    assert "Ratings mean nothing here." in html
+    assert "These ratings are not meaningful." in html
     assert "usp: 2 calls failed and count in no figure." in html
     assert "userlm: 3 ratings of business realism missing." in html
     assert "Robustness: 1 verdict missing." in html
@@ -413,30 +422,54 @@ def test_the_page_needs_nothing_from_elsewhere(html):
 
 
 def test_text_in_the_embedded_calls_cannot_end_their_element():
-    text = embedded([SCRIPT, IMAGE])
+    text = escape_json(json.dumps([SCRIPT, IMAGE], ensure_ascii=False))
     assert not set("<>&\u2028\u2029") & set(text)
 
 
 def test_a_report_without_judge_or_people(tmp_path):
-    full = make_results()
-    results = {key: full[key] for key in ("methods", "archetypes", "diversity")} | {
-        "judge": None,
-        "agents": None,
-    }
-    del results["diversity"][HUMAN]
+    document = make_document()
+    sections = {key: document[key] for key in ("methods", "archetypes", "diversity")}
+    del sections["diversity"][HUMAN]
+    results = EvaluationResults.model_validate({**sections, "judge": None, "agents": None})
     page = write_report(results, [], tmp_path).read_text(encoding="utf-8")
     assert [row["s_pc"] for row in rows_of(tmp_path / "report.html", "table_2")] == [""] * 4
-    assert "mean nothing" not in page
+    assert "not meaningful" not in page
     assert not (tmp_path / "tables" / "table_1.csv").exists()
     assert [file.name for file in (tmp_path / "figures").iterdir()] == ["figure_4a.png"]
 
 
-def test_the_module_imports_without_matplotlib(monkeypatch):
-    import gsim_env.evaluation.report.page as module
-
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"gsim-env\[evaluation\]"):
-        module.figures({"methods": [], "archetypes": []})
+    with pytest.raises(ImportError, match=r"matplotlib missing.*gsim-env\[evaluation\]"):
+        make_figures(EvaluationResults(methods=[], archetypes=[]))
+
+
+def test_results_are_read_back_as_they_were_written(tmp_path, results):
+    (tmp_path / "results.json").write_text(results.model_dump_json(), encoding="utf-8")
+    read = read_results(tmp_path)
+    assert read.model_dump(mode="json") == results.model_dump(mode="json")
+    absent = read.diversity["usp"].late_hang_up
+    assert absent.value != absent.value  # null is NaN again
+    assert '"late_hang_up":{"value":null' in results.model_dump_json()
+
+
+def test_a_results_file_of_another_form_is_refused_with_the_field(tmp_path, results):
+    document = json.loads(results.model_dump_json())
+    document["fidelity"]["usp"]["told_apart"] = None
+    (tmp_path / "results.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"results\.json does not fit(.|\n)*told_apart"):
+        read_results(tmp_path)
+
+
+def test_a_column_without_a_field_is_an_error(results):
+    with pytest.raises(AttributeError, match="told_apart"):
+        as_interval(results.fidelity["usp"], "told_apart")
+
+
+@pytest.mark.parametrize("group", ["food_delivery", "p4g"])
+def test_committed_results_fit_the_models(group):
+    results = read_results(Path(__file__).parents[2] / "results" / "evaluation" / group)
+    assert results.fidelity["full"].c2st_accuracy.n > 0
 
 
 # In a browser.
@@ -535,7 +568,7 @@ def test_an_opened_call_shows_its_words_as_text_and_runs_none(opened):
         "0.20",
         "suspicious",
         "hidden costs",
-        "heard as: greeting",
+        "classified as: greeting",
         "What do you take off each order?",
     ):
         assert word in behind
@@ -553,7 +586,7 @@ def test_a_call_is_linked_to_by_its_id(opened, report):
     opened.execute_async_script("setTimeout(arguments[0], 50)")
     shown = opened.find_elements("css selector", "details.call[open]")
     assert [one.get_attribute("data-id") for one in shown] == ["usp/listening/14"]
-    shown[0].find_element("link text", "The same customer by grouped").click()
+    shown[0].find_element("link text", "Same customer with grouped").click()
     opened.execute_async_script("setTimeout(arguments[0], 50)")
     shown = opened.find_elements("css selector", "details.call[open]")
     assert [one.get_attribute("data-id") for one in shown] == [

@@ -1,1 +1,1 @@
-"""Metrics over calls that need no judge: diversity, fidelity, agreement, and the features they read."""
+"""Metrics over calls that need no judge, and the features they are computed from."""

@@ -1,12 +1,9 @@
-"""Meta-evaluation (section 4.3, Table 3).
-
-Whether the judge rates as people do, and whether people agree among themselves.
-"""
+"""Meta-evaluation (section 4.3, table 3): agreement between judge and people, and among people."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,83 +11,148 @@ from numpy.typing import ArrayLike, NDArray
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.judge import EVALUATORS, Rating, call_figures
 from gsim_env.evaluation.judge.rating_sheet import HumanRating
-from gsim_env.util.extras import require
+from gsim_env.evaluation.schema import Section
 
-__all__ = ["agreement", "correlation", "icc", "rank_correlation"]
+__all__ = [
+    "AgreementReport",
+    "JudgeAgreement",
+    "RankCorrelation",
+    "RaterAgreement",
+    "agreement",
+    "correlation",
+    "icc",
+    "rank_correlation",
+]
 
-FEWEST = 3
-"""Two points are always on a line: a correlation of fewer than these says nothing."""
+MIN_PAIRS = 3
+"""Two points are always on a line, so a correlation needs at least this many pairs."""
 
-FLAT = 1e-9
-"""Values that lie nearer to each other than this are the same: averages differ in the last bits."""
+SAME_VALUE = 1e-9
+"""Values closer than this count as equal: averages differ in the last bits."""
+
+ScoresByRater = Mapping[str, Mapping[str, float]]
+"""Scores of one dimension: by rater, then by call."""
 
 
-def agreement(human: Sequence[HumanRating], judge: Sequence[Rating]) -> dict[str, Any]:
-    """Return how well a judge and people agree, and people among themselves.
+class JudgeAgreement(Section):
+    """Correlation of the judge's scores with the mean of human raters, over ``n`` calls.
 
-    A call's human score is the mean over its raters, its judge's score the mean over dimensions and
-    votes; calls without either are left out.
-
-    Returns:
-        ``dimensions``: for each evaluator ``pearson``, ``pearson_p``, ``spearman``, ``spearman_p``
-        (two-sided) and ``n`` calls; ``raters``: for each ``icc`` (:func:`icc`, over calls that all
-        raters rated), ``mean_pairwise_spearman`` (over pairs of raters with three calls in common
-        or more) and ``raters``, how many there are. ``None`` where a figure cannot be had: fewer
-        than three calls, or values that do not differ.
+    Attributes:
+        pearson: In [-1, 1]; ``None`` with fewer than three calls, or if either side is constant.
+        pearson_p: Two-sided p value.
+        spearman: In [-1, 1]; ``None`` as for ``pearson``.
+        spearman_p: Two-sided p value.
+        n: The number of calls that both rated.
     """
-    figures = call_figures(judge)
-    dimensions, raters = {}, {}
-    for name in EVALUATORS:
-        given = _by_rater(human, name)
-        means = _means(given)
-        rated = [call for call in means if call in figures]
-        people, machine = [means[call] for call in rated], [figures[call][name] for call in rated]
-        pearson, pearson_p, n = correlation("pearsonr", people, machine)
-        spearman, spearman_p, _ = correlation("spearmanr", people, machine)
-        dimensions[name] = {
-            "pearson": pearson,
-            "pearson_p": pearson_p,
-            "spearman": spearman,
-            "spearman_p": spearman_p,
-            "n": n,
-        }
-        raters[name] = {
-            "icc": _icc(given),
-            "mean_pairwise_spearman": _pairwise(given),
-            "raters": len(given),
-        }
-    return {"dimensions": dimensions, "raters": raters}
+
+    pearson: float | None
+    pearson_p: float | None
+    spearman: float | None
+    spearman_p: float | None
+    n: int
+
+
+class RaterAgreement(Section):
+    """Agreement of human raters with each other.
+
+    Attributes:
+        icc: ICC(2,k), see :func:`icc`; over calls that all raters rated.
+        mean_pairwise_spearman: Mean over pairs of raters with at least three calls in common.
+        raters: The number of raters.
+    """
+
+    icc: float | None
+    mean_pairwise_spearman: float | None
+    raters: int
+
+
+class AgreementReport(Section):
+    """Table 3: agreement by evaluator, of the judge with people and of people with each other."""
+
+    dimensions: dict[str, JudgeAgreement]
+    raters: dict[str, RaterAgreement]
+
+
+class RankCorrelation(Section):
+    """Whether two simulators rank the same salespeople alike.
+
+    Attributes:
+        spearman: In [-1, 1]; ``None`` with fewer than three salespeople, or if the rates of one
+            simulator are all equal.
+        p: Two-sided p value of ``spearman``.
+        kendall: Tau-b, in [-1, 1]; ``None`` as for ``spearman``.
+        n: The number of salespeople.
+    """
+
+    spearman: float | None
+    p: float | None
+    kendall: float | None
+    n: int
+
+
+def agreement(human: Sequence[HumanRating], judge: Sequence[Rating]) -> AgreementReport:
+    """Return how well the judge agrees with people, and people with each other (table 3).
+
+    The human score of a call is the mean over its raters; the judge's is the mean over dimensions
+    and votes. Calls without either are left out.
+    """
+    judged = call_figures(judge)
+    dimensions: dict[str, JudgeAgreement] = {}
+    raters: dict[str, RaterAgreement] = {}
+
+    for evaluator in EVALUATORS:
+        scores = scores_by_rater(human, evaluator)
+        means = {call: mean for call, mean in mean_scores(scores).items() if call in judged}
+        judge_scores = [judged[call][evaluator] for call in means]
+
+        dimensions[evaluator] = judge_agreement(list(means.values()), judge_scores)
+        raters[evaluator] = RaterAgreement(
+            icc=icc_of_common_calls(scores),
+            mean_pairwise_spearman=mean_pairwise_spearman(scores),
+            raters=len(scores),
+        )
+
+    return AgreementReport(dimensions=dimensions, raters=raters)
+
+
+def judge_agreement(human: Sequence[float], judge: Sequence[float]) -> JudgeAgreement:
+    """Return the correlations of human and judge scores of the same calls."""
+    pearson, pearson_p, n = correlation("pearsonr", human, judge)
+    spearman, spearman_p, _ = correlation("spearmanr", human, judge)
+    return JudgeAgreement(
+        pearson=pearson, pearson_p=pearson_p, spearman=spearman, spearman_p=spearman_p, n=n
+    )
 
 
 def correlation(
-    kind: str, first: Sequence[float], second: Sequence[float]
+    kind: Literal["pearsonr", "spearmanr", "kendalltau"],
+    first: Sequence[float],
+    second: Sequence[float],
 ) -> tuple[float | None, float | None, int]:
-    """Return a correlation, its p value, and of how many pairs it is.
+    """Return a correlation, its two-sided p value, and its number of pairs.
 
     Args:
-        kind: Of ``scipy.stats``: ``"pearsonr"``, ``"spearmanr"`` or ``"kendalltau"`` (tau-b).
+        kind: The function of ``scipy.stats``; ``"kendalltau"`` is tau-b.
         first: Shape (n,); pairs with a NaN are left out.
         second: Shape (n,).
 
     Returns:
-        ``None`` for the first two if fewer than three pairs are left, or if one side does not vary.
-
-    Raises:
-        ImportError: naming the extra, if scipy is not installed.
+        ``None`` for the first two if fewer than three pairs are left, or if one side is constant.
     """
+    import scipy.stats
+
     pairs = np.array([first, second], dtype=float)
     pairs = pairs[:, ~np.isnan(pairs).any(axis=0)]
     n = pairs.shape[1]
-    if n < FEWEST or np.ptp(pairs, axis=1).min() <= FLAT:
+    if n < MIN_PAIRS or np.ptp(pairs, axis=1).min() <= SAME_VALUE:
         return None, None, n
-    found = getattr(require("scipy.stats", "evaluation"), kind)(*pairs)
-    return float(found.statistic), float(found.pvalue), n
+
+    result = getattr(scipy.stats, kind)(*pairs)
+    return float(result.statistic), float(result.pvalue), n
 
 
 def icc(ratings: ArrayLike) -> float | None:
-    """Return ICC(2,k).
-
-    How reliable the mean of the raters is, who are a sample of all that could have rated.
+    """Return ICC(2,k), the reliability of the mean over raters.
 
     Two-way random effects, absolute agreement, from the mean squares of the analysis of variance of
     targets, judges and error: (BMS - EMS) / (BMS + (JMS - EMS) / n); Shrout and Fleiss (1979),
@@ -101,86 +163,98 @@ def icc(ratings: ArrayLike) -> float | None:
         ratings: Shape (n calls, k raters), without NaN.
 
     Returns:
-        At most 1, and below 0 where raters agree less than by chance; ``None`` with fewer than two
-        calls or raters, if all ratings are the same, or if raters contradict each other so much
-        that the variance below comes out as none.
+        At most 1, and below 0 where raters agree less than by chance. ``None`` with fewer than two
+        calls or raters, if all ratings are equal, or if the denominator is not positive because
+        raters contradict each other.
     """
     table = np.asarray(ratings, dtype=float)
-    if table.ndim != 2 or min(table.shape) < 2 or np.ptp(table) <= FLAT:
+    if table.ndim != 2 or min(table.shape) < 2 or np.ptp(table) <= SAME_VALUE:
         return None
+
     between, judges, error = mean_squares(table)
-    below = between + (judges - error) / len(table)
-    return float((between - error) / below) if below > FLAT else None
+    denominator = between + (judges - error) / len(table)
+    return float((between - error) / denominator) if denominator > SAME_VALUE else None
 
 
 def mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return BMS, JMS and EMS, the mean squares between targets (rows), between judges (columns), and of the residual."""
-    n, k = table.shape
-    mean, rows, columns = table.mean(), table.mean(axis=1), table.mean(axis=0)
-    residual = table - rows[:, None] - columns[None, :] + mean
-    between = k * ((rows - mean) ** 2).sum() / (n - 1)
-    judges = n * ((columns - mean) ** 2).sum() / (k - 1)
-    return float(between), float(judges), float((residual**2).sum() / ((n - 1) * (k - 1)))
-
-
-def rank_correlation(
-    first: Mapping[str, float], second: Mapping[str, float]
-) -> dict[str, float | int | None]:
-    """Return whether two simulators rank the same agents alike.
+    """Return BMS, JMS and EMS: mean squares between targets, between judges, and of the residual.
 
     Args:
-        first: Each agent's acceptance rate with one simulator, by the agent's name.
-        second: The same agents' with the other.
+        table: Shape (n targets, k judges).
+    """
+    n, k = table.shape
+    mean = table.mean()
+    rows = table.mean(axis=1)
+    columns = table.mean(axis=0)
+    residual = table - rows[:, None] - columns[None, :] + mean
 
-    Returns:
-        ``spearman`` with its ``p``, ``kendall`` (tau-b), and ``n`` agents; ``None`` with fewer than
-        three agents, or if a simulator tells none from another.
+    between = k * ((rows - mean) ** 2).sum() / (n - 1)
+    judges = n * ((columns - mean) ** 2).sum() / (k - 1)
+    error = (residual**2).sum() / ((n - 1) * (k - 1))
+    return float(between), float(judges), float(error)
+
+
+def rank_correlation(first: Mapping[str, float], second: Mapping[str, float]) -> RankCorrelation:
+    """Return whether two simulators rank the same salespeople alike.
+
+    Args:
+        first: Acceptance rate of each salesperson with one simulator, by name.
+        second: The same with the other simulator.
 
     Raises:
-        ConfigurationError: if the agents are not the same.
+        ConfigurationError: if the salespeople are not the same.
     """
     if first.keys() != second.keys():
-        odd = sorted(first.keys() ^ second.keys())
+        unmatched = sorted(first.keys() ^ second.keys())
         raise ConfigurationError(
-            f"Agents with a rate in one simulator only: {', '.join(odd)}. Give both the same agents."
+            f"Salespeople with a rate in one simulator only: {', '.join(unmatched)}. "
+            "Evaluate both simulators with the same salespeople."
         )
-    rates = [first[name] for name in first], [second[name] for name in first]
+
+    rates = list(first.values()), [second[name] for name in first]
     spearman, p, n = correlation("spearmanr", *rates)
-    return {"spearman": spearman, "p": p, "kendall": correlation("kendalltau", *rates)[0], "n": n}
+    kendall, _, _ = correlation("kendalltau", *rates)
+    return RankCorrelation(spearman=spearman, p=p, kendall=kendall, n=n)
 
 
-def _by_rater(ratings: Sequence[HumanRating], dimension: str) -> dict[str, dict[str, float]]:
-    """Return the scores that there are: by rater, then call."""
-    given: dict[str, dict[str, float]] = defaultdict(dict)
+def scores_by_rater(ratings: Iterable[HumanRating], dimension: str) -> ScoresByRater:
+    """Return the scores of one dimension, by rater, then by call; empty cells are left out."""
+    scores: dict[str, dict[str, float]] = defaultdict(dict)
     for rating in ratings:
-        if (score := rating.scores.get(dimension)) is not None:
-            given[rating.rater][rating.call] = score
-    return dict(given)
+        score = rating.scores.get(dimension)
+        if score is not None:
+            scores[rating.rater][rating.call] = score
+    return dict(scores)
 
 
-def _means(given: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    scores: dict[str, list[float]] = defaultdict(list)
-    for own in given.values():
-        for call, score in own.items():
-            scores[call].append(score)
-    return {call: float(np.mean(some)) for call, some in scores.items()}
+def mean_scores(scores: ScoresByRater) -> dict[str, float]:
+    """Return the mean over raters of each call."""
+    by_call: dict[str, list[float]] = defaultdict(list)
+    for rater_scores in scores.values():
+        for call, score in rater_scores.items():
+            by_call[call].append(score)
+    return {call: float(np.mean(values)) for call, values in by_call.items()}
 
 
-def _icc(given: Mapping[str, Mapping[str, float]]) -> float | None:
-    if len(given) < 2:
+def icc_of_common_calls(scores: ScoresByRater) -> float | None:
+    """Return ICC(2,k) over the calls that all raters rated; ``None`` if there are none."""
+    if len(scores) < 2:
         return None
-    first, *others = given.values()
+    first, *others = scores.values()
     common = [call for call in first if all(call in other for other in others)]
-    return icc([[own[call] for own in given.values()] for call in common]) if common else None
+    if not common:
+        return None
+    return icc([[rater[call] for rater in scores.values()] for call in common])
 
 
-def _pairwise(given: Mapping[str, Mapping[str, float]]) -> float | None:
-    found = []
-    for one, other in combinations(given.values(), 2):
-        common = [call for call in one if call in other]
+def mean_pairwise_spearman(scores: ScoresByRater) -> float | None:
+    """Return the mean Spearman correlation over pairs of raters; ``None`` if no pair has one."""
+    correlations = []
+    for first, second in combinations(scores.values(), 2):
+        common = [call for call in first if call in second]
         spearman, _, _ = correlation(
-            "spearmanr", [one[call] for call in common], [other[call] for call in common]
+            "spearmanr", [first[call] for call in common], [second[call] for call in common]
         )
         if spearman is not None:
-            found.append(spearman)
-    return float(np.mean(found)) if found else None
+            correlations.append(spearman)
+    return float(np.mean(correlations)) if correlations else None

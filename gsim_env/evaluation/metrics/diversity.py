@@ -1,167 +1,241 @@
-"""Objective diversity (section 2.2.2), and how calls go wrong.
+"""Objective diversity (section 2.2.2) and common faults of simulated customers, without a judge."""
 
-Figures of one method's calls, without a judge.
-"""
-
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.metrics.intervals import Interval, mean_of
+from gsim_env.evaluation.schema import IntervalField, Number, Section
 from gsim_env.groups import Group
+from gsim_env.util.stats import Interval, mean_interval
+from gsim_env.util.text import distinct_n, ngrams, words
 
 __all__ = [
-    "LONG",
-    "SHORT",
-    "Limits",
+    "LONG_TURN",
+    "SHORT_TURN",
+    "CallLengthLimits",
+    "Diversity",
+    "WindowedIRS",
     "distinct",
-    "diversity",
     "irs",
     "irs_windows",
-    "shares_of_tlv",
+    "measure_diversity",
+    "ngram_budget",
+    "outcome_shares",
     "snr",
     "tlv",
+    "tlv_shares",
 ]
 
-WINDOW = 3
+IRS_WINDOW = 3
 """Turns in the sliding window of figure 4b."""
 
-SHORT, LONG = 5, 50
-"""Words.
+MIN_CALLS_PER_WINDOW = 3
+"""A window that fewer calls reach is left out of figure 4b."""
 
-A turn of at most so many is short; one of more than so many, people on the phone hardly say
-(appendix E).
-"""
+SHORT_TURN = 5
+"""A turn of at most this many words is short."""
+
+LONG_TURN = 50
+"""Turns of more words are rare in real phone calls (appendix E)."""
 
 TAIL = 0.05
+"""Share of human calls in either tail: shorter or longer calls are premature or late."""
+
 ENDED_BY_CUSTOMER = frozenset({"declined", "hung_up"})
 
 
-class Limits:
-    """How long calls of people are.
+class Diversity(Section):
+    """Diversity and faults of one method's calls; intervals are over calls.
 
-    What is shorter than 19 in 20 of them is premature, what is longer is late.
-
-    Args:
-        people: Their calls.
+    Attributes:
+        tlv: Turn length variance per call (eq. 2), in words squared.
+        irs: Inter-response similarity as a distance per call (eq. 3), in [0, 2].
+        snr: Share of the taxonomy's customer stages that a call visits (eq. 4), in (0, 1].
+        snr_pooled: The same over all calls together.
+        distinct_1: Distinct words by all words (Li et al. 2016), in (0, 1].
+        distinct_2: Distinct word pairs by all word pairs, in (0, 1].
+        role_inversion: Share of a call's turns in which the customer speaks as the salesperson.
+        leaked: Share of turns that contain parts of a prompt or a model's reasoning.
+        repetition: Share of turns that repeat an earlier turn of the call.
+        premature_hang_up: Share of calls that the customer ends earlier than people do.
+        late_hang_up: Share of calls that last longer than those of people.
+        words_per_turn: Mean words per turn of a call.
+        short_turns: Share of turns of at most :data:`SHORT_TURN` words.
+        long_turns: Share of turns of more than :data:`LONG_TURN` words.
+        turns: Turns per call.
+        tlv_share: TLV as a share of the sum over methods (figure 4a); NaN for people.
+        objective: Mean of ``tlv_share``, ``irs`` and ``snr`` (table 2); NaN for people.
     """
 
-    def __init__(self, people: Sequence[CallFeatures]) -> None:
-        """Measure the people."""
-        turns = [len(reading.lengths) for reading in people]
-        self.early = float(np.quantile(turns, TAIL))
-        self.late = float(np.quantile(turns, 1 - TAIL))
+    tlv: IntervalField
+    irs: IntervalField
+    snr: IntervalField
+    snr_pooled: Number
+    distinct_1: Number
+    distinct_2: Number
+    role_inversion: IntervalField
+    leaked: IntervalField
+    repetition: IntervalField
+    premature_hang_up: IntervalField
+    late_hang_up: IntervalField
+    words_per_turn: IntervalField
+    short_turns: IntervalField
+    long_turns: IntervalField
+    turns: IntervalField
+    tlv_share: Number = math.nan
+    objective: Number = math.nan
+
+
+class WindowedIRS(Section):
+    """A point of figure 4b: IRS in the window that ends at a turn, with its interval."""
+
+    turn: int
+    value: Number
+    low: Number
+    high: Number
+    n: int
+
+
+@dataclass(frozen=True)
+class CallLengthLimits:
+    """The range of turns that 90 % of human calls fall into.
+
+    Attributes:
+        early: Calls of fewer turns are short.
+        late: Calls of more turns are long.
+    """
+
+    early: float
+    late: float
+
+    @classmethod
+    def from_calls(cls, people: Sequence[CallFeatures]) -> Self:
+        """Return the limits of recorded calls of people."""
+        turns = [len(call.lengths) for call in people]
+        return cls(float(np.quantile(turns, TAIL)), float(np.quantile(turns, 1 - TAIL)))
 
 
 def tlv(lengths: NDArray[np.int64]) -> float:
-    """Return TLV, the variance of the lengths of a call's turns (eq.
-
-    2), at least 0, in words squared.
-    """
+    """Return TLV, the variance of the turn lengths of a call (eq. 2), in words squared."""
     return float(np.var(lengths))
 
 
-def irs(reading: CallFeatures) -> float:
-    """Return IRS, one minus the mean cosine of adjacent answers (eq.
+def irs(call: CallFeatures) -> float:
+    """Return IRS, one minus the mean cosine of adjacent turns (eq. 3), in [0, 2].
 
-    3), in [0, 2]; NaN for a call of one turn.
+    NaN for a call of one turn.
     """
-    return float(reading.adjacent.mean()) if len(reading.vectors) > 1 else np.nan
+    return float(call.adjacent_distances.mean()) if len(call.vectors) > 1 else math.nan
 
 
-def snr(stages: Sequence[str], group: Group) -> float:
+def snr(stages: Iterable[str], group: Group) -> float:
     """Return SNR, the share of the taxonomy's customer stages that occur (eq. 4), in (0, 1]."""
     return len(set(stages)) / len(group.taxonomy.customer)
 
 
-def distinct(texts: Sequence[str], n: int, budget: int) -> float:
-    """Return distinct-n, the share of n-grams that are different ones (Li et al. 2016), in (0, 1].
+def distinct(texts: Iterable[str], n: int, budget: int) -> float:
+    """Return distinct-n (Li et al. 2016) of the first ``budget`` n-grams, in (0, 1].
 
-    The more words, the fewer new n-grams: so methods are compared over the same number of them.
-
-    Args:
-        texts: Turns.
-        n: Words of an n-gram.
-        budget: How many n-grams to look at, the first ones; NaN if there are none.
+    NaN where there is no n-gram.
     """
-    words = [text.lower().split() for text in texts]
-    grams = [tuple(turn[i : i + n]) for turn in words for i in range(len(turn) - n + 1)][:budget]
-    return len(set(grams)) / len(grams) if grams else np.nan
+    return distinct_n(texts, n, budget) or math.nan
 
 
-def irs_windows(readings: Sequence[CallFeatures]) -> list[tuple[int, Interval]]:
-    """Return IRS in a sliding window that ends at turn t, for t from 2 on, over the calls that last
-    so long (figure 4b).
+def ngram_budget(methods: Iterable[Sequence[CallFeatures]], n: int) -> int:
+    """Return the number of n-grams that every method has at least.
 
-    A turn that fewer than three calls reach is left out.
+    Distinct-n falls as text is added, so all methods are measured over the same number of n-grams.
     """
-    longest = max((len(reading.vectors) for reading in readings), default=0)
-    found = []
+    return min(
+        sum(len(ngrams(words(text), n)) for text in customer_texts(calls)) for calls in methods
+    )
+
+
+def customer_texts(calls: Iterable[CallFeatures]) -> Iterable[str]:
+    """Return the customer's turns of all calls, in order."""
+    return chain.from_iterable(features.call.words for features in calls)
+
+
+def irs_windows(calls: Sequence[CallFeatures]) -> list[WindowedIRS]:
+    """Return IRS in a sliding window that ends at turn t, for t >= 2 (figure 4b).
+
+    Each point is over the calls that reach turn t. A turn that fewer than three calls reach is left
+    out.
+    """
+    longest = max((len(call.vectors) for call in calls), default=0)
+    points = []
+
     for turn in range(2, longest + 1):
-        alive = [
-            reading.adjacent[max(0, turn - WINDOW) : turn - 1].mean()
-            for reading in readings
-            if len(reading.vectors) >= turn
-        ]
-        if len(alive) > 2:
-            found.append((turn, mean_of(alive)))
-    return found
+        window = slice(max(0, turn - IRS_WINDOW), turn - 1)
+        reaching = [call for call in calls if len(call.vectors) >= turn]
+        if len(reaching) < MIN_CALLS_PER_WINDOW:
+            continue
+
+        distances = [float(call.adjacent_distances[window].mean()) for call in reaching]
+        points.append(WindowedIRS(turn=turn, **mean_interval(distances)._asdict()))
+
+    return points
 
 
-def diversity(
-    readings: Sequence[CallFeatures], group: Group, limits: Limits, budget: int
-) -> dict[str, Any]:
-    """Return the figures of a method.
-
-    Intervals over its calls, plain numbers where there is one for all of them.
+def measure_diversity(
+    calls: Sequence[CallFeatures], group: Group, limits: CallLengthLimits, budgets: tuple[int, int]
+) -> Diversity:
+    """Return the diversity and the faults of one method.
 
     Args:
-        readings: Its calls.
-        group: The cohort.
-        limits: Of people's calls.
-        budget: For :func:`distinct`.
+        calls: The method's calls.
+        group: The group.
+        limits: How long calls of people are.
+        budgets: Numbers of single words and of word pairs for distinct-1 and distinct-2.
     """
-    turns = [len(reading.lengths) for reading in readings]
-    words = [text for reading in readings for text in reading.call.words]
-    ended = [reading.call.outcome in ENDED_BY_CUSTOMER for reading in readings]
 
-    def over_turns(flags: Sequence[NDArray[np.bool_]]) -> Interval:
-        return mean_of([float(flag.mean()) for flag in flags])
+    def mean(figure: Callable[[CallFeatures], float | np.floating]) -> Interval:
+        return mean_interval([float(figure(call)) for call in calls])
 
-    return {
-        "tlv": mean_of([tlv(reading.lengths) for reading in readings]),
-        "irs": mean_of([irs(reading) for reading in readings]),
-        "snr": mean_of([snr(reading.stages, group) for reading in readings]),
-        "snr_pooled": snr([stage for reading in readings for stage in reading.stages], group),
-        "distinct_1": distinct(words, 1, budget),
-        "distinct_2": distinct(words, 2, budget),
-        "role_inversion": over_turns([reading.inverted for reading in readings]),
-        "leaked": over_turns([reading.leaked for reading in readings]),
-        "repetition": over_turns([reading.repeated for reading in readings]),
-        "premature_hang_up": mean_of(
-            [float(own and n < limits.early) for own, n in zip(ended, turns, strict=True)]
-        ),
-        "late_hang_up": mean_of([float(n > limits.late) for n in turns]),
-        "words_per_turn": mean_of([float(reading.lengths.mean()) for reading in readings]),
-        "short_turns": over_turns([reading.lengths <= SHORT for reading in readings]),
-        "long_turns": over_turns([reading.lengths > LONG for reading in readings]),
-        "turns": mean_of([float(n) for n in turns]),
-    }
+    texts = list(customer_texts(calls))
+    stages = chain.from_iterable(call.stages for call in calls)
+
+    return Diversity(
+        tlv=mean(lambda call: tlv(call.lengths)),
+        irs=mean(irs),
+        snr=mean(lambda call: snr(call.stages, group)),
+        snr_pooled=snr(stages, group),
+        distinct_1=distinct(texts, 1, budgets[0]),
+        distinct_2=distinct(texts, 2, budgets[1]),
+        role_inversion=mean(lambda call: call.inverted.mean()),
+        leaked=mean(lambda call: call.leaked.mean()),
+        repetition=mean(lambda call: call.repeated.mean()),
+        premature_hang_up=mean(lambda call: is_premature(call, limits)),
+        late_hang_up=mean(lambda call: len(call.lengths) > limits.late),
+        words_per_turn=mean(lambda call: call.lengths.mean()),
+        short_turns=mean(lambda call: (call.lengths <= SHORT_TURN).mean()),
+        long_turns=mean(lambda call: (call.lengths > LONG_TURN).mean()),
+        turns=mean(lambda call: len(call.lengths)),
+    )
 
 
-def shares_of_tlv(raw: Mapping[str, float]) -> dict[str, float]:
-    """Return TLV as shares that sum to 1 over the methods compared (figure 4a).
+def is_premature(call: CallFeatures, limits: CallLengthLimits) -> bool:
+    """Return whether the customer ended the call earlier than people do."""
+    return call.call.outcome in ENDED_BY_CUSTOMER and len(call.lengths) < limits.early
 
-    NaN where nothing varies.
+
+def tlv_shares(tlv_by_method: dict[str, float]) -> dict[str, float]:
+    """Return each method's TLV as a share of the sum over methods (figure 4a).
+
+    NaN where no method's turn lengths vary.
     """
-    total = sum(raw.values())
-    return {name: value / total if total else np.nan for name, value in raw.items()}
+    total = sum(tlv_by_method.values())
+    return {name: value / total if total else math.nan for name, value in tlv_by_method.items()}
 
 
-def shares(outcomes: Sequence[str]) -> dict[str, float]:
-    """Return how often each outcome occurs, as shares."""
-    return {name: count / len(outcomes) for name, count in sorted(Counter(outcomes).items())}
+def outcome_shares(outcomes: Sequence[str]) -> dict[str, float]:
+    """Return the share of calls that end with each outcome."""
+    counts = Counter(outcomes)
+    return {name: count / len(outcomes) for name, count in sorted(counts.items())}

@@ -1,64 +1,63 @@
-"""What figures are made of.
+"""Features of calls that the metrics are computed from: lengths, vectors, stages and faults.
 
-Each call's lengths, vectors and stages, and the turns in which the customer falls out of its role.
-
-Everybody's words are read by the same eyes: people's stages are not those of their corpus but what
-the classifier says.
+Human and simulated turns are labeled by the same stage classifier; the corpus's own labels are not
+used.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.corpus.annotation import StageClassifier
-from gsim_env.dialogue import Dialogue, Turn
-from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.dialogue import Dialogue, Role, Turn
+from gsim_env.evaluation.records import EvaluatedCall, Spoken
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
-from gsim_env.rewards.format import length
 from gsim_env.rewards.turns import Turn as Answer
 from gsim_env.rewards.turns import fault_of
-from gsim_env.util.extras import require
+from gsim_env.util.text import count_words, normalize
 from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 
-__all__ = ["CallFeatures", "FeatureExtractor"]
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
-LABELED = 400
-"""The stage classifier learns from so many calls of the corpus, as it does where a group is built."""
+__all__ = ["CallFeatures", "FeatureExtractor", "RoleClassifier"]
 
-SURELY = 0.99
-"""A customer's turn is taken for a salesperson's if it is more like one than this share of people's turns are."""
+MAX_TRAINING_CALLS = 400
+"""The stage classifier learns from this many calls of the corpus, as it does in a group build."""
+
+INVERSION_QUANTILE = 0.99
+"""A customer's turn counts as role-inverted if its margin exceeds this quantile of human turns."""
 
 FOLDS = 5
-REASONING = re.compile(
+
+PROMPT_PARTS = re.compile(
     r"\bas an ai\b|\blanguage model\b|\bi(?:'m| am) an? (?:ai|assistant)\b"
     r"|\b(?:mood|stage|concern|guidance)\s*:|\bothers said\b",
     re.IGNORECASE,
 )
-"""What belongs to a prompt or to a model, never to a customer.
+"""The guidance's field names and phrases of assistants, which no customer says."""
 
-The guidance's fields, an assistant's confessions.
-"""
+LEAK_PATTERNS = (CONTROL_TOKENS, PROMPT_PARTS, ROLE_LABELS)
 
 
 @dataclass(frozen=True, eq=False)
 class CallFeatures:
-    """A call as figures see it; T is the number of exchanges.
+    """Features of one call of T exchanges.
 
     Attributes:
-        call: The call, its turns with stages.
+        call: The call, its turns labeled with stages.
         lengths: l_t: words (characters in languages without spaces), shape (T,).
         vectors: phi(r_t), unit length, shape (T, d).
-        inverted: In which turns the customer speaks as the salesperson would, shape (T,).
-        leaked: In which it says what belongs to a prompt, a template or a model's reasoning, shape
+        inverted: Whether the customer speaks as the salesperson would, shape (T,).
+        leaked: Whether a turn contains parts of a prompt, a template or a model's reasoning, shape
             (T,).
-        repeated: In which it says to the letter what it said before, a word or two apart, shape
-            (T,).
+        repeated: Whether a turn of three words or more repeats an earlier turn, shape (T,).
     """
 
     call: EvaluatedCall
@@ -74,113 +73,152 @@ class CallFeatures:
         return [turn.stage or "" for turn in self.call.turns]
 
     @property
-    def adjacent(self) -> NDArray[np.float64]:
+    def adjacent_distances(self) -> NDArray[np.float64]:
         """1 - cos(phi(r_t), phi(r_{t-1})) for t = 2 to T (eq. 3), shape (T - 1,)."""
         return np.array([1.0 - float(before @ after) for before, after in pairwise(self.vectors)])
 
 
-class FeatureExtractor:
-    """Reads calls.
+@dataclass(frozen=True, eq=False)
+class RoleClassifier:
+    """Classifies turns by speaker: does a customer's turn sound like the salesperson's?
 
-    It learns from the group's corpus what stages sound like, and what salespeople and customers do.
+    Attributes:
+        model: A logistic regression on sentence vectors; positive margins are salespeople.
+        threshold: The margin above which a turn counts as the salesperson's.
+    """
+
+    model: "LogisticRegression"
+    threshold: float
+
+    def sounds_like_sales(self, vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return whether each turn sounds like a salesperson's, shape (turns,)."""
+        return np.asarray(self.model.decision_function(vectors) > self.threshold)
+
+
+class FeatureExtractor:
+    """Extracts features of calls with classifiers that are fitted to the group's corpus.
 
     Args:
-        group: The cohort.
+        group: The group.
         encoder: phi.
     """
 
     def __init__(self, group: Group, encoder: Encoder) -> None:
-        """Learn."""
-        self._group, self._encoder = group, encoder
-        phrases = {role: group.taxonomy.phrases(role) for role in ("sales", "customer")}
-        self._stages = StageClassifier(encoder).fit(group.calls[:LABELED], phrases)  # type: ignore[arg-type]
-        self._roles, self._threshold = learn_roles(group, encoder)
+        """Fit the stage classifier and the role classifier."""
+        self._language = group.config.language
+        self._encoder = encoder
+        phrases: dict[Role, list[tuple[str, str]]] = {
+            "sales": group.taxonomy.phrases("sales"),
+            "customer": group.taxonomy.phrases("customer"),
+        }
+        self._stages = StageClassifier(encoder).fit(group.calls[:MAX_TRAINING_CALLS], phrases)
+        self._roles = fit_role_classifier(group, encoder)
 
-    def read(self, calls: Sequence[EvaluatedCall]) -> list[CallFeatures]:
-        """Read calls; failed ones, which have no turns, are left out.
+    def extract(self, calls: Sequence[EvaluatedCall]) -> list[CallFeatures]:
+        """Return the features of calls; failed calls, which have no turns, are left out.
 
         Raises:
             SimulatorError: if the encoder fails.
         """
-        calls = [call for call in calls if call.turns]
-        texts = list(dict.fromkeys(text for call in calls for text in call.words))
+        completed = [call for call in calls if call.turns]
+        texts = list(dict.fromkeys(chain.from_iterable(call.words for call in completed)))
         if not texts:
             return []
-        rows = dict(zip(texts, self._encoder.encode(texts), strict=True))
-        stages = self._stages.annotate([dialogue_of(call) for call in calls])
-        return [
-            self._reading(
-                call,
-                np.array([rows[text] for text in call.words]),
-                [turn.stage for turn in dialogue.turns[1::2]],
-            )
-            for call, dialogue in zip(calls, stages, strict=True)
-        ]
 
-    def _reading(
-        self, call: EvaluatedCall, vectors: NDArray[np.float32], stages: Sequence[str | None]
-    ) -> CallFeatures:
-        turns = tuple(
-            turn.model_copy(update={"stage": stage})
-            for turn, stage in zip(call.turns, stages, strict=True)
-        )
-        messages = call.messages
-        faults = [
-            fault_of(Answer(messages[: 2 * t + 1], text)) for t, text in enumerate(call.words)
-        ]
-        like_sales = self._roles.decision_function(vectors) > self._threshold
-        said = [" ".join(text.lower().split()) for text in call.words]
+        # Encode each text once, and label all dialogues together.
+        vector_of = dict(zip(texts, self._encoder.encode(texts), strict=True))
+        labeled = self._stages.annotate([to_dialogue(call) for call in completed])
+
+        features = []
+        for call, dialogue in zip(completed, labeled, strict=True):
+            vectors = np.array([vector_of[text] for text in call.words])
+            stages = [turn.stage for turn in dialogue.turns[1::2]]
+            features.append(self._features(with_stages(call, stages), vectors))
+        return features
+
+    def _features(self, call: EvaluatedCall, vectors: NDArray[np.float32]) -> CallFeatures:
         return CallFeatures(
-            call.model_copy(update={"turns": turns}),
-            np.array([length(text, self._group.config.language) for text in call.words]),
-            vectors,
-            np.array([fault in ("wrong_role", "copy") for fault in faults]) | like_sales,
-            np.array(
-                [
-                    any(p.search(text) for p in (CONTROL_TOKENS, REASONING, ROLE_LABELS))
-                    for text in call.words
-                ]
-            ),
-            np.array([text in said[:t] and text.count(" ") > 1 for t, text in enumerate(said)]),
+            call=call,
+            lengths=np.array([count_words(text, self._language) for text in call.words]),
+            vectors=vectors,
+            inverted=violates_role(call) | self._roles.sounds_like_sales(vectors),
+            leaked=np.array([leaks_prompt(text) for text in call.words]),
+            repeated=repeats_earlier_turn(call.words),
         )
 
 
-def dialogue_of(call: EvaluatedCall) -> Dialogue:
-    """Return a call as the stage classifier takes it; silence is written out."""
-    turns = [
-        Turn(role=role, text=text or "...")
-        for turn in call.turns
-        for role, text in (("sales", turn.sales), ("customer", turn.customer))
-    ]
+def to_dialogue(call: EvaluatedCall) -> Dialogue:
+    """Return a call in the form of the stage classifier; an empty turn becomes ``...``."""
+    turns: list[Turn] = []
+    for exchange in call.turns:
+        turns.append(Turn(role="sales", text=exchange.sales or "..."))
+        turns.append(Turn(role="customer", text=exchange.customer or "..."))
     return Dialogue(id=call.id, turns=tuple(turns))
 
 
-def learn_roles(group: Group, encoder: Encoder) -> tuple[Any, float]:
-    """Return a classifier of who speaks, fitted to the corpus, and the margin that all but 1 % of
-    people's turns stay under.
-
-    The margin is found on turns of calls that the classifier had not seen (five folds), so by
-    construction about one in a hundred of people's own turns counts as inverted: that is the floor.
-    """
-    linear, selection = (
-        require("sklearn.linear_model", "evaluation"),
-        require("sklearn.model_selection", "evaluation"),
-    )
-    turns = [
-        (turn.text, turn.role == "sales", number)
-        for number, call in enumerate(group.calls)
-        for turn in call.turns
+def with_stages(call: EvaluatedCall, stages: Sequence[str | None]) -> EvaluatedCall:
+    """Return a call with a stage for each of the customer's turns."""
+    turns: list[Spoken] = [
+        turn.model_copy(update={"stage": stage})
+        for turn, stage in zip(call.turns, stages, strict=True)
     ]
-    vectors = encoder.encode([text for text, _, _ in turns])
-    sales = np.array([is_sales for _, is_sales, _ in turns])
-    machine = linear.LogisticRegression(max_iter=1000, class_weight="balanced")
-    folds = selection.GroupKFold(min(FOLDS, len(group.calls)))
-    margins = selection.cross_val_predict(
-        machine,
+    return call.model_copy(update={"turns": tuple(turns)})
+
+
+def violates_role(call: EvaluatedCall) -> NDArray[np.bool_]:
+    """Return which turns name the other speaker or copy the salesperson, shape (T,)."""
+    messages = call.messages
+    faults = [
+        fault_of(Answer(messages[: 2 * turn + 1], text)) for turn, text in enumerate(call.words)
+    ]
+    return np.array([fault in ("wrong_role", "copy") for fault in faults])
+
+
+def leaks_prompt(text: str) -> bool:
+    """Return whether a turn contains parts of a prompt, a template or a model's reasoning."""
+    return any(pattern.search(text) for pattern in LEAK_PATTERNS)
+
+
+def repeats_earlier_turn(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which turns of three words or more equal an earlier one, shape (T,)."""
+    normalized = [normalize(text) for text in texts]
+    return np.array(
+        [text in normalized[:turn] and text.count(" ") > 1 for turn, text in enumerate(normalized)]
+    )
+
+
+def fit_role_classifier(group: Group, encoder: Encoder) -> RoleClassifier:
+    """Fit a classifier of who speaks to the corpus, and find its threshold.
+
+    The threshold is the margin that 99 % of the customers' turns stay below, measured on calls that
+    the classifier has not seen (five folds). So about one in a hundred human turns counts as
+    inverted by construction: that is the human floor.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
+    # One example per turn of the corpus.
+    texts: list[str] = []
+    labels: list[bool] = []
+    call_numbers: list[int] = []
+    for number, call in enumerate(group.calls):
+        for turn in call.turns:
+            texts.append(turn.text)
+            labels.append(turn.role == "sales")
+            call_numbers.append(number)
+
+    vectors = encoder.encode(texts)
+    is_sales = np.array(labels)
+    model = LogisticRegression(max_iter=1000, class_weight="balanced")
+
+    # Margins of turns whose call is in the held-out fold.
+    margins = cross_val_predict(
+        model,
         vectors,
-        sales,
-        groups=[number for _, _, number in turns],
-        cv=folds,
+        is_sales,
+        groups=call_numbers,
+        cv=GroupKFold(min(FOLDS, len(group.calls))),
         method="decision_function",
     )
-    return machine.fit(vectors, sales), float(np.quantile(margins[~sales], SURELY))
+    threshold = float(np.quantile(margins[~is_sales], INVERSION_QUANTILE))
+    return RoleClassifier(model.fit(vectors, is_sales), threshold)

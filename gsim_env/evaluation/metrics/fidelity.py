@@ -1,44 +1,61 @@
-"""Fidelity to real people.
+"""Fidelity: distances between a method's calls and recorded calls of the simulated customers.
 
-How far a method's calls are from recorded calls of the customers that it simulates.
-
-Each distance comes with the floor: people against other people, measured in the same way; no
-simulator can be asked for more. Intervals draw the method's calls anew and leave the reference as
-it is.
+Every distance is also measured between people and other people in the same way: the human-to-human
+floor. Intervals resample the method's calls and keep the reference fixed.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.metrics.intervals import Interval, bootstrap, mean_of
+from gsim_env.evaluation.schema import ABSENT, IntervalField, Section
 from gsim_env.groups import Group
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.turns import Turn
-from gsim_env.util.extras import require
+from gsim_env.util.stats import Interval, bootstrap, mean_interval
 
-__all__ = ["END", "START", "Fidelity", "c2st_accuracy", "transitions"]
+__all__ = ["END", "START", "Fidelity", "FidelityMetrics", "c2st_accuracy", "stage_transitions"]
 
-START, END = "start", "end"
+START = "start"
+END = "end"
 FOLDS = 5
 OUTCOMES = [outcome.value for outcome in Outcome]
 
 
-@dataclass(frozen=True, eq=False)
-class Fidelity:
-    """Compares calls with people's.
+class Fidelity(Section):
+    """Distances of one method's calls from people's; an absent figure has the value NaN.
 
     Attributes:
-        group: The cohort.
-        people: Their calls.
-        discriminator: D_phi; ``None`` where the group has none.
-        seed: Of the samples and folds of the two-sample test.
+        words_distance: Wasserstein-1 distance of the words per turn, in words.
+        c2st_accuracy: Accuracy of a classifier two-sample test, in [0, 1]; 0.5 is ideal.
+        p_real: Mean P(real) of the discriminator, in [0, 1]; not a distance. The human floor's is
+            of the reference calls themselves.
+        stage_distance: Jensen-Shannon distance of the stage transitions, in [0, 1].
+        outcome_distance: Total variation distance of the outcomes, in [0, 1].
+    """
+
+    words_distance: IntervalField = ABSENT
+    c2st_accuracy: IntervalField = ABSENT
+    p_real: IntervalField = ABSENT
+    stage_distance: IntervalField = ABSENT
+    outcome_distance: IntervalField = ABSENT
+
+
+@dataclass(frozen=True, eq=False)
+class FidelityMetrics:
+    """Measures calls against recorded calls of people.
+
+    Attributes:
+        group: The group.
+        people: The recorded calls: the reference.
+        discriminator: D_phi; ``None`` if the group has none.
+        seed: Seeds the samples and folds of the classifier two-sample test.
     """
 
     group: Group
@@ -46,167 +63,212 @@ class Fidelity:
     discriminator: Discriminator | None
     seed: int = 0
 
-    def figures(self, readings: Sequence[CallFeatures]) -> dict[str, Interval | None]:
-        """Return the distances of some calls from people's.
-
-        Returns:
-            ``words_distance``: Wasserstein-1 distance of the words per turn, in words.
-            ``c2st_accuracy``: in [0, 1], 0.5 is indistinguishable. ``p_real``: mean P(real) of the
-            discriminator, in [0, 1] (not a distance; people's own stands in the floor's row).
-            ``stage_distance``: Jensen-Shannon distance of stage transitions, in [0, 1].
-            ``outcome_distance``: total variation distance of the outcomes, in [0, 1]. ``None``
-            where it cannot be had.
-        """
-        return {
-            "words_distance": self.words_distance(readings),
-            "c2st_accuracy": c2st_accuracy(readings, self.people, self.seed),
-            "p_real": self.p_real(readings),
-            "stage_distance": self.stage_distance(readings),
-            "outcome_distance": self.outcome_distance(readings),
-        }
-
-    def words_distance(self, readings: Sequence[CallFeatures]) -> Interval:
-        """Return the Wasserstein-1 distance of words per turn, in words (``scipy.stats.wasserstein_distance``)."""
-        distance = require("scipy.stats", "evaluation").wasserstein_distance
-        people = np.concatenate([reading.lengths for reading in self.people])
-        own = [reading.lengths for reading in readings]
-        return bootstrap(
-            len(own),
-            lambda rows: float(distance(np.concatenate([own[row] for row in rows]), people)),
+    def measure(self, calls: Sequence[CallFeatures]) -> Fidelity:
+        """Return all distances of some calls from people's."""
+        return Fidelity(
+            words_distance=self.words_distance(calls),
+            c2st_accuracy=c2st_accuracy(calls, self.people, self.seed),
+            p_real=self.p_real(calls),
+            stage_distance=self.stage_distance(calls),
+            outcome_distance=self.outcome_distance(calls),
         )
 
-    def p_real(self, readings: Sequence[CallFeatures]) -> Interval | None:
-        """Return the mean P(real) of the customer's turns, call by call.
+    def human_floor(self, others: Sequence[CallFeatures]) -> Fidelity:
+        """Return the human-to-human floor: other people measured like a method.
+
+        P(real) is that of the reference calls, whose customers the methods simulate.
+
+        Args:
+            others: Recorded calls of people outside the reference; without any, distances are
+                absent.
+        """
+        floor = self.measure(others) if others else Fidelity()
+        return floor.model_copy(update={"p_real": self.p_real(self.people)})
+
+    def words_distance(self, calls: Sequence[CallFeatures]) -> Interval:
+        """Return the Wasserstein-1 distance of words per turn, in words."""
+        from scipy.stats import wasserstein_distance
+
+        people = np.concatenate([call.lengths for call in self.people])
+        lengths = [call.lengths for call in calls]
+
+        def distance(rows: NDArray[np.int64]) -> float:
+            return float(wasserstein_distance(np.concatenate([lengths[r] for r in rows]), people))
+
+        return bootstrap(len(lengths), distance)
+
+    def p_real(self, calls: Sequence[CallFeatures]) -> Interval:
+        """Return the mean P(real) of the customer's turns per call; absent without a discriminator.
 
         A faulty turn counts 0, as in the pattern reward.
         """
         if self.discriminator is None:
-            return None
-        calls = [reading.call for reading in readings]
-        turns = [
-            Turn(call.messages[: 2 * t + 1], text)
-            for call in calls
-            for t, text in enumerate(call.words)
-        ]
-        found = iter(pattern_reward(turns, self.discriminator))
-        return mean_of([float(np.mean([next(found) for _ in call.turns])) for call in calls])
+            return ABSENT
 
-    def stage_distance(self, readings: Sequence[CallFeatures]) -> Interval:
-        """Return the Jensen-Shannon distance (base 2) between the frequencies of stage transitions, start and end included."""
-        distance = require("scipy.spatial.distance", "evaluation").jensenshannon
+        # Score the turns of all calls in one batch, then split the scores by call.
+        turns = list(chain.from_iterable(reward_turns(features) for features in calls))
+        scores = np.array(pattern_reward(turns, self.discriminator))
+        ends = np.cumsum([len(features.lengths) for features in calls])
+
+        return mean_interval([float(part.mean()) for part in np.split(scores, ends[:-1])])
+
+    def stage_distance(self, calls: Sequence[CallFeatures]) -> Interval:
+        """Return the Jensen-Shannon distance (base 2) between the frequencies of transitions.
+
+        The start and the end of a call count as stages.
+        """
+        from scipy.spatial.distance import jensenshannon
+
         names = [START, *self.group.taxonomy.customer, END]
-        own = np.stack([counted(reading, names) for reading in readings])
-        people = np.sum([counted(reading, names) for reading in self.people], axis=0)
-        return bootstrap(
-            len(own), lambda rows: float(distance(own[rows].sum(axis=0), people, base=2))
-        )
+        counts = np.stack([transition_counts(call, names) for call in calls])
+        people = np.sum([transition_counts(call, names) for call in self.people], axis=0)
 
-    def outcome_distance(self, readings: Sequence[CallFeatures]) -> Interval:
+        def distance(rows: NDArray[np.int64]) -> float:
+            return float(jensenshannon(counts[rows].sum(axis=0), people, base=2))
+
+        return bootstrap(len(counts), distance)
+
+    def outcome_distance(self, calls: Sequence[CallFeatures]) -> Interval:
         """Return the total variation distance between the shares of outcomes."""
-        own, people = (
-            np.array(
-                [[reading.call.outcome == name for name in OUTCOMES] for reading in some],
-                dtype=float,
-            )
-            for some in (readings, self.people)
-        )
-        return bootstrap(
-            len(own),
-            lambda rows: float(np.abs(own[rows].mean(axis=0) - people.mean(axis=0)).sum() / 2),
-        )
+        outcomes = one_hot_outcomes(calls)
+        people = one_hot_outcomes(self.people).mean(axis=0)
+
+        def distance(rows: NDArray[np.int64]) -> float:
+            return float(np.abs(outcomes[rows].mean(axis=0) - people).sum() / 2)
+
+        return bootstrap(len(outcomes), distance)
 
 
-def steps(reading: CallFeatures) -> list[tuple[str, str]]:
-    """Return the stage transitions of a call."""
-    return list(pairwise([START, *reading.stages, END]))
+def reward_turns(features: CallFeatures) -> Iterable[Turn]:
+    """Return the customer's turns with their contexts, as reward functions take them."""
+    messages = features.call.messages
+    return (Turn(messages[: 2 * t + 1], text) for t, text in enumerate(features.call.words))
 
 
-def counted(reading: CallFeatures, names: Sequence[str]) -> NDArray[np.float64]:
+def one_hot_outcomes(calls: Sequence[CallFeatures]) -> NDArray[np.float64]:
+    """Return the outcome of each call as a one-hot row, shape (calls, outcomes)."""
+    rows = [[features.call.outcome == name for name in OUTCOMES] for features in calls]
+    return np.array(rows, dtype=float)
+
+
+def transitions_of(call: CallFeatures) -> list[tuple[str, str]]:
+    """Return the stage transitions of a call, from :data:`START` to :data:`END`."""
+    return list(pairwise([START, *call.stages, END]))
+
+
+def transition_counts(call: CallFeatures, names: Sequence[str]) -> NDArray[np.float64]:
     """Return how often each transition occurs in a call, flat, shape (names squared,)."""
     counts = np.zeros((len(names), len(names)))
-    for before, after in steps(reading):
+    for before, after in transitions_of(call):
         counts[names.index(before), names.index(after)] += 1
     return counts.ravel()
 
 
-def transitions(readings: Sequence[CallFeatures]) -> dict[str, dict[str, float]]:
-    """Return for each stage, and :data:`START`, the share of times that each next one follows, or :data:`END`."""
-    counts = Counter(step for reading in readings for step in steps(reading))
-    totals = Counter({before: 0 for before, _ in counts})
+def stage_transitions(calls: Sequence[CallFeatures]) -> dict[str, dict[str, float]]:
+    """Return the transition probabilities between stages: by stage, then next stage.
+
+    The start and the end of a call count as stages; the most frequent transitions come first.
+    """
+    counts = Counter(chain.from_iterable(transitions_of(call) for call in calls))
+    totals: Counter[str] = Counter()
     for (before, _), count in counts.items():
         totals[before] += count
-    found: dict[str, dict[str, float]] = {before: {} for before in totals}
+
+    probabilities: dict[str, dict[str, float]] = {before: {} for before in totals}
     for (before, after), count in counts.most_common():
-        found[before][after] = count / totals[before]
-    return found
+        probabilities[before][after] = count / totals[before]
+    return probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class TurnSample:
+    """Turns of a method and of people for the classifier two-sample test.
+
+    Attributes:
+        features: Sentence vector and logarithm of the length, shape (turns, d + 1).
+        real: Whether a person said the turn, shape (turns,).
+        customers: The customer of each turn, simulated or real.
+        calls: The number of each turn's call, shape (turns,).
+    """
+
+    features: NDArray[np.float64]
+    real: NDArray[np.bool_]
+    customers: NDArray[np.str_]
+    calls: NDArray[np.int64]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> "TurnSample":
+        """Return some turns."""
+        return TurnSample(
+            self.features[rows], self.real[rows], self.customers[rows], self.calls[rows]
+        )
 
 
 def c2st_accuracy(
-    readings: Sequence[CallFeatures], people: Sequence[CallFeatures], seed: int
-) -> Interval | None:
-    """Return how often a classifier tells a method's turns from people's, in [0, 1] (Lopez-Paz and
-    Oquab 2017).
+    calls: Sequence[CallFeatures], people: Sequence[CallFeatures], seed: int
+) -> Interval:
+    """Return the accuracy of a classifier two-sample test (Lopez-Paz and Oquab 2017), in [0, 1].
 
-    A logistic regression on the turn's vector and the logarithm of its length, on as many turns of
-    either, by five-fold cross-validation in which a customer's calls, simulated and real, fall into
-    one fold: it learns who is a person, not who is a baker. ``None`` where there are fewer than two
-    folds of customers.
+    A logistic regression on the turn's vector and the logarithm of its length separates a method's
+    turns from people's, on equally many turns of each. All calls of one customer, simulated and
+    real, are in one cross-validation fold, so the classifier cannot recognize the customer. Absent
+    with fewer than two customers.
     """
     rng = np.random.default_rng([seed, 0x25A])
-    turns = [
-        (
-            np.append(vector, np.log1p(length)),
-            real,
-            f"{reading.call.profile.listing} {reading.call.profile.name}",
-            number,
-        )
-        for real, some in ((False, readings), (True, people))
-        for number, reading in enumerate(some)
-        for vector, length in zip(reading.vectors, reading.lengths, strict=True)
-    ]
-    real = np.array([turn[1] for turn in turns])
-    size = min(int(real.sum()), int((~real).sum()))
-    kept = np.sort(
-        np.concatenate(
-            [rng.permutation(np.flatnonzero(real == side))[:size] for side in (False, True)]
-        )
-    )
-    turns = [turns[index] for index in kept]
-    customers = [turn[2] for turn in turns]
-    folds = min(FOLDS, len(set(customers)))
+    turns = balanced_sample(collect_turns(calls, people), rng)
+
+    folds = min(FOLDS, len(set(turns.customers)))
     if folds < 2:
-        return None
-    right = c2st_predictions(
-        np.array([turn[0] for turn in turns]), real[kept], customers, folds, seed
-    )
-    calls = [(turn[1], turn[3]) for turn in turns]
-    own = [
-        right[[call == (side, number) for call in calls]] for side, number in dict.fromkeys(calls)
-    ]
-    return bootstrap(
-        len(own), lambda rows: float(np.concatenate([own[row] for row in rows]).mean())
+        return ABSENT
+
+    is_correct = c2st_predictions(turns, folds, seed) == turns.real
+
+    # Resample whole calls, in their order of appearance.
+    correct_by_call = [is_correct[turns.calls == call] for call in dict.fromkeys(turns.calls)]
+
+    def accuracy(rows: NDArray[np.int64]) -> float:
+        return float(np.concatenate([correct_by_call[row] for row in rows]).mean())
+
+    return bootstrap(len(correct_by_call), accuracy)
+
+
+def collect_turns(calls: Sequence[CallFeatures], people: Sequence[CallFeatures]) -> TurnSample:
+    """Return the customer's turns of all calls: the method's first, then people's."""
+    everyone = [*calls, *people]
+    turns_per_call = [len(call.lengths) for call in everyone]
+    real_by_call = [False] * len(calls) + [True] * len(people)
+    customers = [f"{call.call.profile.listing} {call.call.profile.name}" for call in everyone]
+
+    vectors = np.concatenate([call.vectors for call in everyone])
+    log_lengths = np.log1p(np.concatenate([call.lengths for call in everyone]))
+    return TurnSample(
+        features=np.column_stack([vectors, log_lengths]),
+        real=np.repeat(real_by_call, turns_per_call),
+        customers=np.repeat(customers, turns_per_call),
+        calls=np.repeat(np.arange(len(everyone)), turns_per_call),
     )
 
 
-def c2st_predictions(
-    features: NDArray[np.float64],
-    real: NDArray[np.bool_],
-    customers: Sequence[str],
-    folds: int,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Return which turns a classifier that has not seen their customer takes for what they are, shape (turns,)."""
-    linear, selection = (
-        require("sklearn.linear_model", "evaluation"),
-        require("sklearn.model_selection", "evaluation"),
+def balanced_sample(turns: TurnSample, rng: np.random.Generator) -> TurnSample:
+    """Return equally many random turns of the method and of people, in their original order."""
+    size = min(int(turns.real.sum()), int((~turns.real).sum()))
+    simulated = rng.permutation(np.flatnonzero(~turns.real))[:size]
+    real = rng.permutation(np.flatnonzero(turns.real))[:size]
+    return turns[np.sort(np.concatenate([simulated, real]))]
+
+
+def c2st_predictions(turns: TurnSample, folds: int, seed: int) -> NDArray[np.bool_]:
+    """Return for each turn whether a classifier takes it for a person's, shape (turns,).
+
+    The classifier of a turn has not seen the turn's customer.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    predictions = cross_val_predict(
+        classifier, turns.features, turns.real, groups=turns.customers, cv=splitter
     )
-    scaler, pipeline = (
-        require("sklearn.preprocessing", "evaluation"),
-        require("sklearn.pipeline", "evaluation"),
-    )
-    machine = pipeline.make_pipeline(
-        scaler.StandardScaler(), linear.LogisticRegression(C=0.01, max_iter=1000)
-    )
-    split = selection.StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    found = selection.cross_val_predict(machine, features, real, groups=customers, cv=split)
-    return np.asarray(found == real)
+    return np.asarray(predictions)

@@ -1,172 +1,218 @@
-"""The report of an evaluation.
-
-One page that needs nothing else, its figures as images, its tables as CSV and Markdown.
-"""
+"""The report of an evaluation: a self-contained HTML page, with its figures and tables as files."""
 
 import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from gsim_env.evaluation.records import HUMAN, EvaluatedCall
-from gsim_env.evaluation.report.figures import EXTRA, figures, svg, write_png
-from gsim_env.evaluation.report.tables import PEOPLE, at, spoken, tables, write_csv, write_markdown
-from gsim_env.util.extras import require
+from pydantic import BaseModel, JsonValue
+
+from gsim_env.dialogue import Outcome
+from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.evaluation.report.figures import make_figures
+from gsim_env.evaluation.report.plotting import Plot, method_label, svg, write_png
+from gsim_env.evaluation.report.results import EvaluationResults
+from gsim_env.evaluation.report.table import Table, write_csv, write_markdown
+from gsim_env.evaluation.report.tables import display_name, make_tables
+from gsim_env.profiles import CustomerProfile
+from gsim_env.util.extras import require_extra
 
 __all__ = ["write_report"]
 
-PAGE = Path(__file__).parent / "templates"
-LEVELS = ("interest", "trust", "patience")
-ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
-"""What could end a script element, or a line of one, as JSON may write it too."""
+TEMPLATES = Path(__file__).parent / "templates"
+
+STATE_LEVELS = ("interest", "trust", "patience")
+"""Parts of the latent state that the page shows as bars, each in [0, 1]."""
+
+JSON_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+"""Characters that could end a script element or a line in it, as JSON escapes."""
 
 
-def write_report(results: Mapping[str, Any], calls: Sequence[EvaluatedCall], out: Path) -> Path:
-    """Write ``report.html``, ``figures/*.png``, ``tables/*.csv`` and ``tables.md`` to a folder, and
-    return the page's path.
+def write_report(results: EvaluationResults, calls: Sequence[EvaluatedCall], out: Path) -> Path:
+    """Write ``report.html``, ``figures/*.png``, ``tables/*.csv`` and ``tables.md`` to a folder.
 
     Args:
-        results: The evaluation's figures, as plain data; a section that is absent or ``None`` is
-            left out.
-        calls: The calls to browse, simulated and of people.
-        out: The folder; it is made if it is not there.
+        results: The evaluation's figures; an empty section is left out.
+        calls: The calls to browse, simulated and recorded.
+        out: The folder; it is created if needed.
+
+    Returns:
+        The path of the page.
 
     Raises:
-        ImportError: if matplotlib or Jinja2 is not installed.
+        ImportError: if the extra ``evaluation`` is not installed.
     """
-    laid, plots = tables(results), figures(results)
+    require_extra("evaluation")
+    tables = make_tables(results)
+    plots = make_figures(results)
+
     for name in ("figures", "tables"):
         (out / name).mkdir(parents=True, exist_ok=True)
-    for table in laid.values():
+    for table in tables.values():
         write_csv(out / "tables" / f"{table.name}.csv", table)
-    write_markdown(out / "tables.md", laid.values())
+    write_markdown(out / "tables.md", tables.values())
     for plot in plots:
         write_png(plot, out / "figures")
-    file = out / "report.html"
-    file.write_text(page(results, calls, laid, plots), encoding="utf-8")
-    return file
+
+    page = out / "report.html"
+    page.write_text(render_page(results, calls, tables, plots), encoding="utf-8")
+    return page
 
 
-def page(
-    results: Mapping[str, Any],
+def render_page(
+    results: EvaluationResults,
     calls: Sequence[EvaluatedCall],
-    laid: Mapping[str, Any],
-    plots: Sequence[Any],
+    tables: Mapping[str, Table],
+    plots: Sequence[Plot],
 ) -> str:
     """Return the page.
 
-    What models said is in it as JSON only; what is filled into the template is escaped.
+    Words of models are in it as JSON only, and everything filled into the template is escaped.
     """
-    jinja2, safe = require("jinja2", EXTRA), require("markupsafe", EXTRA).Markup
-    script = (PAGE / "report.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup
+
+    environment = Environment(
         autoescape=True,
-        loader=jinja2.FileSystemLoader(PAGE),
+        loader=FileSystemLoader(TEMPLATES),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text: str = environment.get_template("report.html").render(
+
+    # The page allows this one script only, by its hash.
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+    # Markup marks what is safe as it is; everything else is escaped.
+    text = environment.get_template("report.html").render(
         results=results,
-        manifest=results.get("manifest") or {},
-        summary=summary(results, calls),
-        missing=missing(results),
-        tables=laid,
-        plots={plot.name: {"title": plot.title, "svg": safe(svg(plot))} for plot in plots},
-        stages=[plot.name for plot in plots if plot.name.startswith("stages_")],
-        style=safe((PAGE / "report.css").read_text(encoding="utf-8")),
-        script=safe(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        calls=safe(embedded([call_data(call) for call in calls])),
-        shown=shown,
+        manifest=results.manifest.model_dump(mode="json") if results.manifest else {},
+        summary=summarize(results),
+        missing=list_missing(results),
+        tables=tables,
+        plots={plot.name: {"title": plot.title, "svg": Markup(svg(plot))} for plot in plots},  # noqa: S704
+        stage_maps=[plot.name for plot in plots if plot.name.startswith("stages_")],
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        script_hash=script_hash,
+        calls=Markup(calls_as_json(calls)),  # noqa: S704
+        setting_text=setting_text,
     )
     return text.lstrip()
 
 
-def summary(results: Mapping[str, Any], calls: Sequence[EvaluatedCall]) -> str:
-    """Return in a sentence what was compared."""
-    manifest, names = results.get("manifest") or {}, results["methods"]
-    people = at(manifest, "human", "calls")
-    callers = manifest.get("salespeople") or sorted(
-        {call.salesperson for call in calls if call.method != HUMAN}
-    )
-    against = (
-        f", beside {people} recorded calls of people ({at(manifest, 'human', 'source')})"
-        if people
-        else ""
-    )
-    number = f"{manifest['calls']} calls to each of" if manifest.get("calls") else "calls to"
-    of = f" of the group {manifest['group']}" if manifest.get("group") else ""
+def summarize(results: EvaluationResults) -> str:
+    """Return in a few words what was compared."""
+    methods = count("method", len(results.methods))
+    text = f"{methods}: {', '.join(results.methods)}."
+    manifest = results.manifest
+    if manifest is None:
+        return text
+
+    archetypes = count("archetype", len(results.archetypes))
+    salespeople = count("salesperson", len(manifest.salespeople), "salespeople")
+    calls = count("call", manifest.calls)
+    recorded = count("recorded call", manifest.human.calls)
     return (
-        f"{counted(len(names), 'simulated customer')}{of}: {', '.join(names)}. "
-        f"{number} {counted(len(results['archetypes']), 'kind of customer', 'kinds of customers')}, "
-        f"by {counted(len(callers), 'salesperson', 'salespeople')} ({', '.join(callers)}){against}."
+        f"Group {manifest.group}. {text} {calls} to each of {archetypes} by "
+        f"{salespeople} ({', '.join(manifest.salespeople)}), "
+        f"compared with {recorded} of people ({manifest.human.source})."
     )
 
 
-def missing(results: Mapping[str, Any]) -> list[str]:
-    """Return in sentences what is missing; empty if nothing is."""
-    found = [
-        f"{name}: {counted(number, 'call')} failed and {'counts' if number == 1 else 'count'} in no figure."
-        for name, number in (at(results, "manifest", "missing_calls") or {}).items()
-        if number
-    ]
-    found += [
-        f"{PEOPLE if name == HUMAN else name}: {counted(number, 'rating')} of {spoken(evaluator)} missing."
-        for name, evaluators in (at(results, "judge", "missing") or {}).items()
-        for evaluator, number in evaluators.items()
-        if number
-    ]
-    found += [
-        f"Robustness: {counted(number, noun)} missing."
-        for key, noun in (("missing", "verdict"), ("undrawn", "profile"))
-        if (number := at(results, "robustness", key))
-    ]
-    return found
+def list_missing(results: EvaluationResults) -> list[str]:
+    """Return a sentence for everything that is missing; empty if nothing is."""
+    sentences = []
+
+    if results.manifest is not None:
+        for name, number in results.manifest.missing_calls.items():
+            verb = "counts" if number == 1 else "count"
+            failed = f"{count('call', number)} failed and {verb} in no figure"
+            sentences.append((number, f"{name}: {failed}."))
+
+    if results.judge is not None:
+        for name, by_evaluator in results.judge.missing.items():
+            for evaluator, number in by_evaluator.items():
+                ratings = f"{count('rating', number)} of {display_name(evaluator)}"
+                sentences.append((number, f"{method_label(name)}: {ratings} missing."))
+
+    if results.robustness is not None:
+        verdicts = results.robustness.missing
+        profiles = results.robustness.undrawn
+        sentences.append((verdicts, f"Robustness: {count('verdict', verdicts)} missing."))
+        sentences.append((profiles, f"Robustness: {count('profile', profiles)} missing."))
+
+    return [sentence for number, sentence in sentences if number]
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def count(noun: str, number: int, plural: str = "") -> str:
+    """Return a number with its noun in singular or plural."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def shown(value: Any) -> str:
-    """Return settings as text."""
-    return (
-        value
-        if isinstance(value, str)
-        else json.dumps(value, indent=1, ensure_ascii=False, default=str)
-    )
+def setting_text(value: JsonValue) -> str:
+    """Return a setting as text: strings as they are, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def call_data(call: EvaluatedCall) -> dict[str, Any]:
+class PageTurn(BaseModel):
+    """An exchange as the page shows it; ``levels`` are the latent state's, by name."""
+
+    sales: str
+    customer: str
+    stage: str | None
+    levels: dict[str, float | None] | None
+    guidance: dict[str, JsonValue] | None
+
+
+class PageCall(BaseModel):
+    """A call as the page shows it."""
+
+    id: str
+    method: str
+    salesperson: str
+    number: int
+    outcome: Outcome | None
+    error: str | None
+    profile: CustomerProfile
+    turns: list[PageTurn]
+
+
+def page_call(call: EvaluatedCall) -> PageCall:
     """Return what the page shows of a call."""
-    return {
-        "id": call.id,
-        "method": call.method,
-        "salesperson": call.salesperson,
-        "number": call.number,
-        "outcome": call.outcome,
-        "error": call.error,
-        "profile": call.profile.model_dump(mode="json"),
-        "turns": [
-            {
-                "sales": turn.sales,
-                "customer": turn.customer,
-                "stage": turn.stage,
-                "levels": None
-                if turn.state is None
-                else {name: turn.state.get(name) for name in LEVELS},
-                "guidance": turn.guidance,
-            }
-            for turn in call.turns
-        ],
-    }
-
-
-def embedded(data: Any) -> str:
-    """Return data as JSON that can stand in a script element, whatever it says."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).translate(
-        ESCAPED
+    turns = []
+    for turn in call.turns:
+        levels = None
+        if turn.state is not None:
+            levels = {name: turn.state.get(name) for name in STATE_LEVELS}
+        turns.append(
+            PageTurn(
+                sales=turn.sales,
+                customer=turn.customer,
+                stage=turn.stage,
+                levels=levels,
+                guidance=turn.guidance,
+            )
+        )
+    return PageCall(
+        id=call.id,
+        method=call.method,
+        salesperson=call.salesperson,
+        number=call.number,
+        outcome=call.outcome,
+        error=call.error,
+        profile=call.profile,
+        turns=turns,
     )
+
+
+def calls_as_json(calls: Sequence[EvaluatedCall]) -> str:
+    """Return the calls as JSON that is safe in a script element."""
+    return escape_json(f"[{','.join(page_call(call).model_dump_json() for call in calls)}]")
+
+
+def escape_json(text: str) -> str:
+    """Return JSON without characters that could end a script element."""
+    return text.translate(JSON_ESCAPES)

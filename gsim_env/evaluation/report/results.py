@@ -1,144 +1,150 @@
-"""All figures of an evaluation as one plain document.
+"""The results document of an evaluation: what ``results.json`` holds, as typed models."""
 
-What ``results.json`` holds and the report shows.
-"""
+from pydantic import Field, JsonValue
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
-from typing import Any
-
-import numpy as np
-
-from gsim_env.evaluation.metrics.agreement import rank_correlation
-from gsim_env.evaluation.metrics.diversity import (
-    Limits,
-    diversity,
-    irs,
-    irs_windows,
-    shares,
-    shares_of_tlv,
-    snr,
-)
-from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.metrics.fidelity import Fidelity, transitions
-from gsim_env.evaluation.metrics.intervals import Interval, mean_of, plain
+from gsim_env.evaluation.judge.reports import JudgeReport, RobustnessReport
+from gsim_env.evaluation.metrics.agreement import AgreementReport, RankCorrelation
+from gsim_env.evaluation.metrics.diversity import Diversity, WindowedIRS
+from gsim_env.evaluation.metrics.fidelity import Fidelity
 from gsim_env.evaluation.records import HUMAN
-from gsim_env.groups import Group
+from gsim_env.evaluation.schema import IntervalField, Number, Section
 
-__all__ = ["measure"]
+__all__ = [
+    "ArchetypeFigures",
+    "EvaluationManifest",
+    "EvaluationResults",
+    "HumanReference",
+    "MethodRankCorrelation",
+    "SalespeopleFigures",
+]
 
 
-def measure(
-    readings: Mapping[str, Sequence[CallFeatures]],
-    others: Sequence[CallFeatures],
-    group: Group,
-    fidelity: Fidelity,
-) -> dict[str, Any]:
-    """Return every figure that needs no judge.
+class HumanReference(Section):
+    """The recorded calls that methods are compared with.
 
-    Args:
-        readings: The calls of each method, in the order in which methods are shown.
-        others: Calls of other people than the reference's: the floor of fidelity.
-        group: The cohort.
-        fidelity: Compares with the reference's people.
-
-    Returns:
-        Plain data: ``methods``, ``archetypes``, ``diversity``, ``irs_windows``, ``fidelity``,
-        ``by_archetype``, ``lengths``, ``outcomes``, ``transitions`` and ``agents``; ``"human"``
-        stands for the people.
+    Attributes:
+        source: The file and the group it belongs to.
+        calls: The number of calls.
+        digest: SHA-256 of the file.
     """
-    everybody = {**readings, HUMAN: fidelity.people}
-    limits = Limits(fidelity.people)
-    budget = min(sum(int(reading.lengths.sum()) for reading in some) for some in everybody.values())
-    figures = {name: diversity(some, group, limits, budget) for name, some in everybody.items()}
-    tlv = shares_of_tlv({name: figures[name]["tlv"].value for name in readings})
-    for name, share in tlv.items():
-        figures[name]["tlv_share"] = share
-        figures[name]["objective"] = float(
-            np.mean([share, figures[name]["irs"].value, figures[name]["snr"].value])
-        )
-    floor = fidelity.figures(others) if others else {}
-    floor["p_real"] = fidelity.p_real(fidelity.people)  # people's own, not that of other people
-    archetypes = list(group.config.archetypes)
-    found: dict[str, Any] = plain(
-        {
-            "methods": list(readings),
-            "archetypes": archetypes,
-            "diversity": figures,
-            "irs_windows": {
-                name: [{"turn": turn, **found._asdict()} for turn, found in irs_windows(some)]
-                for name, some in everybody.items()
-            },
-            "fidelity": {
-                **{name: fidelity.figures(some) for name, some in readings.items()},
-                HUMAN: floor,
-            },
-            "by_archetype": {
-                name: by_archetype(some, archetypes, group) for name, some in readings.items()
-            },
-            "lengths": {
-                name: [int(n) for reading in some for n in reading.lengths]
-                for name, some in everybody.items()
-            },
-            "outcomes": {
-                name: shares([str(reading.call.outcome) for reading in some])
-                for name, some in everybody.items()
-            },
-            "transitions": {name: transitions(some) for name, some in everybody.items()},
-            "agents": agents(readings),
-        }
-    )
-    return found
+
+    source: str
+    calls: int
+    digest: str
 
 
-def by_archetype(
-    readings: Sequence[CallFeatures], archetypes: Sequence[str], group: Group
-) -> dict[str, dict[str, Interval]]:
-    """Return a method's figures for each archetype that was called."""
-    own = {
-        name: [one for one in readings if one.call.profile.archetype == name] for name in archetypes
-    }
-    return {
-        name: {
-            "words_per_turn": mean_of([float(one.lengths.mean()) for one in some]),
-            "irs": mean_of([irs(one) for one in some]),
-            "snr": mean_of([snr(one.stages, group) for one in some]),
-            "accepted": accepted(some),
-        }
-        for name, some in own.items()
-        if some
-    }
+class EvaluationManifest(Section):
+    """Where the results come from: plan, versions and hashes.
 
-
-def accepted(readings: Sequence[CallFeatures]) -> Interval:
-    """Return the share of calls that end in a deal."""
-    return mean_of([float(reading.call.outcome == "accepted") for reading in readings])
-
-
-def agents(readings: Mapping[str, Sequence[CallFeatures]]) -> dict[str, Any] | None:
-    """Return what each method's customers make of each salesperson, and whether methods rank
-    salespeople alike.
-
-    ``None`` for one salesperson, who has nobody to be compared with.
+    Attributes:
+        command: The command line; ``None`` if the evaluation was started from Python.
+        plan: The plan without API keys.
+        group: The group's name.
+        group_digest: SHA-256 of the group's files.
+        people_digest: SHA-256 of the held-out calls.
+        judge_prompts_digest: SHA-256 of the judge's prompts.
+        seed: Seeds every random draw.
+        salespeople: Names of the salespeople.
+        calls: Calls to each archetype, by each salesperson, with each method.
+        methods: Settings of each method, without API keys.
+        versions: Installed packages that can change the figures.
+        human: The recorded calls.
+        discriminator: Name of the discriminator behind P(real); ``None`` without one.
+        seconds: Duration of all calls, summed.
+        missing_calls: Number of calls that failed, by method; they count in no figure.
     """
-    names = list(
-        dict.fromkeys(reading.call.salesperson for some in readings.values() for reading in some)
-    )
-    if len(names) < 2:
-        return None
-    acceptance = {
-        method: {
-            name: accepted([one for one in some if one.call.salesperson == name]) for name in names
-        }
-        for method, some in readings.items()
-    }
-    rates = {
-        method: {name: rate.value for name, rate in by.items()} for method, by in acceptance.items()
-    }
-    return {
-        "acceptance": acceptance,
-        "rank_correlation": [
-            {"a": a, "b": b, **rank_correlation(rates[a], rates[b])}
-            for a, b in combinations(rates, 2)
-        ],
-    }
+
+    command: str | None
+    plan: dict[str, JsonValue]
+    group: str
+    group_digest: str
+    people_digest: str
+    judge_prompts_digest: str
+    seed: int
+    salespeople: list[str]
+    calls: int
+    methods: dict[str, dict[str, JsonValue]]
+    versions: dict[str, str]
+    human: HumanReference
+    discriminator: str | None
+    seconds: float
+    missing_calls: dict[str, int]
+
+
+class ArchetypeFigures(Section):
+    """Figures of one method's calls to one archetype.
+
+    Attributes:
+        words_per_turn: Mean words per turn.
+        irs: See :class:`~gsim_env.evaluation.metrics.diversity.Diversity`.
+        snr: Likewise.
+        accepted: Share of calls that end with acceptance.
+    """
+
+    words_per_turn: IntervalField
+    irs: IntervalField
+    snr: IntervalField
+    accepted: IntervalField
+
+
+class MethodRankCorrelation(RankCorrelation):
+    """Whether methods ``a`` and ``b`` rank the salespeople alike."""
+
+    a: str
+    b: str
+
+
+class SalespeopleFigures(Section):
+    """Acceptance by salesperson.
+
+    Attributes:
+        acceptance: Share of accepted calls, by method, then salesperson.
+        rank_correlation: One entry per pair of methods.
+    """
+
+    acceptance: dict[str, dict[str, IntervalField]]
+    rank_correlation: list[MethodRankCorrelation]
+
+
+class EvaluationResults(Section):
+    """All figures of an evaluation.
+
+    Sections by method use the key ``"human"`` for people. A section that was not measured is empty
+    or ``None``.
+
+    Attributes:
+        methods: Names of the methods, in the order in which they are shown.
+        archetypes: Names of the group's archetypes.
+        diversity: Diversity and faults, by method.
+        irs_windows: Figure 4b, by method.
+        fidelity: Distances from people, by method; ``"human"`` is the human-to-human floor.
+        by_archetype: By method, then archetype that was called.
+        lengths: Words of every turn, by method.
+        outcomes: Share of calls that end with each outcome, by method.
+        transitions: Probability of the next stage, by method, then stage.
+        agents: Acceptance by salesperson; ``None`` with one salesperson.
+        manifest: Where the results come from.
+        judge: The judge's scores; ``None`` without a judge.
+        robustness: The profile robustness test; ``None`` if it was not run.
+        agreement: Agreement of judge and people; ``None`` without human ratings.
+    """
+
+    methods: list[str]
+    archetypes: list[str]
+    diversity: dict[str, Diversity] = Field(default_factory=dict)
+    irs_windows: dict[str, list[WindowedIRS]] = Field(default_factory=dict)
+    fidelity: dict[str, Fidelity] = Field(default_factory=dict)
+    by_archetype: dict[str, dict[str, ArchetypeFigures]] = Field(default_factory=dict)
+    lengths: dict[str, list[int]] = Field(default_factory=dict)
+    outcomes: dict[str, dict[str, Number]] = Field(default_factory=dict)
+    transitions: dict[str, dict[str, dict[str, Number]]] = Field(default_factory=dict)
+    agents: SalespeopleFigures | None = None
+    manifest: EvaluationManifest | None = None
+    judge: JudgeReport | None = None
+    robustness: RobustnessReport | None = None
+    agreement: AgreementReport | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The methods in their order, then ``"human"``."""
+        return [*self.methods, HUMAN]

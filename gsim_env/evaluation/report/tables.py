@@ -1,564 +1,340 @@
-"""The tables of an evaluation, in the layouts of the paper.
+"""The tables of an evaluation, in the layouts of the paper."""
 
-Rows for CSV files, for Markdown and for the page.
+from collections.abc import Iterable, Mapping, Sequence
 
-What is absent stays absent: an empty field of the file, a dash on the page, and never a zero.
-"""
+from pydantic import BaseModel
 
-import csv
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
-from pathlib import Path
-from typing import Any, Literal
-
+from gsim_env.evaluation.judge.judge import ALL
+from gsim_env.evaluation.judge.reports import BiasReport
+from gsim_env.evaluation.metrics.diversity import Diversity
 from gsim_env.evaluation.records import HUMAN
+from gsim_env.evaluation.report.results import EvaluationResults
+from gsim_env.evaluation.report.table import Column, Row, Table
+from gsim_env.evaluation.schema import ABSENT, as_interval
+from gsim_env.util.stats import Interval
 
-__all__ = [
-    "ABSENT",
-    "PEOPLE",
-    "Cell",
-    "Column",
-    "Row",
-    "Table",
-    "spoken",
-    "tables",
-    "write_csv",
-    "write_markdown",
-]
+__all__ = ["PEOPLE", "display_name", "make_tables"]
 
-ABSENT = "\N{EN DASH}"
 PEOPLE = "people"
-"""How :data:`HUMAN` is called where somebody reads it."""
+"""How :data:`HUMAN` is shown to readers."""
 
-Better = Literal["up", "down", "half"]
-ARROWS: dict[Better, str] = {"up": "↑", "down": "↓", "half": "→ ½"}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of figures.
-
-    Attributes:
-        key: Its name in the file.
-        label: Its name on the page.
-        better: Which way is good: higher, lower, or nearer to one half; ``None`` where that is not
-            clear.
-        group: The heading that it shares with its neighbors, if any.
-        digits: Decimals on the page; the file has six.
-        plain: Its figures have no interval.
-    """
-
-    key: str
-    label: str
-    better: Better | None = None
-    group: str = ""
-    digits: int = 2
-    plain: bool = False
-
-    @property
-    def arrow(self) -> str:
-        """The sign for which way is good."""
-        return ARROWS[self.better] if self.better else ""
-
-    def show(self, value: float | None) -> str:
-        """Return a figure as it is read; one that is not zero is not rounded to zero."""
-        if value is None:
-            return ABSENT
-        least: float = 10.0**-self.digits
-        if 0 < value < least / 2:
-            return f"< {least:.{self.digits}f}"
-        text = f"{value:,.{self.digits}f}"
-        return (
-            text.removeprefix("-")
-            if float(text.replace(",", "")) == 0
-            else text.replace("-", "\N{MINUS SIGN}")
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A figure, its 95 % interval, and how many calls it is of.
-
-    Each ``None`` where it is absent. Or words instead.
-    """
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    text: str = ""
-
-    @classmethod
-    def of(cls, found: Any) -> "Cell":
-        """Return the cell for what results hold: an interval, a number, a word, or nothing."""
-        if isinstance(found, Mapping):
-            n = found.get("n")
-            low, high = number(found.get("low")), number(found.get("high"))
-            return cls(number(found.get("value")), low, high, None if n is None else int(n))
-        if isinstance(found, bool):
-            return cls(text="yes" if found else "no")
-        if isinstance(found, int | float):
-            return cls(number(found))
-        return cls(text="" if found is None else str(found))
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of a table.
-
-    Attributes:
-        name: Whose figures.
-        cells: One a column.
-        block: What the lines around it share: in Table 1 the kind of customer.
-        compared: Whether it may be the best; people may not.
-    """
-
-    name: str
-    cells: tuple[Cell, ...]
-    block: str = ""
-    compared: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table.
-
-    Attributes:
-        name: Of its file.
-        title: Its heading.
-        note: How to read it.
-        of: What the rows' names are: the header of the file's first column, or columns where there
-            are blocks.
-        columns: What is in the cells.
-        rows: The lines; those of a block are neighbors.
-    """
-
-    name: str
-    title: str
-    note: str
-    of: tuple[str, ...]
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...] = field(default=())
-
-    @property
-    def groups(self) -> list[tuple[str, int]]:
-        """The headings over the columns and how many columns each spans.
-
-        Empty where there are none.
-        """
-        spans = [
-            (name, len(list(found)))
-            for name, found in groupby(self.columns, key=attrgetter("group"))
-        ]
-        return spans if any(name for name, _ in spans) else []
-
-    @property
-    def blocks(self) -> list[tuple[str, list[Row]]]:
-        """The rows by block."""
-        return [(name, list(found)) for name, found in groupby(self.rows, key=attrgetter("block"))]
-
-    def best(self, block: Sequence[Row], place: int) -> set[str]:
-        """Return which rows of a block are best in a column, as far as the shown digits tell.
-
-        None if all are alike.
-        """
-        column = self.columns[place]
-        values = [
-            (row.name, round(value, column.digits))
-            for row in block
-            if row.compared and (value := row.cells[place].value) is not None
-        ]
-        if column.better is None or len(values) < 2:
-            return set()
-        close = {name: goodness(value, column.better) for name, value in values}
-        best = {
-            name
-            for name, one in close.items()
-            if math.isclose(one, max(close.values()), abs_tol=1e-9)
-        }
-        return best if len(best) < len(close) else set()
-
-
-def goodness(value: float, better: Better) -> float:
-    """Return a figure as one of which more is better."""
-    return {"up": value, "down": -value, "half": -abs(value - 0.5)}[better]
-
-
-def tables(results: Mapping[str, Any]) -> dict[str, Table]:
-    """Return the tables that results have figures for, by name, in the page's order."""
-    made = (
-        table_1(results),
-        table_2(results),
-        simple("habits", "How they speak", HABITS_NOTE, HABITS, results, "diversity"),
-        simple("faults", "What goes wrong", FAULTS_NOTE, FAULTS, results, "diversity"),
-        simple(
-            "fidelity",
-            "How near to people",
-            FIDELITY_NOTE,
-            FIDELITY,
-            results,
-            "fidelity",
-            last="people vs people",
-        ),
-        by_archetype(results),
-        acceptance(results),
-        rank_correlation(results),
-        pass_rates(results),
-        table_3(results),
-        raters(results),
-        checks(results),
-    )
-    return {table.name: table for table in made if table.rows}
-
-
-def write_csv(file: Path, table: Table) -> None:
-    """Write a table.
-
-    For a figure with an interval four columns (itself, ``_low``, ``_high``, ``_n``), else one.
-    """
-    header = list(table.of)
-    for column in table.columns:
-        ends = ("",) if column.plain else ("", "_low", "_high", "_n")
-        header += [column.key + end for end in ends]
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        for row in table.rows:
-            writer.writerow([*(row.block, row.name)[-len(table.of) :], *fields(table.columns, row)])
-
-
-def write_markdown(file: Path, laid: Iterable[Table]) -> None:
-    """Write tables as they stand on the page, for a README or a paper's draft.
-
-    The best figure of a column is bold.
-    """
-    file.write_text("\n\n".join(map(markdown, laid)) + "\n", encoding="utf-8")
-
-
-def markdown(table: Table) -> str:
-    """Return a table under its title."""
-    labels = Counter(column.label for column in table.columns)
-    headings = [
-        f"{f'{column.group}: ' if labels[column.label] > 1 else ''}{column.label} {column.arrow}".rstrip()
-        for column in table.columns
-    ]
-    lines = [(*table.of, *headings), ("---",) * (len(table.of) + len(headings))]
-    for name, block in table.blocks:
-        best = [table.best(block, place) for place in range(len(table.columns))]
-        for row in block:
-            shown = [
-                f"**{text}**" if row.name in first else text
-                for text, first in zip(map(in_words, table.columns, row.cells), best, strict=True)
-            ]
-            lines.append((*(name, row.name)[-len(table.of) :], *shown))
-    body = "\n".join(
-        f"| {' | '.join(text.replace('|', chr(92) + '|') for text in line)} |" for line in lines
-    )
-    return f"## {table.title}\n\n{body}\n\n{table.note}"
-
-
-def in_words(column: Column, cell: Cell) -> str:
-    """Return a figure with its interval, as it is read."""
-    text = cell.text or column.show(cell.value)
-    return (
-        text if cell.low is None else f"{text} [{column.show(cell.low)}, {column.show(cell.high)}]"
-    )
-
-
-def fields(columns: Sequence[Column], row: Row) -> Iterator[str]:
-    """Yield a row's fields of the file; what is absent is empty."""
-    for column, cell in zip(columns, row.cells, strict=True):
-        found = (cell.value,) if column.plain else (cell.value, cell.low, cell.high, cell.n)
-        yield cell.text or plain(found[0])
-        yield from (plain(one) for one in found[1:])
-
-
-def plain(value: float | None) -> str:
-    """Return a number of the file."""
-    return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-def number(value: Any) -> float | None:
-    """Return a number, or ``None`` where there is none: null and NaN are the same here."""
-    return None if value is None or math.isnan(value) else float(value)
-
-
-def spoken(name: str) -> str:
-    """Return an id as words."""
-    return PEOPLE if name == HUMAN else name.replace("_", " ")
-
-
-def at(found: Any, *path: str) -> Any:
-    """Return what lies at a path of mappings; ``None`` where it ends before."""
-    for key in path:
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(key)
-    return found
-
-
-def names_in(results: Mapping[str, Any], section: Any) -> list[str]:
-    """Return who has figures in a section: methods in their order, people last."""
-    return [name for name in (*results["methods"], HUMAN) if name in (section or {})]
-
-
-def row_of(name: str, columns: Sequence[Column], found: Any, block: str = "") -> Row:
-    """Return a method's row, or the people's."""
-    cells = tuple(Cell.of(at(found, column.key)) for column in columns)
-    return Row(PEOPLE if name == HUMAN else name, cells, block, compared=name != HUMAN)
-
-
-def simple(
-    name: str,
-    title: str,
-    note: str,
-    columns: tuple[Column, ...],
-    results: Mapping[str, Any],
-    section: str,
-    last: str = PEOPLE,
-) -> Table:
-    """Return a table of one section: a row a method; ``last`` names the people's."""
-    found = results.get(section) or {}
-    rows = [row_of(who, columns, found[who]) for who in names_in(results, found)]
-    named = (Row(last, row.cells, compared=False) if not row.compared else row for row in rows)
-    return Table(name, title, note, ("method",), columns, tuple(named))
-
-
-RATED = "Profile consistency", "Business realism", "Interaction logic"
+CONSISTENCY = "Profile consistency"
+REALISM = "Business realism"
+INTERACTION = "Interaction logic"
 TABLE_1 = (
-    Column("category_alignment", "Cat.", "up", RATED[0]),
-    Column("profile_adherence", "Pro.", "up", RATED[0]),
-    Column("profile_consistency", "Avg.", "up", RATED[0]),
-    Column("brevity", "Bre.", "up", RATED[1]),
-    Column("naturalness", "Nat.", "up", RATED[1]),
-    Column("context_immersion", "Con.", "up", RATED[1]),
-    Column("business_realism", "Avg.", "up", RATED[1]),
-    Column("intent_responsiveness", "Int.", "up", RATED[2]),
-    Column("logic_consistency", "Log.", "up", RATED[2]),
-    Column("interaction_logic", "Avg.", "up", RATED[2]),
+    Column("category_alignment", "Cat.", "up", CONSISTENCY),
+    Column("profile_adherence", "Pro.", "up", CONSISTENCY),
+    Column("profile_consistency", "Avg.", "up", CONSISTENCY),
+    Column("brevity", "Bre.", "up", REALISM),
+    Column("naturalness", "Nat.", "up", REALISM),
+    Column("context_immersion", "Con.", "up", REALISM),
+    Column("business_realism", "Avg.", "up", REALISM),
+    Column("intent_responsiveness", "Int.", "up", INTERACTION),
+    Column("logic_consistency", "Log.", "up", INTERACTION),
+    Column("interaction_logic", "Avg.", "up", INTERACTION),
     Column("overall", "Overall", "up"),
 )
+TABLE_1_NOTE = (
+    "Ratings from 0 to 10, higher is better. Cat.: behaves like its archetype. Pro.: keeps to its "
+    "profile. Bre.: brevity. Nat.: naturalness. Con.: immersion in the customer's situation. Int.: "
+    "responds to the salesperson's intent. Log.: changes its position for a reason."
+)
 
-
-def table_1(results: Mapping[str, Any]) -> Table:
-    """Return the ratings by kind of customer and method: the paper's Table 1."""
-    scores = at(results, "judge", "scores")
-    names = names_in(results, scores)
-    rows = (
-        row_of(
-            name, TABLE_1, scores[name][kind], "all customers" if kind == "all" else spoken(kind)
-        )
-        for kind in (*results["archetypes"], "all")
-        for name in names
-        if kind in (scores[name] or {})
-    )
-    note = (
-        "Ratings from 0 to 10, higher is better. Cat.: acts as its kind of customer does; Pro.: keeps to its profile; Bre.: "
-        "brief; Nat.: natural; Con.: immersed in its situation; Int.: answers what was said; Log.: changes for a reason."
-    )
-    return Table(
-        "table_1",
-        "Table 1. Ratings by kind of customer",
-        note,
-        ("customers", "method"),
-        TABLE_1,
-        tuple(rows),
-    )
-
-
-SUBJECTIVE, OBJECTIVE = "Subjective alignment", "Objective diversity"
-TABLE_2 = (
-    Column("s_pc", "S_PC", "up", SUBJECTIVE),
-    Column("s_br", "S_BR", "up", SUBJECTIVE),
-    Column("s_il", "S_IL", "up", SUBJECTIVE),
-    Column("subjective", "Subj. Avg.", "up", SUBJECTIVE),
-    Column("tlv_share", "TLV share", "up", OBJECTIVE, plain=True),
+SUBJECTIVE = "Subjective alignment"
+OBJECTIVE = "Objective diversity"
+TABLE_2_RATED = {
+    Column("s_pc", "S_PC", "up", SUBJECTIVE): "profile_consistency",
+    Column("s_br", "S_BR", "up", SUBJECTIVE): "business_realism",
+    Column("s_il", "S_IL", "up", SUBJECTIVE): "interaction_logic",
+    Column("subjective", "Subj. Avg.", "up", SUBJECTIVE): "overall",
+}
+"""Columns of table 2 with the judge's figure that each shows."""
+TABLE_2_OBJECTIVE = (
+    Column("tlv_share", "TLV share", "up", OBJECTIVE, has_interval=False),
     Column("irs", "IRS", "up", OBJECTIVE),
     Column("snr", "SNR", "up", OBJECTIVE),
-    Column("objective", "Obj. Avg.", "up", OBJECTIVE, plain=True),
+    Column("objective", "Obj. Avg.", "up", OBJECTIVE, has_interval=False),
+)
+TABLE_2_NOTE = (
+    "S_PC, S_BR, S_IL: profile consistency, business realism and interaction logic, rated from 0 "
+    "to 10. TLV share: variance of turn lengths, as a share of the sum over methods. IRS: distance "
+    "between a customer's adjacent turns. SNR: share of the stages that a call visits."
 )
 
-
-def table_2(results: Mapping[str, Any]) -> Table:
-    """Return ratings and diversity by method: the paper's Table 2."""
-    diversity = results.get("diversity")
-    scores = at(results, "judge", "scores")
-    rated = {
-        "s_pc": "profile_consistency",
-        "s_br": "business_realism",
-        "s_il": "interaction_logic",
-        "subjective": "overall",
-    }
-    rows = []
-    for name in names_in(results, {**(diversity or {}), **(scores or {})}):
-        found = {key: at(scores, name, "all", score) for key, score in rated.items()}
-        rows.append(row_of(name, TABLE_2, {**(at(diversity, name) or {}), **found}))
-    note = (
-        "S_PC, S_BR, S_IL: profile consistency, business realism, interaction logic, 0 to 10. TLV share: variance of turn "
-        "lengths, as a share of the methods' sum. IRS: how unlike a customer's answers are; SNR: share of the stages visited."
-    )
-    return Table(
-        "table_2", "Table 2. Ratings and diversity", note, ("method",), TABLE_2, tuple(rows)
-    )
-
-
-HABITS = (
-    Column("words_per_turn", "words a turn", digits=1),
+SPEAKING_STYLE = (
+    Column("words_per_turn", "words per turn", digits=1),
     Column("short_turns", "≤ 5 words"),
     Column("long_turns", "> 50 words"),
-    Column("turns", "turns a call", digits=1),
+    Column("turns", "turns per call", digits=1),
     Column("tlv", "TLV, raw", "up", digits=1),
-    Column("snr_pooled", "SNR, pooled", "up", plain=True),
-    Column("distinct_1", "distinct-1", "up", plain=True),
-    Column("distinct_2", "distinct-2", "up", plain=True),
+    Column("snr_pooled", "SNR, pooled", "up", has_interval=False),
+    Column("distinct_1", "distinct-1", "up", has_interval=False),
+    Column("distinct_2", "distinct-2", "up", has_interval=False),
 )
-HABITS_NOTE = (
-    "Shares of turns of five words or fewer and of more than fifty. SNR, pooled: stages visited in any call. Distinct-1 and "
-    "-2: distinct words and word pairs among all; they fall as calls are added."
+SPEAKING_STYLE_NOTE = (
+    "Shares of turns of at most five and of more than fifty words. SNR, pooled: share of the "
+    "stages that occur in any call. Distinct-1 and -2: distinct words and word pairs by all, over "
+    "the same number of words and word pairs for every method."
 )
 FAULTS = (
     Column("role_inversion", "role inversion", "down"),
-    Column("leaked", "leaked", "down"),
+    Column("leaked", "prompt leak", "down"),
     Column("repetition", "repetition", "down"),
     Column("premature_hang_up", "hung up too early", "down"),
     Column("late_hang_up", "hung up too late", "down"),
 )
-FAULTS_NOTE = "Shares, lower is better: speaking as the salesperson, speaking of the instructions, saying the same again."
+FAULTS_NOTE = (
+    "Lower is better. Shares of turns: the customer speaks as the salesperson, reveals parts of "
+    "its prompt, or repeats an earlier turn. Shares of calls: the customer ends the call earlier "
+    "than 95 % of people, or the call lasts longer than 95 % of people's."
+)
 FIDELITY = (
     Column("words_distance", "turn length", "down"),
-    Column("c2st_accuracy", "told apart", "half"),
+    Column("c2st_accuracy", "C2ST accuracy", "half"),
     Column("p_real", "P(real)", "up"),
     Column("stage_distance", "stages", "down"),
     Column("outcome_distance", "outcomes", "down"),
 )
+HUMAN_FLOOR = "human floor"
 FIDELITY_NOTE = (
-    "Turn length: Wasserstein distance in words. Told apart: accuracy of a classifier of people and machine, 0.5 if it cannot "
-    "tell. P(real): the group's discriminator. Stages: Jensen-Shannon distance, 0 to 1. Outcomes: total variation, 0 to 1. "
-    "The last row has other people in a method's place: nothing can be expected to be nearer. Its P(real) is people's own."
+    "Turn length: Wasserstein distance in words. C2ST accuracy: classifier two-sample test; 0.5 is "
+    "ideal. P(real): the group's discriminator. Stages: Jensen-Shannon distance of stage "
+    "transitions, 0 to 1. Outcomes: total variation distance, 0 to 1. The last row is the "
+    "human-to-human floor: other people measured in the same way. Its P(real) is that of the "
+    "reference calls."
 )
-KINDS = (
-    Column("words_per_turn", "words a turn", digits=1),
+ARCHETYPE_FIGURES = (
+    Column("words_per_turn", "words per turn", digits=1),
     Column("irs", "IRS", "up"),
     Column("snr", "SNR", "up"),
     Column("accepted", "accepted"),
 )
 
+SPEARMAN = Column("spearman", "Spearman", has_interval=False)
+P_VALUE = Column("p", "p", digits=3, has_interval=False)
+RANK_CORRELATION = (SPEARMAN, P_VALUE, Column("kendall", "Kendall", has_interval=False))
+TABLE_3 = (
+    Column("pearson", "Pearson", has_interval=False),
+    Column("pearson_p", "p", digits=3, has_interval=False),
+    SPEARMAN,
+    Column("spearman_p", "p", digits=3, has_interval=False),
+    Column("n", "calls", digits=0, has_interval=False),
+)
+RATERS = (
+    Column("icc", "ICC", has_interval=False),
+    Column("mean_pairwise_spearman", "Spearman, mean over pairs", has_interval=False),
+    Column("raters", "raters", digits=0, has_interval=False),
+)
+ORDER_CHECK = (
+    Column("shift", "shift", has_interval=False),
+    Column("difference", "absolute difference", has_interval=False),
+    Column("n", "calls", digits=0, has_interval=False),
+)
+ORDER_CHECK_NOTE = (
+    "Scores with the dimensions in reverse order minus scores in the original order, from -10 to "
+    "10. A shift of 0 is no bias; the absolute difference without a shift is noise."
+)
+LENGTH_CHECK = (SPEARMAN, P_VALUE, Column("n", "calls", digits=0, has_interval=False))
+LENGTH_CHECK_NOTE = (
+    "Correlation of the scores with the words per turn. Business realism includes brevity, so some "
+    "correlation is intended there."
+)
 
-def by_archetype(results: Mapping[str, Any]) -> Table:
-    """Return diversity and acceptance by kind of customer."""
-    found = results.get("by_archetype") or {}
-    rows = (
-        row_of(name, KINDS, found[name][kind], spoken(kind))
-        for kind in results["archetypes"]
-        for name in names_in(results, found)
-        if kind in (found[name] or {})
+
+def make_tables(results: EvaluationResults) -> dict[str, Table]:
+    """Return the tables that the results have rows for, by name, in the page's order."""
+    diversity, fidelity = results.diversity, results.fidelity
+    tables = [
+        table_1(results),
+        table_2(results),
+        Table("speaking_style", "Speaking style", SPEAKING_STYLE_NOTE, ("method",), SPEAKING_STYLE,
+              method_rows(results, diversity, SPEAKING_STYLE)),
+        Table("faults", "Faults", FAULTS_NOTE, ("method",), FAULTS,
+              method_rows(results, diversity, FAULTS)),
+        Table("fidelity", "Distance from people", FIDELITY_NOTE, ("method",), FIDELITY,
+              method_rows(results, fidelity, FIDELITY, people=HUMAN_FLOOR)),
+        by_archetype(results),
+        acceptance(results),
+        rank_correlation(results),
+        pass_rates(results),
+        *agreement_tables(results),
+    ]  # fmt: skip
+    if results.judge is not None and results.judge.checks is not None:
+        tables += bias_tables(results.judge.checks)
+
+    return {table.name: table for table in tables if table.rows}
+
+
+def display_name(name: str) -> str:
+    """Return an identifier as words; ``"human"`` is shown as people."""
+    return PEOPLE if name == HUMAN else name.replace("_", " ")
+
+
+def archetype_label(archetype: str) -> str:
+    """Return an archetype as words."""
+    return "all customers" if archetype == ALL else display_name(archetype)
+
+
+def row(name: str, cells: Iterable[Interval], block: str = "", *, people: str = PEOPLE) -> Row:
+    """Return the row of a method, or of people under the given label."""
+    if name == HUMAN:
+        return Row(people, tuple(cells), block, is_method=False)
+    return Row(name, tuple(cells), block)
+
+
+def cells_of(section: BaseModel, columns: Sequence[Column]) -> list[Interval]:
+    """Return a section's figures, one per column.
+
+    Raises:
+        AttributeError: if the section has no field of a column's key.
+    """
+    return [as_interval(section, column.key) for column in columns]
+
+
+def method_rows(
+    results: EvaluationResults,
+    sections: Mapping[str, BaseModel],
+    columns: Sequence[Column],
+    people: str = PEOPLE,
+) -> tuple[Row, ...]:
+    """Return a row per method of a section, people last."""
+    names = [name for name in results.names if name in sections]
+    return tuple(row(name, cells_of(sections[name], columns), people=people) for name in names)
+
+
+def section_rows(sections: Mapping[str, BaseModel], columns: Sequence[Column]) -> tuple[Row, ...]:
+    """Return a row per entry of a section, named by its key in words."""
+    return tuple(
+        Row(display_name(name), tuple(cells_of(section, columns)))
+        for name, section in sections.items()
     )
-    return Table(
-        "by_archetype", "By kind of customer", "", ("customers", "method"), KINDS, tuple(rows)
-    )
 
 
-def acceptance(results: Mapping[str, Any]) -> Table:
-    """Return how often each salesperson closes with each method's customers."""
-    found = at(results, "agents", "acceptance")
-    names = names_in(results, found)
-    people = dict.fromkeys(seller for name in names for seller in found[name] or {})
-    columns = tuple(Column(seller, seller) for seller in people)
-    rows = tuple(row_of(name, columns, found[name]) for name in names)
-    note = "Share of calls in which the customer accepted."
-    return Table("acceptance", "Acceptance by salesperson", note, ("method",), columns, rows)
+def table_1(results: EvaluationResults) -> Table:
+    """Return the ratings by archetype and method: the paper's table 1."""
+    scores = results.judge.scores if results.judge else {}
+    rows = []
+    for archetype in (*results.archetypes, ALL):
+        for name in results.names:
+            figures = scores.get(name, {}).get(archetype)
+            if figures is not None:
+                cells = [figures[column.key] for column in TABLE_1]
+                rows.append(row(name, cells, archetype_label(archetype)))
+
+    title = "Table 1. Ratings by archetype"
+    return Table("table_1", title, TABLE_1_NOTE, ("archetype", "method"), TABLE_1, tuple(rows))
 
 
-def rank_correlation(results: Mapping[str, Any]) -> Table:
+def table_2(results: EvaluationResults) -> Table:
+    """Return ratings and diversity by method: the paper's table 2."""
+    scores = results.judge.scores if results.judge else {}
+    rows = []
+    for name in results.names:
+        diversity = results.diversity.get(name)
+        ratings = scores.get(name, {}).get(ALL)
+        if diversity is not None or ratings is not None:
+            rows.append(row(name, table_2_cells(diversity, ratings)))
+
+    title = "Table 2. Ratings and diversity"
+    columns = (*TABLE_2_RATED, *TABLE_2_OBJECTIVE)
+    return Table("table_2", title, TABLE_2_NOTE, ("method",), columns, tuple(rows))
+
+
+def table_2_cells(
+    diversity: Diversity | None, ratings: Mapping[str, Interval] | None
+) -> list[Interval]:
+    """Return a method's cells of table 2; a part that was not measured is absent."""
+    rated = [ABSENT if ratings is None else ratings[key] for key in TABLE_2_RATED.values()]
+    if diversity is None:
+        return [*rated, *[ABSENT] * len(TABLE_2_OBJECTIVE)]
+    return [*rated, *cells_of(diversity, TABLE_2_OBJECTIVE)]
+
+
+def by_archetype(results: EvaluationResults) -> Table:
+    """Return diversity and acceptance by archetype."""
+    rows = []
+    for archetype in results.archetypes:
+        for name in results.names:
+            figures = results.by_archetype.get(name, {}).get(archetype)
+            if figures is not None:
+                cells = cells_of(figures, ARCHETYPE_FIGURES)
+                rows.append(row(name, cells, archetype_label(archetype)))
+
+    index = ("archetype", "method")
+    return Table("by_archetype", "By archetype", "", index, ARCHETYPE_FIGURES, tuple(rows))
+
+
+def acceptance(results: EvaluationResults) -> Table:
+    """Return the acceptance rate of each salesperson with each method's customers."""
+    by_method = results.agents.acceptance if results.agents else {}
+    salespeople: dict[str, None] = {}
+    for rates in by_method.values():
+        salespeople |= dict.fromkeys(rates)
+
+    rows = [
+        row(name, [by_method[name].get(salesperson, ABSENT) for salesperson in salespeople])
+        for name in results.names
+        if name in by_method
+    ]
+    columns = tuple(Column(name, name) for name in salespeople)
+    note = "Share of calls that end with acceptance."
+    title = "Acceptance by salesperson"
+    return Table("acceptance", title, note, ("method",), columns, tuple(rows))
+
+
+def rank_correlation(results: EvaluationResults) -> Table:
     """Return whether two methods rank the salespeople alike."""
-    columns = (
-        Column("spearman", "Spearman", plain=True),
-        Column("p", "p", digits=3, plain=True),
-        Column("kendall", "Kendall", plain=True),
-    )
+    pairs = results.agents.rank_correlation if results.agents else []
     rows = tuple(
-        Row(
-            spoken(pair["b"]),
-            tuple(Cell.of(pair.get(column.key)) for column in columns),
-            spoken(pair["a"]),
-        )
-        for pair in at(results, "agents", "rank_correlation") or ()
+        Row(display_name(pair.b), tuple(cells_of(pair, RANK_CORRELATION)), display_name(pair.a))
+        for pair in pairs
     )
-    note = "1: the two methods put the salespeople in the same order."
-    return Table(
-        "rank_correlation",
-        "Do they rank salespeople alike?",
-        note,
-        ("method", "and"),
-        columns,
-        rows,
-    )
+    note = "1: both methods rank the salespeople in the same order."
+    title = "Rank correlation of salespeople"
+    index = ("method", "other method")
+    return Table("rank_correlation", title, note, index, RANK_CORRELATION, rows)
 
 
-def pass_rates(results: Mapping[str, Any]) -> Table:
-    """Return the shares of profiles that passed the robustness test: figure 5b."""
-    rates = at(results, "robustness", "pass_rate") or {}
+def pass_rates(results: EvaluationResults) -> Table:
+    """Return the share of profiles that pass the robustness test: figure 5b."""
+    rates = results.robustness.pass_rate if results.robustness else {}
+    rows = tuple(
+        Row(archetype_label(archetype), (rates[archetype],))
+        for archetype in (*results.archetypes, ALL)
+        if archetype in rates
+    )
     columns = (Column("pass_rate", "pass rate"),)
-    kinds = [kind for kind in (*results["archetypes"], "all") if kind in rates]
-    rows = tuple(
-        Row("all customers" if kind == "all" else spoken(kind), (Cell.of(rates[kind]),))
-        for kind in kinds
-    )
-    return Table("robustness", "Profiles that pass", "", ("customers",), columns, rows)
+    note = "Share of drawn profiles that show their archetype."
+    return Table("robustness", "Profile robustness", note, ("archetype",), columns, rows)
 
 
-def table_3(results: Mapping[str, Any]) -> Table:
-    """Return how the judge's ratings go with people's: the paper's Table 3."""
-    columns = (
-        Column("pearson", "Pearson", plain=True),
-        Column("pearson_p", "p", digits=3, plain=True),
-        Column("spearman", "Spearman", plain=True),
-        Column("spearman_p", "p", digits=3, plain=True),
-        Column("n", "calls", digits=0, plain=True),
-    )
-    found = at(results, "agreement", "dimensions") or {}
-    rows = tuple(row_of(spoken(name), columns, figures) for name, figures in found.items())
-    return Table("table_3", "Table 3. Judge and people", "", ("dimension",), columns, rows)
+def agreement_tables(results: EvaluationResults) -> list[Table]:
+    """Return the judge's agreement with people (the paper's table 3), and that among people."""
+    if results.agreement is None:
+        return []
+    title = "Table 3. Agreement of judge and people"
+    judge_rows = section_rows(results.agreement.dimensions, TABLE_3)
+    rater_rows = section_rows(results.agreement.raters, RATERS)
+    return [
+        Table("table_3", title, "", ("dimension",), TABLE_3, judge_rows),
+        Table("raters", "Agreement among raters", "", ("dimension",), RATERS, rater_rows),
+    ]
 
 
-def raters(results: Mapping[str, Any]) -> Table:
-    """Return how far people agree with each other."""
-    columns = (
-        Column("icc", "ICC", plain=True),
-        Column("mean_pairwise_spearman", "Spearman, mean of pairs", plain=True),
-        Column("raters", "raters", digits=0, plain=True),
-    )
-    found = at(results, "agreement", "raters") or {}
-    rows = tuple(row_of(spoken(name), columns, figures) for name, figures in found.items())
-    return Table("raters", "People among themselves", "", ("dimension",), columns, rows)
+def bias_tables(checks: BiasReport) -> list[Table]:
+    """Return the checks of the judge for order bias and length bias."""
+    order_rows = section_rows(checks.order.dimensions, ORDER_CHECK)
+    length_rows = []
+    for evaluator, by_method in checks.length.items():
+        for method, correlation in by_method.items():
+            name = "all methods" if method == ALL else display_name(method)
+            cells = tuple(cells_of(correlation, LENGTH_CHECK))
+            length_rows.append(Row(name, cells, display_name(evaluator)))
 
-
-def checks(results: Mapping[str, Any]) -> Table:
-    """Return what checks of the judge itself found."""
-    found = at(results, "judge", "checks") or {}
-    columns = (Column("value", "found", digits=3),)
-    rows = (
-        Row(
-            name, (Cell.of(f"{value:,}" if type(value) is int else value),), spoken(check)
-        )  # a count is whole
-        for check, values in found.items()
-        for name, value in leaves(values)
-    )
-    return Table(
-        "judge_checks", "Checks of the judge", "", ("check", "figure"), columns, tuple(rows)
-    )
-
-
-def leaves(found: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what nested results hold, each with its path as words; an interval is one thing."""
-    if isinstance(found, Mapping) and "value" not in found:
-        for key, inner in found.items():
-            yield from leaves(inner, f"{name}, {spoken(key)}" if name else spoken(key))
-    elif isinstance(found, list | tuple):
-        yield name, ", ".join(str(one) for one in found)
-    else:
-        yield name, found
+    index = ("evaluator", "method")
+    return [
+        Table("judge_order", "Judge: order bias", ORDER_CHECK_NOTE, ("dimension",), ORDER_CHECK,
+              order_rows),
+        Table("judge_length", "Judge: length bias", LENGTH_CHECK_NOTE, index, LENGTH_CHECK,
+              tuple(length_rows)),
+    ]  # fmt: skip

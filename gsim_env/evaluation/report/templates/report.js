@@ -1,4 +1,4 @@
-// Browses the calls. What people and models said is data: it enters the page as text nodes only.
+// Call browser. Words of people and models enter the page as text nodes only, never as HTML.
 "use strict";
 (() => {
   const BATCH = 50; // calls listed at a time
@@ -9,67 +9,67 @@
   const list = document.getElementById("list");
   const count = document.getElementById("count");
   const more = document.getElementById("more");
-  let found = calls;
+  let matches = calls;
   let listed = 0;
 
-  const spoken = (name) => String(name).replaceAll("_", " ");
+  const inWords = (name) => String(name).replaceAll("_", " ");
   const methodOf = (call) => (call.method === "human" ? PEOPLE : call.method);
   const KEYS = {
-    archetype: (call) => spoken(call.profile.archetype),
-    outcome: (call) => (call.outcome ? spoken(call.outcome) : "failed"),
+    archetype: (call) => inWords(call.profile.archetype),
+    outcome: (call) => (call.outcome ? inWords(call.outcome) : "failed"),
     method: methodOf,
     salesperson: (call) => call.salesperson || PEOPLE,
   };
 
-  function element(tag, className, ...inside) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    made.append(...inside.filter((one) => one !== null && one !== undefined && one !== ""));
-    return made;
+  function element(tag, className, ...children) {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+    return node;
   }
 
   function link(call, text) {
-    const made = element("a", "", text);
-    made.href = "#call/" + encodeURIComponent(call.id);
-    return made;
+    const anchor = element("a", "", text);
+    anchor.href = "#call/" + encodeURIComponent(call.id);
+    return anchor;
   }
 
-  // Everything of a call that can be searched, made when it is first searched.
+  // The searchable text of a call, built at the first search.
   function textOf(call) {
     if (call.text === undefined) {
       const profile = Object.values(call.profile).flat();
-      const said = call.turns.flatMap((turn) => [turn.sales, turn.customer]);
-      call.text = [...profile, ...said].join("\n").toLowerCase();
+      const lines = call.turns.flatMap((turn) => [turn.sales, turn.customer]);
+      call.text = [...profile, ...lines].join("\n").toLowerCase();
     }
     return call.text;
   }
 
   function filter() {
     const words = form.elements.words.value.trim().toLowerCase();
-    const wanted = Object.entries(KEYS).filter(([name]) => form.elements[name].value !== "");
-    found = calls.filter(
+    const chosen = Object.entries(KEYS).filter(([name]) => form.elements[name].value !== "");
+    matches = calls.filter(
       (call) =>
-        wanted.every(([name, key]) => key(call) === form.elements[name].value) &&
+        chosen.every(([name, key]) => key(call) === form.elements[name].value) &&
         (words === "" || textOf(call).includes(words)),
     );
     list.replaceChildren();
     listed = 0;
-    list_more();
+    listMore();
     count.textContent =
-      found.length === calls.length ? `${calls.length} calls` : `${found.length} of ${calls.length} calls`;
+      matches.length === calls.length ? `${calls.length} calls` : `${matches.length} of ${calls.length} calls`;
   }
 
-  function list_more() {
-    list.append(...found.slice(listed, listed + BATCH).map(row));
-    listed = Math.min(listed + BATCH, found.length);
-    more.hidden = listed === found.length;
-    more.textContent = `Show ${Math.min(BATCH, found.length - listed)} more of ${found.length - listed}`;
+  function listMore() {
+    list.append(...matches.slice(listed, listed + BATCH).map(row));
+    listed = Math.min(listed + BATCH, matches.length);
+    more.hidden = listed === matches.length;
+    more.textContent = `Show ${Math.min(BATCH, matches.length - listed)} more of ${matches.length - listed}`;
   }
 
   function row(call) {
     const outcome = KEYS.outcome(call);
     const turns = call.turns.length === 1 ? "1 turn" : `${call.turns.length} turns`;
-    const by = [methodOf(call), call.salesperson, turns].filter((one) => one).join(" · ");
+    const by = [methodOf(call), call.salesperson, turns].filter((part) => part).join(" · ");
     const summary = element(
       "summary",
       "",
@@ -77,39 +77,39 @@
       element("span", "", element("strong", "", call.profile.name), ` · ${KEYS.archetype(call)}`),
       element("span", "by", by),
     );
-    const made = element("details", "call", summary);
-    made.dataset.id = call.id;
-    made.addEventListener("toggle", () => {
-      if (made.open && made.childElementCount === 1) made.append(inside(call));
+    const node = element("details", "call", summary);
+    node.dataset.id = call.id;
+    node.addEventListener("toggle", () => {
+      if (node.open && node.childElementCount === 1) node.append(details(call)); // built when opened
     });
-    return made;
+    return node;
   }
 
-  function inside(call) {
+  function details(call) {
     const links = element("p", "links", link(call, "Link to this call"));
-    const same = (other) =>
+    const sameCustomer = (other) =>
       other.method !== call.method && other.method !== "human" && other.number === call.number &&
       other.salesperson === call.salesperson;
     if (call.method !== "human") {
-      links.append(...calls.filter(same).map((other) => link(other, `The same customer by ${other.method}`)));
+      links.append(...calls.filter(sameCustomer).map((other) => link(other, `Same customer with ${other.method}`)));
     }
     return element(
       "div",
       "inside",
       profile(call.profile),
       links,
-      call.error ? element("p", "missing", `The call failed and counts nowhere: ${call.error}`) : null,
+      call.error ? element("p", "missing", `This call failed and counts in no figure: ${call.error}`) : null,
       ...call.turns.map(turn),
     );
   }
 
   function profile(of) {
-    const made = element("dl", "profile");
+    const node = element("dl", "profile");
     for (const name of PROFILE) {
       const value = [of[name]].flat();
-      if (value.length) made.append(element("dt", "", spoken(name)), element("dd", "", value.map(name === "concerns" ? spoken : String).join("; ")));
+      if (value.length) node.append(element("dt", "", inWords(name)), element("dd", "", value.map(name === "concerns" ? inWords : String).join("; ")));
     }
-    return made;
+    return node;
   }
 
   function turn(of) {
@@ -118,51 +118,51 @@
   }
 
   function said(who, text) {
-    return element("p", "said " + who, element("span", "who", who), text || "(says nothing)");
+    return element("p", "said " + who, element("span", "who", who), text || "(silence)");
   }
 
   function behind(of) {
-    const made = element("div", "behind");
-    if (of.levels) made.append(levels(of.levels));
+    const node = element("div", "behind");
+    if (of.levels) node.append(levels(of.levels));
     if (of.guidance) {
-      const told = ["stage", "stance", "concern"].map((name) => of.guidance[name]).filter((one) => one);
-      if (told.length) made.append(element("p", "", "to do: ", element("strong", "", told.map(spoken).join(" · "))));
+      const guidance = ["stage", "stance", "concern"].map((name) => of.guidance[name]).filter((part) => part);
+      if (guidance.length) node.append(element("p", "", "guidance: ", element("strong", "", guidance.map(inWords).join(" · "))));
     }
-    if (of.stage) made.append(element("p", "", "heard as: ", element("strong", "", spoken(of.stage))));
+    if (of.stage) node.append(element("p", "", "classified as: ", element("strong", "", inWords(of.stage))));
     const references = (of.guidance && of.guidance.references) || [];
     if (references.length) {
-      made.append(element("p", "by", "what like customers said:"), ...references.map((one) => element("q", "", one)));
+      node.append(element("p", "by", "references from similar customers:"), ...references.map((text) => element("q", "", text)));
     }
-    return made;
+    return node;
   }
 
   function levels(of) {
-    const made = element("div", "levels");
+    const node = element("div", "levels");
     for (const [name, level] of Object.entries(of)) {
       if (typeof level !== "number") continue;
       const fill = element("span", name);
       fill.style.width = `${100 * Math.min(Math.max(level, 0), 1)}%`;
       const bar = element("div", "bar", fill);
       bar.setAttribute("aria-hidden", "true");
-      made.append(element("span", "", name), bar, element("span", "", level.toFixed(2)));
+      node.append(element("span", "", name), bar, element("span", "", level.toFixed(2)));
     }
-    return made;
+    return node;
   }
 
-  // The address names a call: list it, open it, go there.
+  // If the address names a call, list it, open it and scroll to it.
   function visit() {
     if (!location.hash.startsWith("#call/")) return;
     const id = decodeURIComponent(location.hash.slice("#call/".length));
     if (!calls.some((call) => call.id === id)) return;
-    if (!found.some((call) => call.id === id)) {
+    if (!matches.some((call) => call.id === id)) {
       form.reset();
       filter();
     }
-    while (!(listed > found.findIndex((call) => call.id === id))) list_more();
-    const shown = [...list.children].find((one) => one.dataset.id === id);
-    shown.open = true;
-    shown.scrollIntoView();
-    shown.firstElementChild.focus({ preventScroll: true });
+    while (!(listed > matches.findIndex((call) => call.id === id))) listMore();
+    const row = [...list.children].find((child) => child.dataset.id === id);
+    row.open = true;
+    row.scrollIntoView();
+    row.firstElementChild.focus({ preventScroll: true });
   }
 
   for (const [name, key] of Object.entries(KEYS)) {
@@ -171,7 +171,7 @@
   }
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", filter);
-  more.addEventListener("click", list_more);
+  more.addEventListener("click", listMore);
   addEventListener("hashchange", visit);
   filter();
   visit();

@@ -1,0 +1,93 @@
+"""The output folder of an evaluation: results, calls and ratings, written and read back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.evaluation.judge.judge import Rating
+from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.evaluation.report.page import write_report
+from gsim_env.evaluation.report.results import EvaluationResults
+from gsim_env.util.files import write_atomically, write_jsonl
+
+__all__ = [
+    "CALLS",
+    "RATINGS",
+    "RESULTS",
+    "read_calls",
+    "read_ratings",
+    "read_results",
+    "write_calls",
+    "write_ratings",
+    "write_results",
+]
+
+RESULTS = "results.json"
+CALLS = "calls.jsonl"
+RATINGS = "ratings.jsonl"
+
+
+def write_results(out: Path, results: EvaluationResults, calls: Sequence[EvaluatedCall]) -> None:
+    """Write ``results.json``, the report, its tables and its figures."""
+    write_atomically(out / RESULTS, results.model_dump_json(indent=1) + "\n")
+    write_report(results, calls, out)
+
+
+def write_calls(out: Path, calls: Sequence[EvaluatedCall]) -> None:
+    """Write ``calls.jsonl``."""
+    write_jsonl(out / CALLS, (call.model_dump_json() for call in calls))
+
+
+def write_ratings(out: Path, ratings: Sequence[Rating]) -> None:
+    """Write ``ratings.jsonl``."""
+    write_jsonl(out / RATINGS, (rating.model_dump_json() for rating in ratings))
+
+
+def read_results(folder: Path) -> EvaluationResults:
+    """Read the ``results.json`` of a finished evaluation.
+
+    Raises:
+        ConfigurationError: if the file is missing, or does not fit the models.
+    """
+    file = folder / RESULTS
+    try:
+        return EvaluationResults.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{folder} holds no finished evaluation ({error}). "
+            f"Run one first: gsim evaluate run --out {folder}"
+        ) from error
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"{file} does not fit this version of gsim-env: {error}\n"
+            f"Run the evaluation again: gsim evaluate run --out {folder}"
+        ) from error
+
+
+def read_calls(folder: Path) -> list[EvaluatedCall]:
+    """Read the calls of a finished evaluation; recorded calls have the method ``"human"``.
+
+    Raises:
+        ConfigurationError: if the folder holds no finished evaluation.
+    """
+    read_results(folder)
+    lines = (folder / CALLS).read_bytes().split(b"\n")
+    return [EvaluatedCall.model_validate_json(line) for line in lines if line]
+
+
+def read_ratings(folder: Path) -> list[Rating]:
+    """Read the judge's ratings of an evaluation.
+
+    Raises:
+        ConfigurationError: if the evaluation has no ratings.
+    """
+    file = folder / RATINGS
+    if not file.is_file():
+        raise ConfigurationError(
+            f"{folder} has no ratings of a judge. "
+            f"Run first: gsim evaluate run --out {folder} --judge ..."
+        )
+    lines = file.read_bytes().split(b"\n")
+    return [Rating.model_validate_json(line) for line in lines if line]

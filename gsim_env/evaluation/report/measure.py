@@ -1,0 +1,149 @@
+"""Computes every figure of an evaluation that needs no judge."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, combinations
+
+import numpy as np
+
+from gsim_env.evaluation.metrics.agreement import rank_correlation
+from gsim_env.evaluation.metrics.diversity import (
+    CallLengthLimits,
+    Diversity,
+    irs,
+    irs_windows,
+    measure_diversity,
+    ngram_budget,
+    outcome_shares,
+    snr,
+    tlv_shares,
+)
+from gsim_env.evaluation.metrics.features import CallFeatures
+from gsim_env.evaluation.metrics.fidelity import FidelityMetrics, stage_transitions
+from gsim_env.evaluation.records import HUMAN
+from gsim_env.evaluation.report.results import (
+    ArchetypeFigures,
+    EvaluationResults,
+    MethodRankCorrelation,
+    SalespeopleFigures,
+)
+from gsim_env.groups import Group
+from gsim_env.util.stats import Interval, mean_interval
+
+__all__ = ["measure"]
+
+CallsByMethod = Mapping[str, Sequence[CallFeatures]]
+
+
+def measure(
+    methods: CallsByMethod, others: Sequence[CallFeatures], group: Group, fidelity: FidelityMetrics
+) -> EvaluationResults:
+    """Return every figure that needs no judge.
+
+    Args:
+        methods: The calls of each method, in the order in which methods are shown.
+        others: Recorded calls of people outside the reference: the human-to-human floor.
+        group: The group.
+        fidelity: Measures against the reference.
+    """
+    everyone = {**methods, HUMAN: fidelity.people}
+    archetypes = list(group.config.archetypes)
+
+    # The distances of each method, and the floor under the people's name.
+    distances = {name: fidelity.measure(calls) for name, calls in methods.items()}
+    distances[HUMAN] = fidelity.human_floor(others)
+
+    return EvaluationResults(
+        methods=list(methods),
+        archetypes=archetypes,
+        diversity=diversity_by_method(methods, fidelity.people, group),
+        irs_windows={name: irs_windows(calls) for name, calls in everyone.items()},
+        fidelity=distances,
+        by_archetype={
+            name: figures_by_archetype(calls, archetypes, group) for name, calls in methods.items()
+        },
+        lengths={name: turn_lengths(calls) for name, calls in everyone.items()},
+        outcomes={name: outcome_shares(outcomes_of(calls)) for name, calls in everyone.items()},
+        transitions={name: stage_transitions(calls) for name, calls in everyone.items()},
+        agents=salespeople_figures(methods),
+    )
+
+
+def diversity_by_method(
+    methods: CallsByMethod, people: Sequence[CallFeatures], group: Group
+) -> dict[str, Diversity]:
+    """Return the diversity of each method and of people, with the shares of figure 4a."""
+    everyone = {**methods, HUMAN: people}
+    limits = CallLengthLimits.from_calls(people)
+    budgets = ngram_budget(everyone.values(), 1), ngram_budget(everyone.values(), 2)
+    figures = {
+        name: measure_diversity(calls, group, limits, budgets) for name, calls in everyone.items()
+    }
+
+    # Shares over the methods; people have none.
+    for name, share in tlv_shares({name: figures[name].tlv.value for name in methods}).items():
+        diversity = figures[name]
+        objective = float(np.mean([share, diversity.irs.value, diversity.snr.value]))
+        figures[name] = diversity.model_copy(update={"tlv_share": share, "objective": objective})
+
+    return figures
+
+
+def figures_by_archetype(
+    calls: Sequence[CallFeatures], archetypes: Sequence[str], group: Group
+) -> dict[str, ArchetypeFigures]:
+    """Return a method's figures for each archetype that was called."""
+    figures = {}
+    for archetype in archetypes:
+        selected = [call for call in calls if call.call.profile.archetype == archetype]
+        if not selected:
+            continue
+        figures[archetype] = ArchetypeFigures(
+            words_per_turn=mean_interval([float(call.lengths.mean()) for call in selected]),
+            irs=mean_interval([irs(call) for call in selected]),
+            snr=mean_interval([snr(call.stages, group) for call in selected]),
+            accepted=acceptance_rate(selected),
+        )
+    return figures
+
+
+def acceptance_rate(calls: Sequence[CallFeatures]) -> Interval:
+    """Return the share of calls that end with acceptance."""
+    return mean_interval([float(call.call.outcome == "accepted") for call in calls])
+
+
+def turn_lengths(calls: Sequence[CallFeatures]) -> list[int]:
+    """Return the words of every turn."""
+    return [int(length) for length in chain.from_iterable(call.lengths for call in calls)]
+
+
+def outcomes_of(calls: Sequence[CallFeatures]) -> list[str]:
+    """Return the outcome of each call."""
+    return [str(call.call.outcome) for call in calls]
+
+
+def salespeople_figures(methods: CallsByMethod) -> SalespeopleFigures | None:
+    """Return acceptance by salesperson, and whether methods rank the salespeople alike.
+
+    ``None`` with fewer than two salespeople.
+    """
+    everyone = chain.from_iterable(methods.values())
+    salespeople = list(dict.fromkeys(call.call.salesperson for call in everyone))
+    if len(salespeople) < 2:
+        return None
+
+    acceptance: dict[str, dict[str, Interval]] = {}
+    for method, calls in methods.items():
+        acceptance[method] = {
+            name: acceptance_rate([call for call in calls if call.call.salesperson == name])
+            for name in salespeople
+        }
+
+    rates = {
+        method: {name: rate.value for name, rate in by_name.items()}
+        for method, by_name in acceptance.items()
+    }
+    correlations = [
+        MethodRankCorrelation(a=a, b=b, **dict(rank_correlation(rates[a], rates[b])))
+        for a, b in combinations(rates, 2)
+    ]
+    return SalespeopleFigures(acceptance=acceptance, rank_correlation=correlations)

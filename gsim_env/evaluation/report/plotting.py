@@ -1,0 +1,268 @@
+"""Drawing helpers of the report's figures: style, axes by method, bars, and output as SVG and PNG.
+
+Text and axes are drawn in one color, :data:`INK`: near black in an image, the page's text color in
+an SVG.
+"""
+
+import io
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gsim_env.evaluation.records import HUMAN
+from gsim_env.evaluation.report.results import EvaluationResults
+from gsim_env.evaluation.report.table import DASH
+from gsim_env.evaluation.report.tables import PEOPLE, display_name
+from gsim_env.util.stats import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLORS",
+    "INK",
+    "SIZE",
+    "STYLE",
+    "Colors",
+    "Layout",
+    "Plot",
+    "draw_bars",
+    "label_groups",
+    "linestyle",
+    "method_colors",
+    "method_label",
+    "method_plot",
+    "new_figure",
+    "place_legend",
+    "slug",
+    "svg",
+    "write_png",
+]
+
+INK = "#010203"
+COLORS = ("#3d85c6", "#e0812b", "#2f9e77", "#c0568f", "#8b72cf", "#a3902f", "#4aa3b5", "#b0694a")
+"""Colors of methods in order: distinct for most color-blind readers, on light and on dark."""
+SIZE = (7.0, 3.8)
+STYLE = {
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": INK,
+    "grid.alpha": 0.15,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+}
+
+Colors = Mapping[str, str]
+"""Color by method, in the methods' order; people have :data:`INK`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A figure with its texts.
+
+    Attributes:
+        name: Name of its file; unique in a report.
+        title: Its caption.
+        label: What is drawn, for screen readers.
+        figure: The drawing.
+    """
+
+    name: str
+    title: str
+    label: str
+    figure: "Figure"
+
+
+def write_png(plot: Plot, folder: Path) -> Path:
+    """Write a figure as an image on white and return its file."""
+    from matplotlib import style
+
+    file = folder / f"{plot.name}.png"
+    with style.context(STYLE):
+        plot.figure.savefig(file, dpi=150, facecolor="white")
+    return file
+
+
+def svg(plot: Plot) -> str:
+    """Return a figure as an SVG element of flexible width, in the page's colors.
+
+    Its ids start with the figure's name, so they are unique in a page.
+    """
+    from matplotlib import style
+
+    stream = io.StringIO()
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with style.context({**STYLE, "svg.hashsalt": plot.name}):
+        plot.figure.savefig(stream, format="svg", transparent=True, metadata=no_metadata)
+
+    # Keep the element alone, without metadata and styles of its own.
+    text = stream.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>|<style type.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{plot.name}-", text)
+
+    # The page decides the size; the label describes the drawing to screen readers.
+    size = r'(<svg [^>]*?)width="[^"]*" height="[^"]*"'
+    label = escape(plot.label, quote=True).replace("\\", r"\\")
+    return re.sub(size, rf'\1role="img" aria-label="{label}"', text, count=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Layout of a figure that compares methods.
+
+    Attributes:
+        size: Width and height in inches.
+        xlabel: Label of the horizontal axis.
+        ylabel: Label of the vertical axis.
+        panels: Rows and columns of axes.
+        legend: How the legend shows a method's color: as a ``"patch"`` or a ``"line"``; ``""`` for
+            no legend.
+    """
+
+    size: tuple[float, float] = SIZE
+    xlabel: str = ""
+    ylabel: str = ""
+    panels: tuple[int, int] = (1, 1)
+    legend: str = "patch"
+
+
+def method_plot(
+    results: EvaluationResults,
+    section: Mapping[str, object],
+    texts: tuple[str, str, str],
+    layout: Layout,
+    draw: Callable[[list["Axes"], Colors], None],
+) -> Plot | None:
+    """Return a figure that compares the methods of a section; ``None`` if the section is empty.
+
+    Args:
+        results: The results.
+        section: Figures by method.
+        texts: The figure's name, its title, and what it shows, for screen readers.
+        layout: Its axes.
+        draw: Draws into the axes with the colors of the methods.
+    """
+    colors = method_colors(results, section)
+    if not colors:
+        return None
+
+    figure, panels = new_figure(layout)
+    draw(panels, colors)
+    if layout.legend:
+        add_legend(figure, colors, lines=layout.legend == "line")
+
+    name, title, label = texts
+    return Plot(name, title, f"{label}, for {', '.join(map(display_name, colors))}.", figure)
+
+
+def new_figure(layout: Layout) -> tuple["Figure", list["Axes"]]:
+    """Return an empty figure and its axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=layout.size, layout="constrained")
+    panels: list[Axes] = list(figure.subplots(*layout.panels, sharex=True, squeeze=False).flat)
+    for axes in panels:
+        axes.set(xlabel=layout.xlabel, ylabel=layout.ylabel)
+        axes.grid(axis="y")
+    return figure, panels
+
+
+def method_colors(results: EvaluationResults, section: Mapping[str, object]) -> dict[str, str]:
+    """Return the colors of the methods that a section has data for; the same in all figures."""
+    colors = {name: COLORS[index % len(COLORS)] for index, name in enumerate(results.methods)}
+    colors[HUMAN] = INK
+    return {name: color for name, color in colors.items() if section.get(name)}
+
+
+def draw_bars(
+    axes: "Axes", groups: Sequence[str], colors: Colors, estimate: Callable[[str, str], Interval]
+) -> None:
+    """Draw a bar with its interval for each method in each group; people are dashed lines.
+
+    A figure that was not measured is a dash.
+    """
+    methods = {name: color for name, color in colors.items() if name != HUMAN}
+    width = 0.8 / max(len(methods), 1)
+
+    for center, group in enumerate(groups):
+        for index, (name, color) in enumerate(methods.items()):
+            x = center + (index - (len(methods) - 1) / 2) * width
+            draw_bar(axes, x, width * 0.9, color, estimate(name, group))
+
+        human = estimate(HUMAN, group).value if HUMAN in colors else math.nan
+        if not math.isnan(human):
+            ends = center - 0.45, center + 0.45
+            axes.hlines(human, *ends, color=INK, linewidth=1.4, linestyle="--")
+
+
+def draw_bar(axes: "Axes", x: float, width: float, color: str, figure: Interval) -> None:
+    """Draw one bar with its interval, or a dash."""
+    if math.isnan(figure.value):
+        transform = axes.get_xaxis_transform()
+        axes.text(x, 0.01, DASH, ha="center", va="bottom", transform=transform)
+        return
+
+    axes.bar(x, figure.value, width, color=color)
+    if not math.isnan(figure.low):
+        axes.vlines(x, figure.low, figure.high, color=INK, linewidth=1.1)
+
+
+def label_groups(axes: "Axes", names: Sequence[str]) -> None:
+    """Label groups of bars, one word per line."""
+    axes.set_xticks(range(len(names)), [display_name(name).replace(" ", "\n") for name in names])
+
+
+def add_legend(figure: "Figure", colors: Colors, *, lines: bool) -> None:
+    """Add the colors of methods above a figure."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Artist] = []
+    for name, color in colors.items():
+        label = method_label(name)
+        if lines or name == HUMAN:
+            handles.append(Line2D([], [], color=color, linestyle=linestyle(name), label=label))
+        else:
+            handles.append(Patch(color=color, label=label))
+    place_legend(figure, handles)
+
+
+def place_legend(figure: "Figure", handles: Sequence["Artist"]) -> None:
+    """Place a legend above a figure, five entries per line."""
+    figure.legend(
+        handles=list(handles),
+        loc="outside upper center",
+        ncols=min(len(handles), 5),
+        fontsize=9,
+        handlelength=1.6,
+        columnspacing=1.2,
+    )
+
+
+def linestyle(name: str) -> Literal["-", "--"]:
+    """Return the line style of a method; people are dashed."""
+    return "--" if name == HUMAN else "-"
+
+
+def method_label(name: str) -> str:
+    """Return a method's name as configured; ``"human"`` is shown as people."""
+    return PEOPLE if name == HUMAN else name
+
+
+def slug(name: str) -> str:
+    """Return a name that is safe in file names."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

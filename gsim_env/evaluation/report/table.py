@@ -1,0 +1,218 @@
+"""A table of figures with intervals, and its output as CSV and Markdown.
+
+What was not measured is an empty field in CSV and a dash elsewhere, never a zero.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Literal
+
+from gsim_env.util.stats import Interval
+
+__all__ = ["DASH", "Column", "Row", "Table", "format_estimate", "write_csv", "write_markdown"]
+
+DASH = "\N{EN DASH}"
+"""Shown for what was not measured."""
+
+FILE_DECIMALS = 6
+
+Better = Literal["up", "down", "half"]
+ARROWS: dict[Better, str] = {"up": "↑", "down": "↓", "half": "→ ½"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of figures.
+
+    Attributes:
+        key: Its name in the CSV file: the field of the results that it shows.
+        label: Its heading on the page.
+        better: Which values are better: higher, lower or nearer to one half; ``None`` if neither.
+        group: The heading that it shares with its neighbors, if any.
+        digits: Decimals on the page; the file has six.
+        has_interval: Whether its figures have intervals.
+    """
+
+    key: str
+    label: str
+    better: Better | None = None
+    group: str = ""
+    digits: int = 2
+    has_interval: bool = True
+
+    @property
+    def arrow(self) -> str:
+        """The sign for which values are better."""
+        return ARROWS[self.better] if self.better else ""
+
+    @property
+    def csv_header(self) -> list[str]:
+        """Names of its columns in the file: with an interval four, else one."""
+        return [
+            self.key + end for end in (("", "_low", "_high", "_n") if self.has_interval else ("",))
+        ]
+
+    def format(self, value: float) -> str:
+        """Return a figure for readers; a small figure is ``< 0.01``, never rounded to zero."""
+        if math.isnan(value):
+            return DASH
+
+        smallest: float = 10.0**-self.digits
+        if 0 < value < smallest / 2:
+            return f"< {smallest:.{self.digits}f}"
+
+        text = f"{value:,.{self.digits}f}"
+        is_zero = float(text.replace(",", "")) == 0
+        return text.removeprefix("-") if is_zero else text.replace("-", "\N{MINUS SIGN}")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        name: The method, archetype or dimension it shows.
+        cells: One figure per column.
+        block: What it shares with the rows around it: in table 1 the archetype.
+        is_method: Whether it may be the best; the people's row may not.
+    """
+
+    name: str
+    cells: tuple[Interval, ...]
+    block: str = ""
+    is_method: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of figures.
+
+    Attributes:
+        name: Name of its file.
+        title: Its heading.
+        note: How to read it.
+        index: Headings of the rows' names: one, or two where rows form blocks.
+        columns: The figures.
+        rows: The rows; those of a block are neighbors.
+    """
+
+    name: str
+    title: str
+    note: str
+    index: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Shared headings with the number of columns each spans; empty if there are none."""
+        spans = [
+            (name, len(list(columns)))
+            for name, columns in groupby(self.columns, key=attrgetter("group"))
+        ]
+        return spans if any(name for name, _ in spans) else []
+
+    @property
+    def blocks(self) -> list[tuple[str, list[Row]]]:
+        """The rows by block."""
+        return [(name, list(rows)) for name, rows in groupby(self.rows, key=attrgetter("block"))]
+
+    @property
+    def headings(self) -> list[str]:
+        """Headings of the columns, with the group where two columns have the same label."""
+        counts = Counter(column.label for column in self.columns)
+        headings = []
+        for column in self.columns:
+            prefix = f"{column.group}: " if counts[column.label] > 1 else ""
+            headings.append(f"{prefix}{column.label} {column.arrow}".rstrip())
+        return headings
+
+    def labels(self, row: Row) -> tuple[str, ...]:
+        """Return a row's labels, one per index heading."""
+        return (row.block, row.name)[-len(self.index) :]
+
+    def best(self, block: Sequence[Row], index: int) -> set[str]:
+        """Return the rows of a block with the best shown value in a column.
+
+        Empty if the column has no better direction, or if all methods show the same value.
+        """
+        column = self.columns[index]
+        values = {
+            row.name: round(row.cells[index].value, column.digits)
+            for row in block
+            if row.is_method and not math.isnan(row.cells[index].value)
+        }
+        if column.better is None or len(values) < 2:
+            return set()
+
+        losses = {name: loss(value, column.better) for name, value in values.items()}
+        least = min(losses.values())
+        best = {name for name, value in losses.items() if value == least}
+        return best if len(best) < len(losses) else set()
+
+
+def loss(value: float, better: Better) -> float:
+    """Return a number that is lower for better values."""
+    match better:
+        case "up":
+            return -value
+        case "down":
+            return value
+        case "half":
+            return round(abs(value - 0.5), FILE_DECIMALS)
+
+
+def format_estimate(column: Column, cell: Interval) -> str:
+    """Return a figure with its interval for readers."""
+    text = column.format(cell.value)
+    if math.isnan(cell.low):
+        return text
+    return f"{text} [{column.format(cell.low)}, {column.format(cell.high)}]"
+
+
+def write_csv(file: Path, table: Table) -> None:
+    """Write a table as CSV: a figure with an interval has columns for its ends and its calls."""
+    import pandas as pd
+
+    header = list(table.index)
+    for column in table.columns:
+        header += column.csv_header
+
+    records = []
+    for row in table.rows:
+        record: list[str | float] = list(table.labels(row))
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            record += cell if column.has_interval else cell[:1]
+        records.append(record)
+
+    frame = pd.DataFrame(records, columns=header).round(FILE_DECIMALS)
+    frame.to_csv(file, index=False, float_format="{:.12g}".format, lineterminator="\n")
+
+
+def write_markdown(file: Path, tables: Iterable[Table]) -> None:
+    """Write tables as on the page, for a README or a paper; the best figure is bold."""
+    file.write_text("\n\n".join(map(markdown, tables)) + "\n", encoding="utf-8")
+
+
+def markdown(table: Table) -> str:
+    """Return a table under its title."""
+    import pandas as pd
+
+    records = []
+    for _, block in table.blocks:
+        best = [table.best(block, index) for index in range(len(table.columns))]
+        for row in block:
+            record = list(table.labels(row))
+            for column, cell, best_rows in zip(table.columns, row.cells, best, strict=True):
+                text = format_estimate(column, cell)
+                record.append(f"**{text}**" if row.name in best_rows else text)
+            records.append([text.replace("|", r"\|") for text in record])
+
+    frame = pd.DataFrame(records, columns=[*table.index, *table.headings])
+    body = frame.to_markdown(index=False, disable_numparse=True)
+    return f"## {table.title}\n\n{body}\n\n{table.note}".rstrip()

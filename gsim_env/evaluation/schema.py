@@ -1,0 +1,49 @@
+"""Building blocks of ``results.json``: sections, and numbers whose NaN is stored as null."""
+
+import math
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from gsim_env.evaluation.records import IntervalField
+from gsim_env.util.stats import Interval
+
+__all__ = ["ABSENT", "IntervalField", "Number", "Section", "as_interval"]
+
+DECIMALS = 6
+"""Decimals of a stored number."""
+
+ABSENT = Interval(math.nan, math.nan, math.nan, 0)
+"""Stands for a figure that was not measured."""
+
+
+def _to_json(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), DECIMALS)
+
+
+def _from_json(value: object) -> object:
+    return math.nan if value is None else value
+
+
+Number = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json, when_used="json")]
+"""A number without an interval. NaN means not measured, and is null in JSON."""
+
+
+class Section(BaseModel):
+    """A part of an evaluation's results; unknown keys are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def as_interval(section: BaseModel, name: str) -> Interval:
+    """Return a numeric field of a section as an interval.
+
+    A number without an interval gets NaN ends and n = 0; ``None`` becomes :data:`ABSENT`.
+
+    Raises:
+        AttributeError: if the section has no such field.
+    """
+    value: Interval | float | None = getattr(section, name)
+    if isinstance(value, Interval):
+        return value
+    return ABSENT if value is None else ABSENT._replace(value=float(value))
