@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gsim_env.dialogue import Outcome
-from gsim_env.evaluation.records import HUMAN, EvaluatedCall, Spoken
+from gsim_env.evaluation.records import HUMAN, EvaluatedCall, EvaluatedTurn
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.output import read_results
 from gsim_env.evaluation.report.figures import make_figures
@@ -225,7 +225,7 @@ def make_profile(number):
 
 def make_turn(method, number, sales, customer):
     if method == HUMAN:
-        return Spoken(sales=sales, customer=customer, stage=STAGES[number])
+        return EvaluatedTurn(sales=sales, customer=customer, stage=STAGES[number])
     state = {
         "interest": 0.2 + 0.15 * number,
         "trust": 0.5,
@@ -239,7 +239,7 @@ def make_turn(method, number, sales, customer):
         "concern": "hidden_costs",
         "references": references,
     }
-    return Spoken(
+    return EvaluatedTurn(
         sales=sales, customer=customer, stage=STAGES[number], state=state, guidance=guidance
     )
 
@@ -550,7 +550,7 @@ def test_filters_narrow_the_list(opened, calls):
 
 @pytest.mark.slow
 def test_words_are_searched_in_what_was_said(opened, calls):
-    said = [call for call in calls if any("Tuesday" in text for text in call.words)]
+    said = [call for call in calls if any("Tuesday" in text for text in call.customer_texts)]
     assert choose(opened, "words", " tuesday ") == f"{len(said)} of {len(calls)} calls"
     assert choose(opened, "words", "no such words") == f"0 of {len(calls)} calls"
 
