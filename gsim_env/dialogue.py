@@ -1,4 +1,4 @@
-"""The words every other room uses: a turn, a dialogue, an outcome."""
+"""Dialogues: turns, roles and outcomes of calls."""
 
 from enum import StrEnum
 from typing import Literal, Self
@@ -11,7 +11,7 @@ Role = Literal["sales", "customer"]
 
 
 class Outcome(StrEnum):
-    """How a call ended; a ``str``, so it is JSON-able and compares with its own value."""
+    """How a call ended; a ``str``, so it serializes to JSON and equals its value."""
 
     ACCEPTED = "accepted"
     DECLINED = "declined"
@@ -21,14 +21,18 @@ class Outcome(StrEnum):
 
     @property
     def truncates(self) -> bool:
-        """Whether this ending comes from outside the conversation (Gymnasium's ``truncated``)."""
+        """Whether the call was cut off from outside (Gymnasium's ``truncated``)."""
         return self is Outcome.TURN_LIMIT
 
 
 class Turn(BaseModel):
-    """One utterance.
+    """One utterance of a call.
 
-    Who spoke, the words, the SOP stage s_t (section 3.1) and the concern it is about, if any.
+    Attributes:
+        role: The speaker.
+        text: The words.
+        stage: The SOP stage s_t (section 3.1); ``None`` if it is not labeled.
+        concern: The concern that the utterance is about; ``None`` if there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,9 +48,9 @@ class Dialogue(BaseModel):
 
     Attributes:
         id: Unique in its corpus.
-        turns: What was said.
-        outcome: How it ended, where that is known.
-        attributes: What the source says of the customer besides (age, employment, ...), by name.
+        turns: The utterances, in order.
+        outcome: How the call ended; ``None`` if it is not known.
+        attributes: Further facts about the customer in the source (age, employment, ...), by name.
 
     Raises:
         ValueError: if the turns do not alternate, starting with ``sales``.

@@ -1,7 +1,4 @@
-"""The exceptions of the package.
-
-One tree, so that ``except GsimError`` catches all of ours and nothing else.
-"""
+"""The exceptions of the package, one tree below ``GsimError``."""
 
 import difflib
 from collections.abc import Iterable
@@ -20,7 +17,7 @@ __all__ = [
 
 
 class GsimError(Exception):
-    """Base class of everything this package raises on purpose."""
+    """Base class of the package's exceptions."""
 
 
 class ConfigurationError(GsimError, ValueError):
@@ -32,7 +29,7 @@ class CorpusError(GsimError, ValueError):
 
 
 class UtteranceError(GsimError, TypeError):
-    """The salesperson's action is not text; the call is unchanged and can go on."""
+    """An action is not text; the call is unchanged and can go on."""
 
 
 class ResetNeededError(GsimError, gymnasium.error.ResetNeeded):
@@ -40,15 +37,21 @@ class ResetNeededError(GsimError, gymnasium.error.ResetNeeded):
 
 
 class SimulatorError(GsimError, RuntimeError):
-    """The simulator could not answer: a model, encoder or database failed after bounded retries.
+    """A model, encoder or database failed after bounded retries.
 
-    It is an infrastructure failure, so it carries no reward. A training loop masks the sample and
-    counts it.
+    This is a failure of infrastructure, so it carries no reward. Training loops mask the sample and
+    count it.
     """
 
 
 def unknown(kind: str, value: object, legal: Iterable[str]) -> ConfigurationError:
-    """Return the error for a name that is not among the legal ones, with the nearest legal name if one is near."""
+    """Return the error for an unknown name; it suggests the nearest legal name.
+
+    Args:
+        kind: The noun for the value, such as ``"group"``.
+        value: The value seen.
+        legal: The legal names.
+    """
     names = sorted(legal)
     near = difflib.get_close_matches(str(value), names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""

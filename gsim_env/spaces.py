@@ -1,6 +1,6 @@
-"""The space of utterances.
+"""The space of utterances: any text, sampled from phrases.
 
-``gymnasium.spaces.Text`` samples characters; speech is sampled from phrases.
+``gymnasium.spaces.Text`` would sample random characters.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ class Utterance(Space[str]):
     refuse it.
 
     Args:
-        max_length: The greatest number of characters, at least 1.
-        phrases: What :meth:`sample` draws from, uniformly.
-        seed: Seeds :meth:`sample`.
+        max_length: Maximum number of characters, at least 1.
+        phrases: The samples of :meth:`sample`, drawn uniformly.
+        seed: Seed of :meth:`sample`.
     """
 
     def __init__(

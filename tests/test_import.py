@@ -4,6 +4,10 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
+import gsim_env
+
 CODE = """
     import sys, time
     import gymnasium
@@ -54,3 +58,22 @@ def test_the_core_plays_a_call_without_any_extra():
     words, error = run(blocked)
     assert words
     assert "pip install 'gsim-env[embedded]'" in error
+
+
+def test_public_names_are_imported_on_first_use():
+    lines = run("""
+        import sys
+        import gsim_env
+        print("gsim_env.envs" in sys.modules)
+        print(set(gsim_env.__all__) <= set(dir(gsim_env)))
+        for name in gsim_env.__all__:
+            getattr(gsim_env, name)
+        from gsim_env import AsyncTelemarketingEnv, load_group, play
+        print(load_group("food_delivery").config.name, play.__name__)
+    """)
+    assert lines == ["False", "True", "food_delivery play"]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'telemarketing'"):
+        _ = gsim_env.telemarketing

@@ -54,7 +54,7 @@ def chat(
     turns = 0
     for line in spoken_lines():
         words, _, _, _, info = env.step(line)
-        exchange = Exchange.of(line, words, info)
+        exchange = Exchange.from_step(line, words, info)
         outcome, turns = exchange.outcome, turns + 1
         out.print(exchange_view(exchange, sales=False))
         if outcome is not None:

@@ -1,9 +1,8 @@
-"""The environments.
+"""The environments: single, vector and asyncio, and wrappers with discrete actions.
 
-``gymnasium.make`` finds them by id; :class:`AsyncTelemarketingEnv` is for asynchronous loops.
-
-:class:`ScriptLines` and :class:`VectorScriptLines` wrap them for learners that pick one of a
-script's lines.
+``gymnasium.make`` and ``gymnasium.make_vec`` find the first two by id.
+:class:`AsyncTelemarketingEnv` is for asyncio loops. :class:`ScriptLines` and
+:class:`VectorScriptLines` wrap them for RL libraries: each action is a line of the group's script.
 """
 
 from gsim_env.envs.asynchronous import AsyncTelemarketingEnv

@@ -15,17 +15,15 @@ __all__ = ["AsyncTelemarketingEnv"]
 
 
 class AsyncTelemarketingEnv:
-    """The environment for asyncio loops.
+    """The telemarketing environment with awaitable ``reset`` and ``step``.
 
-    Gymnasium's signatures with ``await``, one instance per concurrent call.
-
-    Arguments are those of :class:`~gsim_env.envs.telemarketing.TelemarketingEnv`. The same seed
-    gives the same call.
+    Use one instance per concurrent call. Arguments and seeded behavior are those of
+    :class:`~gsim_env.envs.telemarketing.TelemarketingEnv`, without ``render_mode``.
 
     Example:
-        >>> call = AsyncTelemarketingEnv(customer="scripted")
-        >>> brief, info = await call.reset(seed=0)  # doctest: +SKIP
-        >>> words, reward, terminated, truncated, info = await call.step("Hello?")  # doctest: +SKIP
+        >>> env = AsyncTelemarketingEnv(customer="scripted")
+        >>> brief, info = await env.reset(seed=0)  # doctest: +SKIP
+        >>> text, reward, terminated, truncated, info = await env.step("Hello?")  # doctest: +SKIP
     """
 
     def __init__(
@@ -37,20 +35,19 @@ class AsyncTelemarketingEnv:
         **simulator: Unpack[SimulatorOptions],
     ) -> None:
         """Check the configuration; models are loaded by the first reset."""
-        self._episode = Episode(
-            Simulator(SimulatorConfig(**simulator)), Reward(reward, gamma), reveal=reveal
-        )
+        config = SimulatorConfig(**simulator)
+        self._episode = Episode(Simulator(config), Reward(reward, gamma), reveal=reveal)
         self._rng: np.random.Generator | None = None
 
     @property
     def simulator(self) -> Simulator:
-        """The configured simulator; its ``services`` answer every request of the call."""
+        """The configured simulator; its ``services`` answer the requests of the call."""
         return self._episode.simulator
 
     async def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[str, Info]:
-        """Begin a call; arguments, results and errors as for ``TelemarketingEnv.reset``."""
+        """Start a call; arguments, results and errors as for ``TelemarketingEnv.reset``."""
         if seed is not None or self._rng is None:
             self._rng, _ = seeding.np_random(seed)
         return await self._episode.reset(self._rng, options)

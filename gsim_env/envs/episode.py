@@ -1,7 +1,4 @@
-"""One call as an episode, asynchronously.
-
-What the environment, the vector environment and async loops share.
-"""
+"""One call as an asynchronous episode: the core of all three environments."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,47 +17,61 @@ from gsim_env.simulation.utterance import check_utterance
 __all__ = ["Episode", "Info", "StepResult"]
 
 Info = dict[str, Any]
+
 StepResult = tuple[str, float, bool, bool, Info]
+"""Observation, reward, terminated, truncated, info."""
 
 
 class Episode:
-    """A call in progress, driven by ``await``; the random generator is the caller's.
+    """One call, driven by ``await``; the random generator belongs to the caller.
 
     Args:
-        simulator: What simulates the customer.
+        simulator: The simulator of the customer.
         reward: The salesperson's reward.
         reveal: Put the hidden state into info.
+
+    Attributes:
+        transcript: The salesperson's utterances with the customer's turns.
+        profile: The customer's profile; ``None`` before the first reset.
     """
 
     def __init__(self, simulator: Simulator, reward: Reward, *, reveal: bool) -> None:
-        """Make an episode that has not begun."""
-        self.simulator, self._reward, self._reveal = simulator, reward, reveal
+        """Prepare an episode; call :meth:`reset` to start it."""
+        self.simulator = simulator
+        self._reward = reward
+        self._reveal = reveal
         self.transcript: list[tuple[str, CustomerTurn]] = []
         self.profile: CustomerProfile | None = None
-        self._steps: ConversationFlow | None = None
+        self._conversation: ConversationFlow | None = None
         self._turn: CustomerTurn | None = None
 
     async def reset(
         self, rng: np.random.Generator, options: Mapping[str, Any] | None
     ) -> tuple[str, Info]:
-        """Draw a customer and pick up the phone.
+        """Draw a customer and start the call.
 
         Returns:
             The call brief, and info.
 
         Raises:
-            ConfigurationError: if an option is not legal; the call in progress is left as it was.
+            ConfigurationError: if an option is not legal; the call in progress is unchanged.
             SimulatorError: if a service fails.
         """
         profile = await self.simulator.draw_profile(rng, options or {})
-        self._steps, self._turn, self.transcript, self.profile = None, None, [], profile
-        steps = self.simulator.start(profile, rng)
-        self._turn = await arun(steps, None, self.simulator.services)
-        self._steps = steps
+
+        # From here on the previous call is over, even if the new one fails to start.
+        self._conversation = None
+        self._turn = None
+        self.transcript = []
+        self.profile = profile
+
+        conversation = self.simulator.start(profile, rng)
+        self._turn = await arun(conversation, None, self.simulator.services)
+        self._conversation = conversation
         return self.simulator.brief(profile), self._info({})
 
     async def step(self, utterance: str) -> StepResult:
-        """Say something and hear the customer's answer.
+        """Say something and return the customer's answer.
 
         Returns:
             Observation (the customer's words), reward, terminated, truncated, info.
@@ -70,23 +81,27 @@ class Episode:
             UtteranceError: if ``utterance`` is not a ``str``; the call goes on.
             SimulatorError: if a service fails; the call is over, without a reward.
         """
-        if self._steps is None or self._turn is None:
+        if self._conversation is None or self._turn is None:
             raise ResetNeededError(
                 "No call is in progress: it has ended, failed or not begun. Call reset() first."
             )
-        check_utterance(
-            utterance
-        )  # before anything moves: what is not text is refused, and the call goes on
-        before, steps, self._steps = self._turn, self._steps, None
-        after = await arun(steps, utterance, self.simulator.services)
+        check_utterance(utterance)
+
+        # If a service fails, the call stays without a conversation: it is over.
+        before, conversation = self._turn, self._conversation
+        self._conversation = None
+        after = await arun(conversation, utterance, self.simulator.services)
+
         self._turn = after
         self.transcript.append((utterance, after))
         terms = self._reward.terms(before, after)
+        reward = sum(terms.values())
         if after.outcome is None:
-            self._steps = steps
-            return after.text, sum(terms.values()), False, False, self._info(terms)
+            self._conversation = conversation
+            return after.text, reward, False, False, self._info(terms)
+
         truncated = after.outcome.truncates
-        return after.text, sum(terms.values()), not truncated, truncated, self._info(terms)
+        return after.text, reward, not truncated, truncated, self._info(terms)
 
     def _info(self, terms: Mapping[str, float]) -> Info:
         assert self._turn is not None

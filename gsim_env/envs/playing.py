@@ -1,9 +1,9 @@
-"""A whole call, salesperson and customer: what the command, evaluations and benchmarks play."""
+"""Play a whole call between a salesperson and a simulated customer."""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,14 +18,13 @@ __all__ = ["Exchange", "PlayedCall", "play"]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What the salesperson said, what the customer answered, and the hidden state behind the
-    answer.
+    """One exchange of a call: the salesperson's utterance and the customer's answer.
 
     Attributes:
-        sales: The salesperson's words.
-        customer: The customer's words.
-        outcome: How the call ended with it; ``None`` while it goes on.
-        state: The latent state S_t; ``None`` if it is not revealed.
+        sales: The salesperson's utterance.
+        customer: The customer's answer.
+        outcome: How this exchange ended the call; ``None`` while it goes on.
+        state: The latent state S_t behind the answer; ``None`` if it is not revealed.
         guidance: The Manager's guidance; ``None`` if it is not revealed.
     """
 
@@ -36,19 +35,19 @@ class Exchange:
     guidance: dict[str, Any] | None
 
     @classmethod
-    def of(cls, sales: str, customer: str, info: Mapping[str, Any]) -> "Exchange":
-        """Return the exchange that a step of an environment came to, by its ``info``."""
+    def from_step(cls, sales: str, customer: str, info: Mapping[str, Any]) -> Self:
+        """Return the exchange of an environment's step with this ``info``."""
         return cls(sales, customer, info["outcome"], info.get("state"), info.get("guidance"))
 
 
 @dataclass(slots=True)
 class PlayedCall:
-    """A call with one customer, and its figures; it grows while it is played.
+    """A call with one customer; it grows while it is played.
 
     Attributes:
         profile: The customer's profile.
         turns: The exchanges so far.
-        seconds: How long the exchanges have taken.
+        seconds: Duration of the exchanges so far.
     """
 
     profile: dict[str, Any]
@@ -63,62 +62,63 @@ class PlayedCall:
     def figures(self, group: Group) -> dict[str, Any]:
         """Return the call's row of a table, as plain data.
 
-        Its stages need an episode that reveals them.
+        The stages need an episode that reveals guidance.
         """
         visited = {turn.guidance["stage"] for turn in self.turns if turn.guidance is not None}
         words = [len(turn.customer.split()) for turn in self.turns]
+        stages = len(group.taxonomy.customer)
         return {
             "archetype": self.profile["archetype"],
             "outcome": self.outcome,
             "turns": len(self.turns),
             "words_per_turn": round(sum(words) / len(words), 2),
             "stages_visited": len(visited),
-            "stages": len(group.taxonomy.customer),
-            "sop_coverage": round(len(visited) / len(group.taxonomy.customer), 4),
+            "stages": stages,
+            "sop_coverage": round(len(visited) / stages, 4),
             "seconds": round(self.seconds, 3),
         }
 
 
 async def play(
     episode: Episode,
-    team: SalespersonSource,
+    salespeople: SalespersonSource,
     rng: np.random.Generator,
     options: Mapping[str, Any] | None = None,
     watch: Callable[[PlayedCall], None] | None = None,
 ) -> PlayedCall:
     """Play one call to its end.
 
-    Gather many, each with an episode of its own, and their requests go out together.
-
-    The salesperson draws from a child of ``rng`` (``rng.spawn``), so the customer is who it would
-    be whoever calls: calls of two teams with the same seed can be compared one by one.
+    Await several with ``asyncio.gather``, each with its own episode, to batch their requests. The
+    salesperson draws from a child of ``rng`` (``rng.spawn``), so the customer does not depend on
+    the salesperson: calls of two salespeople with the same seed can be compared pairwise.
 
     Args:
-        episode: Whose call; it is reset.
-        team: Who calls.
+        episode: The episode; it is reset.
+        salespeople: Makes the salesperson.
         rng: The source of every random draw: the same seed gives the same call.
         options: As for ``reset``.
-        watch: Is shown the call as the phone is picked up, and after each exchange.
+        watch: Called with the call at its start, and after each exchange.
 
     Raises:
         ConfigurationError: if an option is not legal.
-        SimulatorError: if a service fails on either side; such a call has no outcome, and is no
-            result.
+        SimulatorError: if a service fails on either side; the call has no outcome.
     """
-    (own,) = rng.spawn(1)
+    (sales_rng,) = rng.spawn(1)
     brief, _ = await episode.reset(rng, options)
     assert episode.profile is not None
     call = PlayedCall(episode.profile.model_dump())
-    salesperson = team.new_call(brief, own)
-    heard = None
+    salesperson = salespeople.new_call(brief, sales_rng)
+
+    answer = None
     while call.outcome is None:
         if watch is not None:
             watch(call)
         start = time.perf_counter()
-        said = await drive(salesperson.respond(heard), team.services)
-        heard, _, _, _, info = await episode.step(said)
+        utterance = await drive(salesperson.respond(answer), salespeople.services)
+        answer, _, _, _, info = await episode.step(utterance)
         call.seconds += time.perf_counter() - start
-        call.turns.append(Exchange.of(said, heard, info))
+        call.turns.append(Exchange.from_step(utterance, answer, info))
+
     if watch is not None:
         watch(call)
     return call

@@ -1,7 +1,4 @@
-"""The salesperson's rewards.
-
-``outcome``, and ``shaped`` with a potential of the customer's latent state.
-"""
+"""The salesperson's rewards: ``outcome``, and ``shaped`` with potential-based shaping."""
 
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError, unknown
@@ -21,13 +18,13 @@ class Reward:
     """The reward of one step as named terms that sum to it.
 
     ``outcome``: 1 for an accepted call, else 0. ``shaped`` adds gamma * Phi(s') - Phi(s), the
-    potential-based shaping of Ng, Harada and Russell (1999), under which the optimal policy is the
-    one of ``outcome`` alone. Phi is :meth:`CustomerState.potential`, in [0, 1], and 0 in terminal
-    states; a truncated call keeps Phi(s'), for its value is bootstrapped.
+    potential-based shaping of Ng, Harada and Russell (1999), which leaves the optimal policy of
+    ``outcome`` unchanged. Phi is :meth:`CustomerState.potential`, in [0, 1], and 0 in terminal
+    states; a truncated call keeps Phi(s'), because its value is bootstrapped.
 
     Args:
         name: ``"outcome"`` or ``"shaped"``.
-        gamma: The learner's discount, in [0, 1]; shaping is only neutral under the same one.
+        gamma: The learner's discount factor, in [0, 1]; shaping is neutral only under the same one.
 
     Raises:
         ConfigurationError: if an argument is not legal.
@@ -39,17 +36,14 @@ class Reward:
             raise unknown("reward", name, REWARDS)
         if not 0.0 <= gamma <= 1.0:
             raise ConfigurationError(f"gamma must be in [0, 1], got {gamma}.")
-        self._shaped, self._gamma = name == "shaped", gamma
+        self._shaped = name == "shaped"
+        self._gamma = gamma
 
     def terms(self, before: CustomerTurn, after: CustomerTurn) -> dict[str, float]:
-        """Return the terms for a step.
-
-        ``reward/outcome`` and, for ``shaped``, ``reward/shaping``.
-        """
+        """Return the terms of a step: ``reward/outcome`` and, if shaped, ``reward/shaping``."""
         terms = {"reward/outcome": outcome_reward(after.outcome)}
         if self._shaped:
             terminal = after.outcome is not None and not after.outcome.truncates
-            terms["reward/shaping"] = (
-                self._gamma * (0.0 if terminal else after.potential) - before.potential
-            )
+            potential = 0.0 if terminal else after.potential
+            terms["reward/shaping"] = self._gamma * potential - before.potential
         return terms

@@ -1,7 +1,4 @@
-"""``GroupedSim-Telemarketing``.
-
-A phone call with a simulated customer; the agent is the salesperson.
-"""
+"""The environment ``GroupedSim-Telemarketing``: a sales call to a simulated customer."""
 
 from collections.abc import Mapping
 from typing import Any, Unpack
@@ -24,7 +21,7 @@ MAX_OBSERVATION_CHARS = 8192
 
 
 class TelemarketingEnv(gym.Env[str, str]):
-    """A cold call: the agent is the salesperson, the simulated customer did not ask for it.
+    """A cold call to a simulated customer; the agent is the salesperson.
 
     ## Description
     Each episode is one call with one customer of a group (Grouped Simulator, Algorithm 1). A
@@ -32,13 +29,13 @@ class TelemarketingEnv(gym.Env[str, str]):
     Manager moves the customer's hidden state and guides the model that words the answer.
 
     ## Action Space
-    ``Utterance(600)``: what the salesperson says, any ``str``. Longer texts are heard up to 600
-    characters. Silence (an empty text), control characters and chat-template tokens are answered in
-    the call like any other noise.
+    ``Utterance(600)``: the salesperson's utterance, any ``str``. Longer texts are cut to 600
+    characters. Silence (an empty text), control characters and chat-template tokens count as noise,
+    which the customer answers.
 
     ## Observation Space
-    ``Utterance(8192)``: from ``reset`` the call brief (who is called, what is sold, what is known
-    before the call), from ``step`` the customer's words.
+    ``Utterance(8192)``: from ``reset`` the call brief (the offer, the customer's directory entry),
+    from ``step`` the customer's words.
 
     ## Rewards
     ``outcome`` (default): 1 for an accepted call, else 0. ``shaped``: plus gamma * Phi(s') -
@@ -46,8 +43,8 @@ class TelemarketingEnv(gym.Env[str, str]):
     ``reward/shaping``); they sum to the reward.
 
     ## Starting State
-    A customer drawn from the group, or as ``reset(options=...)`` says: ``archetype``, ``concerns``,
-    ``must_contain``, ``must_not_contain``, or a whole ``profile``.
+    A customer drawn from the group. ``reset(options=...)`` constrains the draw by ``archetype``,
+    ``concerns``, ``must_contain`` and ``must_not_contain``, or gives a whole ``profile``.
 
     ## Episode End
     Terminated: accepted, declined, hung_up, sales_ended. Truncated: turn_limit. ``info["outcome"]``
@@ -115,7 +112,7 @@ class TelemarketingEnv(gym.Env[str, str]):
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
-        """Draw a customer and pick up the phone; see *Starting State* for ``options``.
+        """Draw a customer and start the call; see *Starting State* for ``options``.
 
         Raises:
             ConfigurationError: if an option is not legal.
@@ -125,7 +122,7 @@ class TelemarketingEnv(gym.Env[str, str]):
         return block_on(self._episode.reset(self.np_random, options))
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Say something and hear the customer's answer.
+        """Say something and return the customer's answer.
 
         Raises:
             ResetNeededError: if no call is in progress.
@@ -139,15 +136,12 @@ class TelemarketingEnv(gym.Env[str, str]):
         return result
 
     def render(self) -> str | None:
-        """Return the transcript so far (``ansi``).
-
-        In ``human`` mode it has been printed already.
-        """
+        """Return the transcript so far in ``ansi`` mode, else ``None``."""
         return "\n".join(self._lines()) if self.render_mode == "ansi" else None
 
     def _lines(self) -> list[str]:
-        lines = []
-        for said, turn in self._episode.transcript:
+        lines: list[str] = []
+        for utterance, turn in self._episode.transcript:
             end = f"  [{turn.outcome}]" if turn.outcome else ""
-            lines += [f"Salesperson: {said}", f"Customer: {turn.text}{end}"]
+            lines += [f"Salesperson: {utterance}", f"Customer: {turn.text}{end}"]
         return lines

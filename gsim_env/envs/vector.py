@@ -1,7 +1,4 @@
-"""Many calls at once.
-
-Model calls of all of them go out together, instead of one after the other.
-"""
+"""The vector environment: many calls that advance together, with batched model requests."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
@@ -30,9 +27,12 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 T = TypeVar("T")
 
+AUTORESET_MODES = {mode.value: mode for mode in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)}
+ERROR_MODES = ("raise", "mask")
+
 
 class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]]):
-    """``num_envs`` calls in step.
+    """``num_envs`` concurrent calls.
 
     Made by ``gymnasium.make_vec("GroupedSim-Telemarketing-v0", num_envs=...)``.
 
@@ -45,9 +45,9 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         gamma: As for ``TelemarketingEnv``.
         reveal: As for ``TelemarketingEnv``.
         autoreset_mode: ``"SameStep"`` (default): a call that ends is followed by a new one at once;
-            the last words are in ``info["final_obs"]``, their info in ``info["final_info"]``.
+            its last words are in ``info["final_obs"]``, their info in ``info["final_info"]``.
             ``"Disabled"``: reset ended calls with ``options={"reset_mask": mask}``. (Next-step
-            autoreset would throw an utterance of the policy away each episode.)
+            autoreset would discard one utterance of the policy per episode.)
         on_error: ``"raise"`` (default): a SimulatorError of any call is raised. ``"mask"``: that
             call is truncated with reward NaN and the message in ``info["error"]``
             (``info["final_info"]["error"]`` under ``"SameStep"``); the others go on. Mask such
@@ -70,34 +70,34 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         **simulator: Unpack[SimulatorOptions],
     ) -> None:
         """Check the configuration; models are loaded by the first reset."""
-        legal = {mode.value: mode for mode in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)}
-        name = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
-        if name not in legal:
-            raise unknown("autoreset mode", name, legal)
-        if on_error not in ("raise", "mask"):
-            raise unknown("on_error", on_error, ("raise", "mask"))
+        mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
+        if mode not in AUTORESET_MODES:
+            raise unknown("autoreset mode", mode, AUTORESET_MODES)
+        if on_error not in ERROR_MODES:
+            raise unknown("on_error", on_error, ERROR_MODES)
         if num_envs < 1:
             raise ConfigurationError(f"num_envs must be at least 1, got {num_envs}.")
-        self.num_envs, self._autoreset, self._mask_errors = (
-            num_envs,
-            legal[name],
-            on_error == "mask",
-        )
+
+        self.num_envs = num_envs
+        self.simulator = Simulator(SimulatorConfig(**simulator))
+        self._autoreset = AUTORESET_MODES[mode]
+        self._mask_errors = on_error == "mask"
         self.metadata = {"render_modes": [], "autoreset_mode": self._autoreset}
+
         self.single_action_space = Utterance(MAX_UTTERANCE_CHARS)
         self.single_observation_space = Utterance(MAX_OBSERVATION_CHARS)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.simulator = Simulator(SimulatorConfig(**simulator))
+
         self._episodes = [
             Episode(self.simulator, Reward(reward, gamma), reveal=reveal) for _ in range(num_envs)
         ]
         self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
         self._observations = [""] * num_envs
-        self._unbegun: dict[
-            int, SimulatorError
-        ] = {}  # calls whose reset failed: the next step masks and resets them
         self._over = np.ones(num_envs, dtype=np.bool_)
+
+        # Calls that failed to start: under SameStep, the next step masks them and starts new ones.
+        self._failed_resets: dict[int, SimulatorError] = {}
 
     def reset(
         self,
@@ -105,38 +105,34 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         seed: int | Sequence[int | None] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> tuple[Observations, Info]:
-        """Begin new calls, all of them or those of ``options["reset_mask"]`` (a boolean array,
-        shape (num_envs,)).
+        """Start new calls: all of them, or those of ``options["reset_mask"]``.
 
         Args:
-            seed: One number ``s`` (call ``i`` gets ``s + i``), one for each call, or ``None`` to go
-                on drawing.
-            options: ``reset_mask``, and what the single environment's ``reset`` takes, for all
-                calls alike.
+            seed: One number ``s`` (call ``i`` gets ``s + i``), one for each call, or ``None`` to
+                continue the random streams.
+            options: ``reset_mask`` (a boolean array, shape (num_envs,)), and the options of the
+                single environment's ``reset``, for all calls alike.
 
         Raises:
             ConfigurationError: if an option is not legal.
             SimulatorError: if a service fails, and ``on_error`` is ``"raise"``.
         """
-        seeds = (
-            [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else list(seed or ())
-        )
-        if seeds and len(seeds) != self.num_envs:
-            raise ConfigurationError(f"seed must hold {self.num_envs} numbers, got {len(seeds)}.")
+        seeds = self._seeds(seed)
         options = dict(options or {})
-        mask = self._checked_mask(options.pop("reset_mask", None))
-        for i in np.flatnonzero(mask):
-            if seeds and seeds[i] is not None:
+        indices = np.flatnonzero(self._checked_mask(options.pop("reset_mask", None)))
+        for i in indices:
+            if seeds[i] is not None:
                 self._rngs[i], _ = seeding.np_random(seeds[i])
+
         infos: Info = {}
-        self._begin(np.flatnonzero(mask), options, infos)
+        self._start_calls(indices, options, infos)
         return tuple(self._observations), infos
 
     def step(self, actions: Sequence[str]) -> tuple[Observations, Floats, Bools, Bools, Info]:
-        """Say something in every call and hear every answer.
+        """Say something in every call and return every answer.
 
-        Under ``Disabled``, what is said in a call that is over is not heard: its reward is 0 and
-        its flags are False.
+        Under ``Disabled``, the utterance in a call that is over is ignored: its reward is 0 and its
+        flags are False.
 
         Raises:
             ConfigurationError: if the number of actions is wrong.
@@ -144,59 +140,69 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
             UtteranceError: if an action is not a ``str``; no call has moved.
             SimulatorError: if a service fails, and ``on_error`` is ``"raise"``.
         """
-        if len(actions) != self.num_envs:
-            raise ConfigurationError(
-                f"{self.num_envs} actions are expected, one for each call, got {len(actions)}."
-            )
-        for action in actions:
-            check_utterance(action)
-        active = [i for i in range(self.num_envs) if not self._over[i]]
-        unbegun = dict(self._unbegun) if self._autoreset is AutoresetMode.SAME_STEP else {}
-        if not active and not unbegun:
-            raise ResetNeededError("No call is in progress. Call reset() first.")
+        self._check_actions(actions)
+        results = self._step_calls(actions)
+
         rewards = np.zeros(self.num_envs)
-        terminated, truncated = np.zeros(self.num_envs, np.bool_), np.zeros(self.num_envs, np.bool_)
+        terminated = np.zeros(self.num_envs, np.bool_)
+        truncated = np.zeros(self.num_envs, np.bool_)
         infos: Info = {}
-        ended: list[int] = []
-        results = [
-            *self._gather([self._episodes[i].step(actions[i]) for i in active]),
-            *unbegun.values(),
-        ]
-        for i, result in zip([*active, *unbegun], results, strict=True):
-            words, rewards[i], terminated[i], truncated[i], info = self._masked(result)
-            self._observations[i] = words
-            if (terminated[i] or truncated[i]) and self._autoreset is AutoresetMode.SAME_STEP:
-                ended.append(i)
-                info = {"final_obs": words, "final_info": info}
+        same_step = self._autoreset is AutoresetMode.SAME_STEP
+        for i, result in results.items():
+            text, rewards[i], terminated[i], truncated[i], info = result
+            self._observations[i] = text
+            if same_step and (terminated[i] or truncated[i]):
+                info = {"final_obs": text, "final_info": info}
             self._add_info(infos, info, i)
-        self._over = terminated | truncated | self._over
-        if ended:
-            self._begin(np.array(ended), {}, infos)
+
+        ended = terminated | truncated
+        self._over |= ended
+        if same_step and ended.any():
+            indices = np.array([i for i in results if ended[i]])
+            self._start_calls(indices, {}, infos)
         return tuple(self._observations), rewards, terminated, truncated, infos
 
-    def _begin(self, indices: NDArray[np.intp], options: Mapping[str, Any], infos: Info) -> None:
+    def _step_calls(self, actions: Sequence[str]) -> dict[int, StepResult]:
+        """Step the calls in progress; return their results, and those of failed resets."""
+        active = [i for i in range(self.num_envs) if not self._over[i]]
+        same_step = self._autoreset is AutoresetMode.SAME_STEP
+        failed = dict(self._failed_resets) if same_step else {}
+        if not active and not failed:
+            raise ResetNeededError("No call is in progress. Call reset() first.")
+
+        answers = self._gather([self._episodes[i].step(actions[i]) for i in active])
+        results = zip([*active, *failed], [*answers, *failed.values()], strict=True)
+        return {i: self._masked(result) for i, result in results}
+
+    def _start_calls(
+        self, indices: NDArray[np.intp], options: Mapping[str, Any], infos: Info
+    ) -> None:
+        """Start new calls at these indices; add their info to ``infos``."""
         resets = [self._episodes[i].reset(self._rngs[i], options) for i in indices]
-        for i, result in zip(indices, self._gather(resets), strict=True):
-            self._unbegun.pop(int(i), None)
+        for index, result in zip(indices, self._gather(resets), strict=True):
+            i = int(index)
+            self._failed_resets.pop(i, None)
+            self._over[i] = isinstance(result, SimulatorError)
             if isinstance(result, SimulatorError):
-                self._unbegun[int(i)] = result
-                self._observations[i], info = "", {"turn": 0, "outcome": None, "error": str(result)}
+                self._failed_resets[i] = result
+                self._observations[i] = ""
+                info: Info = {"turn": 0, "outcome": None, "error": str(result)}
             else:
                 self._observations[i], info = result
-            self._over[i] = isinstance(result, SimulatorError)
-            self._add_info(infos, info, int(i))
+            self._add_info(infos, info, i)
 
     def _gather(self, calls: Sequence[Awaitable[T]]) -> list[T | SimulatorError]:
-        """Await all.
+        """Await all calls and return their results.
 
-        A SimulatorError stands in its call's place if errors are masked, anything else is raised.
+        With masked errors, a SimulatorError takes the place of its call's result; any other error
+        is raised.
         """
 
-        async def together() -> list[T | BaseException]:
+        async def gather() -> list[T | BaseException]:
             return await asyncio.gather(*calls, return_exceptions=True)
 
         results: list[T | SimulatorError] = []
-        for result in block_on(together()):
+        for result in block_on(gather()):
             if isinstance(result, SimulatorError) and self._mask_errors:
                 results.append(result)
             elif isinstance(result, BaseException):
@@ -207,20 +213,38 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
 
     @staticmethod
     def _masked(result: StepResult | SimulatorError) -> StepResult:
+        """Return the result of a step; that of a failed one is truncated, with reward NaN."""
         if isinstance(result, SimulatorError):
             return "", float("nan"), False, True, {"outcome": None, "error": str(result)}
         return result
 
+    def _check_actions(self, actions: Sequence[str]) -> None:
+        if len(actions) != self.num_envs:
+            raise ConfigurationError(
+                f"{self.num_envs} actions are expected, one for each call, got {len(actions)}."
+            )
+        for action in actions:
+            check_utterance(action)
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        """Return each call's seed; ``None`` to continue its random stream."""
+        if isinstance(seed, int):
+            return [seed + i for i in range(self.num_envs)]
+
+        seeds = list(seed or ()) or [None] * self.num_envs
+        if len(seeds) != self.num_envs:
+            raise ConfigurationError(f"seed must hold {self.num_envs} numbers, got {len(seeds)}.")
+        return seeds
+
     def _checked_mask(self, mask: Any) -> Bools:
         if mask is None:
             return np.ones(self.num_envs, dtype=np.bool_)
-        if (
-            not isinstance(mask, np.ndarray)
-            or mask.dtype != np.bool_
-            or mask.shape != (self.num_envs,)
-            or not mask.any()
-        ):
+
+        is_boolean = isinstance(mask, np.ndarray) and mask.dtype == np.bool_
+        if not is_boolean or mask.shape != (self.num_envs,) or not mask.any():
             raise ConfigurationError(
-                f"reset_mask must be a boolean array of shape ({self.num_envs},) with at least one True, got {mask!r}."
+                f"reset_mask must be a boolean array of shape ({self.num_envs},) "
+                f"with at least one True, got {mask!r}."
             )
-        return mask
+        checked: Bools = mask
+        return checked

@@ -42,6 +42,7 @@ def manifest_of(plan: Plan, group: Group) -> dict[str, JsonValue]:
     """Return everything that determines an evaluation's figures, without API keys."""
     from_shell = sys.argv[0].endswith("gsim")
     methods: dict[str, JsonValue] = {name: method.settings for name, method in plan.methods.items()}
+
     return {
         "command": shlex.join(["gsim", *sys.argv[1:]]) if from_shell else None,
         "plan": plan_settings(plan, group, methods),
@@ -59,18 +60,20 @@ def manifest_of(plan: Plan, group: Group) -> dict[str, JsonValue]:
 
 def plan_settings(plan: Plan, group: Group, methods: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the plan as JSON; the group by its name, whatever its path on this machine."""
-    dump = plan.model_dump(mode="json")
-    # Simulator settings that are left at their defaults are not recorded, except these two.
+    salespeople = plan.model_dump(mode="json")["salespeople"]
+
+    # Of the simulator's settings, those that differ from their defaults; the group goes by name.
     changed = plan.simulator.model_dump(
-        mode="json", exclude={"customer", "guidance"}, exclude_defaults=True
+        mode="json", exclude={"group", "customer", "guidance"}, exclude_defaults=True
     )
+
     return {
         "group": group.config.name,
         "methods": methods,
-        "salespeople": without_keys(dump["salespeople"]),
+        "salespeople": without_keys(salespeople),
         "calls": plan.calls,
         "seed": plan.seed,
-        **{name: without_keys(value) for name, value in changed.items() if name != "group"},
+        **{name: without_keys(value) for name, value in changed.items()},
         "max_turns": plan.simulator.max_turns,
         "encoder": plan.simulator.encoder_name,
     }
@@ -111,11 +114,12 @@ def claim_output_dir(out: Path, manifest: Mapping[str, JsonValue]) -> None:
     file = out / MANIFEST
     if file.is_file():
         stored = json.loads(file.read_text(encoding="utf-8"))
-        differences = [
-            f"{name}: {stored.get(name)!r:.200} there, {manifest[name]!r:.200} now"
-            for name in IDENTITY_FIELDS
-            if stored.get(name) != json.loads(json.dumps(manifest[name]))
-        ]
+        current = json.loads(json.dumps(dict(manifest)))
+        differences: list[str] = []
+        for name in IDENTITY_FIELDS:
+            before, now = stored.get(name), current[name]
+            if before != now:
+                differences.append(f"{name}: {before!r:.200} there, {now!r:.200} now")
         if differences:
             raise ConfigurationError(
                 f"{out} holds another evaluation. Differences: {'; '.join(differences)}. "

@@ -31,7 +31,8 @@ class Method(BaseModel):
     def settings(self) -> dict[str, JsonValue]:
         """The settings that results record, without API keys."""
         name, config = parse_model(self.customer)
-        settings = config.model_dump(mode="json", exclude={"api_key"})
+        settings = config.model_dump()
+        settings.pop("api_key", None)
         return {"backend": name, **settings, "guidance": self.guidance}
 
 

@@ -144,7 +144,7 @@ def play_block(
             call = await play(episode, salespeople, rng, {"profile": customer})
         except SimulatorError as error:
             return EvaluatedCall.failed(method, salesperson, number, customer, error)
-        return EvaluatedCall.of_played(method, salesperson, number, call)
+        return EvaluatedCall.from_simulation(method, salesperson, number, call)
 
     async def play_all() -> list[EvaluatedCall]:
         return list(await asyncio.gather(*map(play_one, numbers)))

@@ -8,13 +8,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, P
 from pydantic_core import to_jsonable_python
 
 from gsim_env.dialogue import Outcome
-from gsim_env.envs.playing import PlayedCall
+from gsim_env.envs.playing import Exchange, PlayedCall
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Message
 from gsim_env.profiles import CustomerProfile, RecordedCall
 from gsim_env.util.stats import Interval
 
-__all__ = ["HUMAN", "EvaluatedCall", "IntervalField", "Spoken"]
+__all__ = ["HUMAN", "EvaluatedCall", "EvaluatedTurn", "IntervalField"]
 
 HUMAN = "human"
 """The method name of recorded human calls."""
@@ -44,7 +44,7 @@ IntervalField = Annotated[
 """A field of type ``Interval``; as JSON an object with ``value``, ``low``, ``high`` and ``n``."""
 
 
-class Spoken(BaseModel):
+class EvaluatedTurn(BaseModel):
     """One exchange of a call: the salesperson's utterance and the customer's answer.
 
     Attributes:
@@ -64,6 +64,16 @@ class Spoken(BaseModel):
     stage: str | None = None
     state: dict[str, JsonValue] | None = None
     guidance: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def from_exchange(cls, exchange: Exchange) -> Self:
+        """Return an exchange of a simulated call."""
+        return cls(
+            sales=exchange.sales,
+            customer=exchange.customer,
+            state=to_jsonable_python(exchange.state),
+            guidance=to_jsonable_python(exchange.guidance),
+        )
 
 
 class EvaluatedCall(BaseModel):
@@ -87,7 +97,7 @@ class EvaluatedCall(BaseModel):
     salesperson: str
     number: int = Field(ge=0)
     profile: CustomerProfile
-    turns: tuple[Spoken, ...]
+    turns: tuple[EvaluatedTurn, ...]
     outcome: Outcome | None
     error: str | None = None
     seconds: float = 0.0
@@ -98,14 +108,14 @@ class EvaluatedCall(BaseModel):
         return "/".join(part for part in (self.method, self.salesperson, str(self.number)) if part)
 
     @property
-    def words(self) -> list[str]:
+    def customer_texts(self) -> list[str]:
         """The customer's utterances, in order."""
         return [turn.customer for turn in self.turns]
 
     @property
     def lengths(self) -> list[int]:
         """The number of words of each customer utterance (l_t of eq. 2)."""
-        return [len(text.split()) for text in self.words]
+        return [len(text.split()) for text in self.customer_texts]
 
     @property
     def messages(self) -> list[Message]:
@@ -117,10 +127,12 @@ class EvaluatedCall(BaseModel):
         return messages
 
     @classmethod
-    def of_people(cls, number: int, call: RecordedCall) -> Self:
+    def from_recording(cls, number: int, call: RecordedCall) -> Self:
         """Return a recorded human call, without a last sales turn that has no answer."""
         pairs = zip(call.turns[::2], call.turns[1::2], strict=False)
-        turns = tuple(Spoken(sales=sales.text, customer=customer.text) for sales, customer in pairs)
+        turns = tuple(
+            EvaluatedTurn(sales=sales.text, customer=customer.text) for sales, customer in pairs
+        )
         return cls(
             method=HUMAN,
             salesperson="",
@@ -131,23 +143,14 @@ class EvaluatedCall(BaseModel):
         )
 
     @classmethod
-    def of_played(cls, method: str, salesperson: str, number: int, call: PlayedCall) -> Self:
+    def from_simulation(cls, method: str, salesperson: str, number: int, call: PlayedCall) -> Self:
         """Return a simulated call that was played to its end."""
-        turns = [
-            Spoken(
-                sales=exchange.sales,
-                customer=exchange.customer,
-                state=to_jsonable_python(exchange.state),
-                guidance=to_jsonable_python(exchange.guidance),
-            )
-            for exchange in call.turns
-        ]
         return cls(
             method=method,
             salesperson=salesperson,
             number=number,
             profile=CustomerProfile.model_validate(call.profile),
-            turns=tuple(turns),
+            turns=tuple(map(EvaluatedTurn.from_exchange, call.turns)),
             outcome=call.outcome,
             seconds=round(call.seconds, 3),
         )

@@ -97,4 +97,4 @@ def shuffled(calls: Sequence[RecordedCall], rng: np.random.Generator) -> list[Re
 
 def recorded_calls(calls: Sequence[RecordedCall]) -> tuple[EvaluatedCall, ...]:
     """Return recorded calls as evaluated calls, numbered in order."""
-    return tuple(EvaluatedCall.of_people(number, call) for number, call in enumerate(calls))
+    return tuple(EvaluatedCall.from_recording(number, call) for number, call in enumerate(calls))

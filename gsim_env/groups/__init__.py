@@ -1,7 +1,6 @@
-"""Groups.
+"""Groups: cohorts of customers as folders of data.
 
-Cohorts of customers as folders of data. Built-in ones lie beside this file; a user's own is named
-by path.
+Built-in groups are subfolders of this package; any other group is named by its path.
 """
 
 from gsim_env.groups.bundle import Group, GroupConfig, load_group

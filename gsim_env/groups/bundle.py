@@ -1,7 +1,6 @@
-"""The bundle format: what a group's folder holds, read and checked as one object."""
+"""The group bundle: a folder of configuration, taxonomy, prompts and corpus as one object."""
 
 import hashlib
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -16,6 +15,7 @@ from gsim_env.models.protocol import Sampling
 from gsim_env.profiles import Archetype, CorpusProfileGenerator, CustomerProfile, RecordedCall
 from gsim_env.sop.personal_terms import PersonalTerms
 from gsim_env.sop.taxonomy import Taxonomy
+from gsim_env.util.files import load_toml
 
 __all__ = [
     "Group",
@@ -28,15 +28,22 @@ __all__ = [
 ]
 
 BUILTIN = Path(__file__).parent
+"""Folder of the built-in groups and templates."""
+
+CONFIG = "group.toml"
+TAXONOMY = "taxonomy.toml"
+CORPUS = "corpus.jsonl"
+
 PROMPTS = {
     "customer": ("name", "description", "situation", "facts", "pain_points", "traits", "style"),
     "guidance": ("stage", "definition", "stance", "concern", "references"),
     "manager": ("archetype", "archetype_definition", "profile", "concerns", "stages"),
 }
+"""The prompt templates of a group, each with its placeholders."""
 
 
 class Stances(BaseModel):
-    """How each mood that the state can be in is put to the customer model, in the group's language."""
+    """The customer model's instruction for each mood of the state, in the group's language."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,9 +63,9 @@ class GroupConfig(BaseModel):
     version: int
     language: str
     license: str
-    brief: str = Field(description="what the salesperson knows before any call of this group")
+    brief: str = Field(description="the salesperson's knowledge before any call of this group")
     situation: str = Field(
-        default="", description="what goes on as a customer is called, where a corpus does not say"
+        default="", description="the customer's situation where a corpus does not state it"
     )
     sampling: Sampling
     stances: Stances
@@ -67,9 +74,7 @@ class GroupConfig(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A cohort of customers.
-
-    Configuration, taxonomy, prompts and corpus, checked against each other.
+    """A cohort of customers: configuration, taxonomy, prompts and corpus, checked together.
 
     Attributes:
         path: The folder.
@@ -87,155 +92,158 @@ class Group:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the folder ``path``.
+        """Return the group of a folder.
 
         Raises:
-            CorpusError: if a file is missing or malformed (with its line, where it has lines), or
-                if a stage, concern or archetype is named that the taxonomy or ``group.toml`` does
-                not define.
+            CorpusError: if a file is missing or malformed (names the line, if any), or if the
+                corpus names a stage, concern or archetype that the group does not define.
         """
-        group = replace(cls.load_template(path), calls=read_calls(path / "corpus.jsonl"))
+        group = replace(cls.load_template(path), calls=read_calls(path / CORPUS))
         for call in group.calls:
             try:
-                group.check_profile(call.profile)
-                for turn in call.turns:
-                    group.taxonomy.check(
-                        turn.role, turn.stage or "", turn.concern
-                    )  # each turn of a group has a stage
+                group.check_call(call)
             except ConfigurationError as error:
-                raise CorpusError(f"{path / 'corpus.jsonl'}: call {call.id!r}: {error}") from error
+                raise CorpusError(f"{path / CORPUS}: call {call.id!r}: {error}") from error
         return group
 
     @classmethod
     def load_template(cls, path: Path) -> Self:
-        """Read the folder ``path`` but for its corpus.
-
-        What ``gsim group build`` makes a group from.
+        """Return the group of a folder without its corpus: a template for ``gsim group build``.
 
         Raises:
             CorpusError: if a file is missing or malformed.
         """
-        try:
-            config = GroupConfig.model_validate(
-                tomllib.loads((path / "group.toml").read_text(encoding="utf-8"))
-            )
-        except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise CorpusError(f"{path / 'group.toml'}: {error}") from error
         return cls(
-            path, config, Taxonomy.load(path / "taxonomy.toml"), (), read_prompts(path / "prompts")
+            path=path,
+            config=load_toml(GroupConfig, path / CONFIG),
+            taxonomy=Taxonomy.load(path / TAXONOMY),
+            calls=(),
+            prompts=read_prompts(path / "prompts"),
         )
 
     def check_profile(self, profile: CustomerProfile) -> None:
-        """Raise a ConfigurationError if ``profile`` names an archetype or a concern that this group lacks."""
+        """Check that the group defines the archetype and the concerns of a profile.
+
+        Raises:
+            ConfigurationError: if it does not.
+        """
         if profile.archetype not in self.config.archetypes:
             raise unknown("archetype", profile.archetype, self.config.archetypes)
         for concern in profile.concerns:
             if concern not in self.taxonomy.concerns:
                 raise unknown("concern", concern, self.taxonomy.concerns)
 
+    def check_call(self, call: RecordedCall) -> None:
+        """Check that the group defines the profile's names and the stages and concerns of a call.
+
+        Raises:
+            ConfigurationError: if it does not, or if a turn has no stage.
+        """
+        self.check_profile(call.profile)
+        for turn in call.turns:
+            self.taxonomy.check(turn.role, turn.stage or "", turn.concern)
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the files that decide behavior.
+        """SHA-256 of the files that determine behavior: the group's version in results."""
+        files = [self.path / name for name in (CONFIG, TAXONOMY, CORPUS)]
+        files += sorted((self.path / "prompts").glob("*.txt"))
 
-        The version of a group that results record.
-        """
         digest = hashlib.sha256()
-        files = [self.path / name for name in ("group.toml", "taxonomy.toml", "corpus.jsonl")]
-        files = [file for file in files if file.is_file()]  # a template has no corpus
-        for file in (*files, *sorted((self.path / "prompts").glob("*.txt"))):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        for file in files:
+            if file.is_file():  # a template has no corpus
+                digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
         return digest.hexdigest()
 
     @cached_property
     def profile_generator(self) -> CorpusProfileGenerator:
-        """P(p | constraints), estimated from this group's corpus."""
+        """The sampler of P(p | constraints), estimated from this group's corpus."""
         return CorpusProfileGenerator([call.profile for call in self.calls], self.config.archetypes)
 
     @cached_property
     def personal_terms(self) -> PersonalTerms:
-        """Tells the words that only one or the other of this group's customers uses."""
+        """The words and names that are specific to single customers of this group."""
         return PersonalTerms(self.calls)
 
 
 def read_calls(path: Path) -> tuple[RecordedCall, ...]:
-    """Read a ``corpus.jsonl``.
+    """Return the calls of a ``corpus.jsonl``.
 
     Raises:
-        CorpusError: naming the file, the line and the reason, if a row is malformed or an id stands
-            twice.
+        CorpusError: if a row is malformed or an id is repeated; names the file, the line and the
+            reason.
     """
-    calls: dict[str, RecordedCall] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise CorpusError(f"{path}: {error}") from error
+
+    calls: dict[str, RecordedCall] = {}
     for number, line in enumerate(lines, start=1):
         try:
             call = RecordedCall.model_validate_json(line)
         except ValidationError as error:
             raise CorpusError(f"{path}, line {number}: {error}") from error
         if call.id in calls:
-            raise CorpusError(f"{path}, line {number}: the id {call.id!r} stands twice")
+            raise CorpusError(f"{path}, line {number}: duplicate id {call.id!r}")
         calls[call.id] = call
     return tuple(calls.values())
 
 
 def read_prompts(folder: Path) -> dict[str, Template]:
-    """Read the prompt templates (``string.Template``.
+    """Return a group's prompt templates, by name.
 
-    One pass, so what is filled in is never a template itself).
+    ``string.Template`` substitutes in one pass, so inserted text is never a template itself.
 
     Raises:
-        CorpusError: if one is missing or has a placeholder that the simulator does not fill.
+        CorpusError: if a prompt is missing or has a placeholder that the simulator does not fill.
     """
     return {name: read_prompt(folder / f"{name}.txt", fields) for name, fields in PROMPTS.items()}
 
 
 def read_prompt(file: Path, fields: Collection[str]) -> Template:
-    """Read one prompt template.
+    """Return one prompt template.
 
     Args:
-        file: Where it is.
-        fields: The placeholders it may have.
+        file: The file.
+        fields: The legal placeholders.
 
     Raises:
-        CorpusError: if it is missing or has another placeholder.
+        CorpusError: if the file is missing or has another placeholder.
     """
     try:
         template = Template(file.read_text(encoding="utf-8").strip())
     except OSError as error:
         raise CorpusError(f"{file}: {error}") from error
-    strange = set(template.get_identifiers()) - set(fields)
-    if strange or not template.is_valid():
+
+    illegal = set(template.get_identifiers()) - set(fields)
+    if illegal or not template.is_valid():
         raise CorpusError(
-            f"{file}: placeholders must be among {', '.join(fields)}; found {sorted(strange)}"
+            f"{file}: placeholders must be among {', '.join(fields)}; found {sorted(illegal)}"
         )
     return template
 
 
 def builtin_groups() -> dict[str, Path]:
-    """Return the built-in groups: name to folder."""
-    return {
-        name: folder
-        for name, folder in builtin_templates().items()
-        if (folder / "corpus.jsonl").is_file()
-    }
+    """Return the folders of the built-in groups, by name."""
+    templates = builtin_templates()
+    return {name: folder for name, folder in templates.items() if (folder / CORPUS).is_file()}
 
 
 def builtin_templates() -> dict[str, Path]:
-    """Return the built-in templates, which need a corpus to become a group, and groups, which can serve as one."""
-    return {
-        folder.name: folder
-        for folder in sorted(BUILTIN.iterdir())
-        if (folder / "group.toml").is_file()
-    }
+    """Return the folders of the built-in templates and groups, by name.
+
+    A template is a group without a corpus; every group can serve as a template.
+    """
+    folders = sorted(BUILTIN.iterdir())
+    return {folder.name: folder for folder in folders if (folder / CONFIG).is_file()}
 
 
 def find_group(group: str) -> Path:
-    """Return the folder of a built-in group by name, or of a user's own by its path.
+    """Return the folder of a group: a built-in one by name, any other by its path.
 
     Raises:
-        ConfigurationError: if it is neither, or a template.
+        ConfigurationError: if there is no such group, or if it is a template.
     """
     builtin = builtin_groups()
     path = builtin.get(group, Path(group).expanduser())
@@ -243,21 +251,21 @@ def find_group(group: str) -> Path:
         return path
     if group in builtin_templates():
         raise ConfigurationError(
-            f"{group!r} is a template without a corpus. Make a group of it from your own dialogues, and give its folder: "
-            f"gsim group build --template {group} --from FILE --out DIR"
+            f"{group!r} is a template without a corpus. Build a group from your own dialogues and "
+            f"name its folder: gsim group build --template {group} --from FILE --out DIR"
         )
     raise unknown("group (neither built in nor a folder)", group, builtin)
 
 
 def find_template(template: str) -> Path:
-    """Return the folder of a built-in template or group by name, or of a user's own by its path.
+    """Return the folder of a template or group: a built-in one by name, any other by its path.
 
     Raises:
-        ConfigurationError: if it is neither.
+        ConfigurationError: if there is no such folder, or if it has no ``group.toml``.
     """
     builtin = builtin_templates()
     path = builtin.get(template, Path(template).expanduser())
-    if not (path / "group.toml").is_file():
+    if not (path / CONFIG).is_file():
         raise unknown(
             "template (neither built in nor a folder with a group.toml)", template, builtin
         )
@@ -266,10 +274,10 @@ def find_template(template: str) -> Path:
 
 @lru_cache(maxsize=8)
 def load_group(group: str) -> Group:
-    """Load a group by name or path; it is read once a process.
+    """Return a group by name or path; each is read once per process.
 
     Raises:
         ConfigurationError: if there is no such group.
-        CorpusError: if the folder's contents are malformed.
+        CorpusError: if its files are malformed.
     """
     return Group.load(find_group(group))

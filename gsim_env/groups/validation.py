@@ -1,15 +1,13 @@
-"""Whether a group's corpus is fit to simulate from.
-
-Every check that loading alone does not make.
-"""
+"""Validation of a group's corpus: the checks that go beyond loading."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.dialogue import Outcome
+from gsim_env.dialogue import Outcome, Turn
 from gsim_env.errors import CorpusError
 from gsim_env.groups.bundle import Group, find_group
 from gsim_env.models import Encoder
@@ -19,30 +17,32 @@ from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind, Taxonomy
 
 __all__ = ["Finding", "check_group", "validate"]
 
-FINAL: frozenset[CustomerKind] = frozenset({"accept", "hang_up"})
-"""Stages after which nothing is said; a refusal can still be answered."""
+FINAL_KINDS: frozenset[CustomerKind] = frozenset({"accept", "hang_up"})
+"""Kinds of stages that end a call; a refusal can still be answered."""
 
-FEWEST, FEWEST_HUNG_UP, MOST = 3, 2, 15
-"""Exchanges of a call; only one that is hung up may be over after two."""
+MIN_EXCHANGES = 3
+MIN_EXCHANGES_HUNG_UP = 2
+MAX_EXCHANGES = 15
 
-ALIKE = 0.95
+DUPLICATE_SIMILARITY = 0.95
 """Cosine similarity above which two customer turns are near-duplicates."""
 
-LONG = 5
-"""Only turns of more words than these can be near-duplicates: everybody says "Yeah?"."""
+MIN_DUPLICATE_WORDS = 6
+"""Shorter turns are never near-duplicates: many customers say "Yeah?"."""
 
-ROWS = 1024
+BLOCK_ROWS = 1024
+"""Rows of the similarity matrix in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with a group.
+    """One problem of a group.
 
     Attributes:
-        check: The check that found it: ``loads``, ``ends_with_customer``, ``ending``,
-            ``exchanges``, ``concern``, ``stage_unused``, ``archetype_empty`` or ``near_duplicate``.
-        message: What was found, and what was expected.
-        call: The id of the call it is in; ``None`` if it concerns the group.
+        check: The check: ``loads``, ``ends_with_customer``, ``ending``, ``exchanges``, ``concern``,
+            ``stage_unused``, ``archetype_empty`` or ``near_duplicate``.
+        message: The problem, and the legal values.
+        call: The id of the call; ``None`` if the problem concerns the group.
     """
 
     check: str
@@ -51,15 +51,14 @@ class Finding:
 
 
 def validate(group: str, encoder: Encoder) -> list[Finding]:
-    """Load a group and check it.
+    """Load a group and return its problems.
 
     Args:
-        group: A built-in group, or the path of a folder; read afresh, for it may have been edited.
-        encoder: phi, for near-duplicates.
+        group: A built-in group, or the path of a folder; its files are read again at each call.
+        encoder: The sentence encoder phi, for near-duplicates.
 
     Returns:
-        What is wrong with it; empty if it is valid. A group that does not load has the one finding
-        ``loads``.
+        The problems; empty if the group is valid. A group that does not load has one: ``loads``.
 
     Raises:
         ConfigurationError: if there is no such group.
@@ -72,48 +71,77 @@ def validate(group: str, encoder: Encoder) -> list[Finding]:
 
 
 def check_group(group: Group, encoder: Encoder) -> list[Finding]:
-    """Check a group that has been loaded; see :func:`validate`."""
-    findings = [finding for call in group.calls for finding in check_call(call, group.taxonomy)]
-    findings += check_cover(group)
+    """Return the problems of a loaded group; see :func:`validate`."""
+    findings: list[Finding] = []
+    for call in group.calls:
+        findings += check_call(call, group.taxonomy)
+    findings += check_coverage(group)
     findings += near_duplicates(group, encoder)
     return findings
 
 
 def check_call(call: RecordedCall, taxonomy: Taxonomy) -> Iterator[Finding]:
-    """Yield what is wrong with one call. That its turns alternate, loading has made sure of."""
-    last = len(call.turns) - 1
-    if call.turns[last].role != "customer":
-        yield Finding(
-            "ends_with_customer", "the last turn is by 'sales', expected 'customer'", call.id
-        )
+    """Yield the problems of one call; loading has checked that its turns alternate."""
+    if call.turns[-1].role != "customer":
+        message = "the last turn is by 'sales', expected 'customer'"
+        yield Finding("ends_with_customer", message, call.id)
+
     for index, turn in enumerate(call.turns):
-        if turn.role != "customer" or turn.stage is None:
-            continue
-        kind = taxonomy.customer[turn.stage].kind
-        expected = ENDING_KINDS.get(call.outcome, kind)
-        if index == last and kind != expected:
-            message = f"{call.outcome!r}, but the last stage {turn.stage!r} is of kind {kind!r}, expected {expected!r}"
-            yield Finding("ending", message, call.id)
-        if index != last and kind in FINAL:
-            message = f"turn {index} of {last} is {turn.stage!r}, of kind {kind!r}: such a turn must be the last"
-            yield Finding("ending", message, call.id)
-        if turn.concern is not None and turn.concern not in call.profile.concerns:
-            concerns = ", ".join(call.profile.concerns)
-            message = f"turn {index} is about {turn.concern!r}, which the profile lacks (it has {concerns})"
-            yield Finding("concern", message, call.id)
+        if turn.role == "customer":
+            yield from check_ending(call, index, turn, taxonomy)
+            yield from check_concern(call, index, turn)
+
     exchanges = len(call.customer_turns())
-    fewest = FEWEST_HUNG_UP if call.outcome is Outcome.HUNG_UP else FEWEST
-    if not fewest <= exchanges <= MOST:
-        message = f"{exchanges} exchanges, expected {fewest} to {MOST} for {call.outcome!r}"
+    fewest = MIN_EXCHANGES_HUNG_UP if call.outcome is Outcome.HUNG_UP else MIN_EXCHANGES
+    if not fewest <= exchanges <= MAX_EXCHANGES:
+        message = (
+            f"{exchanges} exchanges, expected {fewest} to {MAX_EXCHANGES} for {call.outcome!r}"
+        )
         yield Finding("exchanges", message, call.id)
 
 
-def check_cover(group: Group) -> Iterator[Finding]:
+def check_ending(
+    call: RecordedCall, index: int, turn: Turn, taxonomy: Taxonomy
+) -> Iterator[Finding]:
+    """Yield whether a turn's stage contradicts the call's outcome or its position."""
+    if turn.stage is None:
+        return
+
+    last = len(call.turns) - 1
+    kind = taxonomy.customer[turn.stage].kind
+    expected = ENDING_KINDS.get(call.outcome, kind)
+    if index == last and kind != expected:
+        message = (
+            f"{call.outcome!r}, but the last stage {turn.stage!r} is of kind {kind!r}, "
+            f"expected {expected!r}"
+        )
+        yield Finding("ending", message, call.id)
+    if index != last and kind in FINAL_KINDS:
+        message = (
+            f"turn {index} of {last} is {turn.stage!r}, of kind {kind!r}: "
+            "a turn of this kind must be the last"
+        )
+        yield Finding("ending", message, call.id)
+
+
+def check_concern(call: RecordedCall, index: int, turn: Turn) -> Iterator[Finding]:
+    """Yield whether a turn is about a concern that the customer's profile lacks."""
+    if turn.stage is None or turn.concern is None or turn.concern in call.profile.concerns:
+        return
+
+    concerns = ", ".join(call.profile.concerns)
+    message = f"turn {index} is about {turn.concern!r}, which the profile lacks (it has {concerns})"
+    yield Finding("concern", message, call.id)
+
+
+def check_coverage(group: Group) -> Iterator[Finding]:
     """Yield the customer stages and the archetypes that no call shows."""
-    stages = {turn.stage for call in group.calls for turn in call.customer_turns()}
+    turns = chain.from_iterable(call.customer_turns() for call in group.calls)
+    stages = {turn.stage for turn in turns}
     for name in group.taxonomy.customer:
         if name not in stages:
             yield Finding("stage_unused", f"no customer turn is of stage {name!r}")
+
     archetypes = {call.profile.archetype for call in group.calls}
     for name in group.config.archetypes:
         if name not in archetypes:
@@ -121,30 +149,25 @@ def check_cover(group: Group) -> Iterator[Finding]:
 
 
 def near_duplicates(group: Group, encoder: Encoder) -> Iterator[Finding]:
-    """Yield pairs of customer turns that say nearly the same in more than five words."""
-    turns = [
-        (call.id, turn.text)
-        for call in group.calls
-        for turn in call.customer_turns()
-        if len(turn.text.split()) > LONG
-    ]
+    """Yield pairs of customer turns that say nearly the same in six words or more."""
+    turns: list[tuple[str, str]] = []
+    for call in group.calls:
+        texts = [turn.text for turn in call.customer_turns()]
+        turns += [(call.id, text) for text in texts if len(text.split()) >= MIN_DUPLICATE_WORDS]
     if not turns:
         return
+
     vectors = embed_cached([text for _, text in turns], encoder)
-    for first, second, similarity in pairs_above(vectors, ALIKE):
-        (call, text), (other, like) = turns[first], turns[second]
-        where = "in the same call" if other == call else f"in {other!r}"
-        yield Finding(
-            "near_duplicate", f"{text!r} is {similarity:.3f} alike to {like!r} {where}", call
-        )
+    for first, second, similarity in pairs_above(vectors, DUPLICATE_SIMILARITY):
+        (call_id, text), (other_id, other_text) = turns[first], turns[second]
+        location = "in the same call" if other_id == call_id else f"in {other_id!r}"
+        message = f"{text!r} has similarity {similarity:.3f} to {other_text!r} {location}"
+        yield Finding("near_duplicate", message, call_id)
 
 
-def pairs_above(vectors: NDArray[np.float32], least: float) -> Iterator[tuple[int, int, float]]:
-    """Yield each pair of rows whose inner product is above ``least``, in order.
-
-    A block of rows at a time.
-    """
-    for start in range(0, len(vectors), ROWS):
-        similarities = np.triu(vectors[start : start + ROWS] @ vectors[start:].T, k=1)
-        for row, column in np.argwhere(similarities > least):
+def pairs_above(vectors: NDArray[np.float32], threshold: float) -> Iterator[tuple[int, int, float]]:
+    """Yield each pair of rows with an inner product above ``threshold``, and the product."""
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        similarities = np.triu(vectors[start : start + BLOCK_ROWS] @ vectors[start:].T, k=1)
+        for row, column in np.argwhere(similarities > threshold):
             yield start + int(row), start + int(column), float(similarities[row, column])

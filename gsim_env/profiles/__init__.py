@@ -1,7 +1,4 @@
-"""Who the customer is.
-
-The profile p, the archetype it belongs to, constraints on it, and P(p | constraints).
-"""
+"""Customer profiles: the profile p, archetypes, constraints, and sampling P(p | constraints)."""
 
 from gsim_env.profiles.archetype import Archetype, Dynamics
 from gsim_env.profiles.constraints import ProfileConstraints

@@ -1,7 +1,4 @@
-"""An archetype.
-
-A kind of customer within a group, with the dynamics that decide how its patience and interest move.
-"""
+"""Archetypes: kinds of customers within a group, and the dynamics of their latent state."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,49 +6,46 @@ __all__ = ["Archetype", "Dynamics"]
 
 
 class Dynamics(BaseModel):
-    """How the latent state moves.
+    """The parameters of the latent state's dynamics.
 
-    All levels lie in [0, 1]; gains and costs are per turn, on that scale.
+    All levels lie in [0, 1]; gains and costs are per turn, on the same scale.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    interest: float = Field(ge=0.0, le=1.0, description="mean interest as the phone rings")
-    trust: float = Field(ge=0.0, le=1.0, description="mean trust as the phone rings")
-    patience: float = Field(ge=0.0, le=1.0, description="mean patience as the phone rings")
+    interest: float = Field(ge=0.0, le=1.0, description="mean interest at the start")
+    trust: float = Field(ge=0.0, le=1.0, description="mean trust at the start")
+    patience: float = Field(ge=0.0, le=1.0, description="mean patience at the start")
     spread: float = Field(
-        ge=0.0, le=0.5, description="customers differ from the means by up to this much, uniformly"
+        ge=0.0, le=0.5, description="largest deviation of a customer from the means; uniform"
     )
     turn_cost: float = Field(ge=0.0, le=1.0, description="patience lost each turn")
     ignored_cost: float = Field(
-        ge=0.0, le=1.0, description="patience lost when a stated concern is passed over"
+        ge=0.0, le=1.0, description="patience lost when a stated concern is ignored"
     )
     repeat_cost: float = Field(
-        ge=0.0, le=1.0, description="patience lost on words heard before, noise or silence"
+        ge=0.0, le=1.0, description="patience lost on repeated words, noise or silence"
     )
     answer_gain: float = Field(
-        ge=0.0, le=1.0, description="interest and trust won by answering the stated concern"
+        ge=0.0, le=1.0, description="interest and trust gained by answering the stated concern"
     )
     pitch_gain: float = Field(
-        ge=0.0, le=1.0, description="interest won by a new piece of information"
+        ge=0.0, le=1.0, description="interest gained by a new piece of information"
     )
     concerns_to_settle: int = Field(
-        ge=1, description="how many stated concerns must be settled before a yes"
+        ge=1, description="stated concerns to settle before the customer can accept"
     )
-    accept_interest: float = Field(ge=0.0, le=1.0, description="interest needed for a yes")
+    accept_interest: float = Field(ge=0.0, le=1.0, description="interest needed to accept")
     accept_probability: float = Field(
-        gt=0.0, le=1.0, description="chance of a yes when asked with all of that given"
+        gt=0.0, le=1.0, description="probability of accepting when asked and all conditions hold"
     )
     hang_up_probability: float = Field(
-        ge=0.0, le=1.0, description="chance of hanging up, not declining, at the end"
+        ge=0.0, le=1.0, description="probability of hanging up instead of declining at the end"
     )
 
 
 class Archetype(BaseModel):
-    """A kind of customer.
-
-    A definition people and judges read, and the :class:`Dynamics` the Manager runs.
-    """
+    """A kind of customer: a definition for people and judges, and dynamics for the Manager."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

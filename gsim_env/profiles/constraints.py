@@ -1,4 +1,4 @@
-"""Constraints x on a profile: what the paper's Algorithm 1 takes as its input."""
+"""Constraints x on a profile: the input of the paper's Algorithm 1."""
 
 from typing import Literal
 
@@ -12,15 +12,15 @@ Countable = Literal["concerns", "facts", "pain_points", "traits", "words"]
 
 
 class ProfileConstraints(BaseModel):
-    """What a generated profile must satisfy; an empty field constrains nothing.
+    """Constraints on a generated profile; an empty field constrains nothing.
 
     Attributes:
         archetype: Id of an archetype of the group.
         concerns: Ids that must all be among the profile's concerns.
-        ranges: The least and the most there may be of something: ``concerns``, ``facts``,
-            ``pain_points``, ``traits``, or ``words`` of the whole profile.
+        ranges: Minimum and maximum number of ``concerns``, ``facts``, ``pain_points``, ``traits``,
+            or of ``words`` in the whole profile.
         must_contain: Texts that must all occur in the profile (case-insensitive).
-        must_not_contain: Texts none of which may occur in it.
+        must_not_contain: Texts that must not occur in the profile (case-insensitive).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,11 +37,12 @@ class ProfileConstraints(BaseModel):
             return False
         if not set(self.concerns) <= set(profile.concerns):
             return False
-        for name, (least, most) in self.ranges.items():
-            counted = profile.text.split() if name == "words" else getattr(profile, name)
-            if not least <= len(counted) <= most:
+        for name, (minimum, maximum) in self.ranges.items():
+            items = profile.text.split() if name == "words" else getattr(profile, name)
+            if not minimum <= len(items) <= maximum:
                 return False
+
         text = f"{profile.name} {profile.listing} {profile.text}".lower()
-        return all(word.lower() in text for word in self.must_contain) and not any(
-            word.lower() in text for word in self.must_not_contain
-        )
+        if any(phrase.lower() in text for phrase in self.must_not_contain):
+            return False
+        return all(phrase.lower() in text for phrase in self.must_contain)

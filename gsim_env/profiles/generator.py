@@ -1,7 +1,4 @@
-"""P(p | constraints) from a corpus.
-
-The life and voice of one recorded customer with the worries of another.
-"""
+"""Sampling profiles from a corpus: P(p | constraints) by recombining recorded customers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,33 +11,35 @@ from gsim_env.profiles.profile import CustomerProfile
 
 __all__ = ["CorpusProfileGenerator"]
 
-TRIES = 200
+MAX_TRIES = 200
+"""Draws until a profile meets the constraints."""
 
 
 class CorpusProfileGenerator:
-    """Samples customers that were never recorded but whose every field was.
+    """Samples new customers by recombining recorded profiles of one archetype.
 
-    An archetype is drawn by weight; then one profile of it gives everything but the concerns, and
-    another of the same archetype gives those: how somebody speaks belongs to who he is, what
-    worries him could worry his neighbor.
+    An archetype is drawn by weight. One of its profiles gives the concerns, another everything
+    else: a customer's voice is tied to their profile, their concerns can be those of similar
+    customers. An archetype without profiles in the corpus is never drawn.
 
     Args:
         profiles: The profiles of the corpus.
         archetypes: The group's archetypes by id.
 
-    An archetype that the corpus has no profile of is not drawn.
-
     Raises:
-        ConfigurationError: if there is no profile at all.
+        ConfigurationError: if no archetype has a profile.
     """
 
     def __init__(
         self, profiles: Sequence[CustomerProfile], archetypes: Mapping[str, Archetype]
     ) -> None:
-        """Sort the profiles by archetype."""
-        pools = {name: [p for p in profiles if p.archetype == name] for name in archetypes}
-        self._profiles = {name: pool for name, pool in pools.items() if pool}
+        """Group the profiles by archetype."""
         self._archetypes = archetypes
+        self._profiles: dict[str, list[CustomerProfile]] = {}
+        for name in archetypes:
+            pool = [profile for profile in profiles if profile.archetype == name]
+            if pool:
+                self._profiles[name] = pool
         if not self._profiles:
             raise ConfigurationError("The corpus has no profile of any archetype of the group.")
 
@@ -48,23 +47,26 @@ class CorpusProfileGenerator:
         """Draw one profile.
 
         Raises:
-            ConfigurationError: if the archetype is unknown or has no profile, or if no profile
-                drawn in 200 tries met the constraints.
+            ConfigurationError: if the archetype is unknown or has no profile, or if none of 200
+                drawn profiles meets the constraints.
         """
         names = list(self._profiles)
         if constraints.archetype is not None and constraints.archetype not in self._profiles:
             raise unknown(
                 "archetype (of which the corpus has profiles)", constraints.archetype, names
             )
+
         weights = np.array([self._archetypes[name].weight for name in names])
         weights /= weights.sum()
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             name = constraints.archetype or names[int(rng.choice(len(names), p=weights))]
             pool = self._profiles[name]
-            life, worries = (pool[int(index)] for index in rng.integers(len(pool), size=2))
-            profile = life.model_copy(update={"concerns": worries.concerns})
+            base, donor = (pool[int(index)] for index in rng.integers(len(pool), size=2))
+            profile = base.model_copy(update={"concerns": donor.concerns})
             if constraints.admits(profile):
                 return profile
+
         raise ConfigurationError(
-            f"No profile met {constraints!r} in {TRIES} tries. Loosen the constraints, or pass a whole profile."
+            f"No profile met {constraints!r} in {MAX_TRIES} tries. "
+            "Loosen the constraints, or pass a whole profile."
         )

@@ -1,4 +1,4 @@
-"""The customer profile p, and a recorded call with the profile of whoever answered it."""
+"""The customer profile p, and recorded calls with their customers' profiles."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,7 @@ __all__ = ["CustomerProfile", "RecordedCall"]
 class CustomerProfile(BaseModel):
     """The profile p of section 3.1: objective facts and subjective traits of one customer.
 
-    Only ``listing`` (what a directory says) is known to the salesperson before the call.
+    The salesperson knows only ``listing``, the directory entry, before the call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,18 +30,18 @@ class CustomerProfile(BaseModel):
 
     @property
     def text(self) -> str:
-        """The profile as one paragraph: what the encoder phi embeds (eq. 7 and 8)."""
-        return " ".join(
-            (
-                f"{self.description}. {self.situation}.",
-                "; ".join((*self.facts, *self.pain_points)) + ".",
-                f"Concerns: {', '.join(self.concerns)}. {', '.join(self.traits)}. {self.style}.",
-            )
+        """The profile as one paragraph, the input of the encoder phi (eq. 7 and 8)."""
+        facts = "; ".join((*self.facts, *self.pain_points))
+        concerns = ", ".join(self.concerns)
+        traits = ", ".join(self.traits)
+        return (
+            f"{self.description}. {self.situation}. {facts}. "
+            f"Concerns: {concerns}. {traits}. {self.style}."
         )
 
 
 class RecordedCall(Dialogue):
-    """A dialogue H_i with the profile p_i of its customer: a row of a group's ``corpus.jsonl``."""
+    """A dialogue H_i with its customer's profile p_i: a row of a group's ``corpus.jsonl``."""
 
     outcome: Outcome
     profile: CustomerProfile

@@ -1,4 +1,4 @@
-"""Behavior is recorded: a change that means to keep it gives the same calls, byte for byte."""
+"""Recorded calls: a refactoring reproduces them byte for byte."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import gymnasium as gym
 import gsim_env  # noqa: F401 - registers the environments
 
 RECORDED = Path(__file__).parent / "recorded_calls.json"
-"""The SHA-256 of each call, by seed. Record them again only with a change that means to change calls:
+"""The SHA-256 of each call, by seed. Record them again only after an intended change of behavior:
 ``python -m tests.envs.test_recorded_calls``."""
 
 CALLS = 60

@@ -15,7 +15,8 @@ from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit
 
 from gsim_env.dialogue import Outcome
 from gsim_env.envs import ScriptLines, TelemarketingEnv, VectorScriptLines
-from gsim_env.envs.script_lines import Ear, script_lines
+from gsim_env.envs.line_observations import TurnScorer
+from gsim_env.envs.script_lines import script_lines
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import Group as Bundle
@@ -143,7 +144,7 @@ def test_the_concern_that_customers_raise_scores_highest(group: Group):
         (i, text) for i, name in enumerate(names) for text in group.taxonomy.concerns[name].raised
     ]
     wanted, texts = zip(*raised, strict=True)
-    heard = Ear(group, build_encoder("hashing")).parse_utterance(texts)
+    heard = TurnScorer(group, build_encoder("hashing")).score(texts)
     assert np.mean(heard[:, : len(names)].argmax(axis=1) == wanted) > 0.8
 
 
@@ -156,7 +157,8 @@ def test_hidden_state_never_leaks(group: Group):
     for seed in range(20):
         for (seen, *_), (other, *_) in zip(play(env, seed), play(plain, seed), strict=True):
             assert np.array_equal(seen, other)
-    notes = plain._notes
+    scorer = TurnScorer(group, build_encoder("hashing"))
+    width = len(group.taxonomy.concerns) + len(group.taxonomy.customer)
     for row in group.calls[:5]:
         observation, info = plain.reset(seed=0, options={"profile": row.profile})
         assert set(info) == {"turn", "outcome"}
@@ -165,8 +167,7 @@ def test_hidden_state_never_leaks(group: Group):
         words.reset(seed=0, options={"profile": row.profile})
         heard = words.step(plain.lines[3].text)[0]
         observation, *_ = plain.step(3)
-        width = notes._heard.shape[1]
-        assert np.array_equal(observation[:width], notes._ear.parse_utterance([heard])[0])
+        assert np.array_equal(observation[:width], scorer.score([heard])[0])
 
 
 @pytest.mark.parametrize("action", [-1, 37, 1.5, "Hello?", None, np.array([1, 2])])

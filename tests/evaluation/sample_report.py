@@ -1,7 +1,7 @@
 """A sample evaluation for tests of the report: results with every section, and calls."""
 
 from gsim_env.dialogue import Outcome
-from gsim_env.evaluation.records import HUMAN, EvaluatedCall, Spoken
+from gsim_env.evaluation.records import HUMAN, EvaluatedCall, EvaluatedTurn
 from gsim_env.profiles import CustomerProfile
 
 METHODS = ["prompt_only", "userlm", "usp", "grouped"]
@@ -258,7 +258,7 @@ def make_profile(number):
 
 def make_turn(method, number, sales, customer):
     if method == HUMAN:
-        return Spoken(sales=sales, customer=customer, stage=STAGES[number])
+        return EvaluatedTurn(sales=sales, customer=customer, stage=STAGES[number])
     state = {
         "interest": 0.2 + 0.15 * number,
         "trust": 0.5,
@@ -272,7 +272,7 @@ def make_turn(method, number, sales, customer):
         "concern": "hidden_costs",
         "references": references,
     }
-    return Spoken(
+    return EvaluatedTurn(
         sales=sales, customer=customer, stage=STAGES[number], state=state, guidance=guidance
     )
 

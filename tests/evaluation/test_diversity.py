@@ -15,7 +15,7 @@ from gsim_env.evaluation.metrics.diversity import (
     tlv_shares,
 )
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.records import EvaluatedCall, Spoken
+from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
 
 
 def features_of(
@@ -24,7 +24,7 @@ def features_of(
     """Return features of a call with given customer turns and angles of their vectors."""
     stages = stages or [next(iter(group.taxonomy.customer))] * len(words)
     turns = tuple(
-        Spoken(sales="Hello?", customer=text, stage=stage)
+        EvaluatedTurn(sales="Hello?", customer=text, stage=stage)
         for text, stage in zip(words, stages, strict=True)
     )
     call = EvaluatedCall(

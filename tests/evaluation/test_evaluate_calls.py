@@ -145,7 +145,8 @@ from tests.evaluation.test_evaluate_calls import embedded_plan
 from gsim_env.evaluation.play import play_calls
 from gsim_env.evaluation.reference import select_reference
 from gsim_env.groups import load_group
-play_calls(embedded_plan(), select_reference(load_group("food_delivery"), 4, 0).customers, Path(sys.argv[1]))
+customers = select_reference(load_group("food_delivery"), 4, 0).customers
+play_calls(embedded_plan(), customers, Path(sys.argv[1]))
 """
 
 

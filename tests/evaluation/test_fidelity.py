@@ -56,7 +56,7 @@ def test_outcome_distance_is_half_the_differences_of_shares(group) -> None:
 
 
 def people_as(group, calls, method="human"):
-    calls = [EvaluatedCall.of_people(number, call) for number, call in enumerate(calls)]
+    calls = [EvaluatedCall.from_recording(number, call) for number, call in enumerate(calls)]
     return [call.model_copy(update={"method": method}) for call in calls]
 
 

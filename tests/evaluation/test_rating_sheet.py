@@ -9,12 +9,14 @@ import pytest
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.rating_sheet import COLUMNS, read_ratings, write_rating_sheet
 from gsim_env.evaluation.judge.rubric import EVALUATORS, dimension_entry, prompt
-from gsim_env.evaluation.records import EvaluatedCall, Spoken
+from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
 
 
 @pytest.fixture(scope="module")
 def calls(group):
-    people = [EvaluatedCall.of_people(number, call) for number, call in enumerate(group.calls[:6])]
+    people = [
+        EvaluatedCall.from_recording(number, call) for number, call in enumerate(group.calls[:6])
+    ]
     ours = [
         call.model_copy(update={"method": "method_x", "salesperson": "seller_x"}) for call in people
     ]
@@ -91,7 +93,7 @@ def test_no_cell_is_a_formula(group, calls, tmp_path):
     for start in ("=", "+", "-", "@"):
         profile = calls[0].profile.model_copy(update={"name": f'{start}HYPERLINK("http://x")'})
         call = calls[0].model_copy(
-            update={"profile": profile, "turns": (Spoken(sales="=1", customer='"=1+1\n=2'),)}
+            update={"profile": profile, "turns": (EvaluatedTurn(sales="=1", customer='"=1+1\n=2'),)}
         )
         (row,) = rows_of(write_rating_sheet([call], group, tmp_path / "rate.csv").sheet)
         assert row["profile"].startswith(f"'{start}HYPERLINK")

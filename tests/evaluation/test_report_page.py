@@ -91,7 +91,7 @@ def test_filters_narrow_the_list(opened, calls):
 
 @pytest.mark.slow
 def test_words_are_searched_in_what_was_said(opened, calls):
-    matching = [call for call in calls if any("Tuesday" in text for text in call.words)]
+    matching = [call for call in calls if any("Tuesday" in text for text in call.customer_texts)]
     assert choose(opened, "words", " tuesday ") == f"{len(matching)} of {len(calls)} calls"
     assert choose(opened, "words", "no such words") == f"0 of {len(calls)} calls"
 

@@ -31,8 +31,12 @@ def test_the_built_in_group_has_what_it_promises(group):
         assert 2 <= len(call.turns) // 2 <= 15
         assert all(turn.stage for turn in call.turns)
     assert set(by_archetype) == {
-        "price_sensitive", "resistance_heavy", "status_quo", "rational_skeptical", "competition_anxious"
-    }  # fmt: skip
+        "price_sensitive",
+        "resistance_heavy",
+        "status_quo",
+        "rational_skeptical",
+        "competition_anxious",
+    }
     assert min(by_archetype.values()) >= 32
 
 
@@ -93,7 +97,7 @@ def test_the_digest_changes_with_any_file_that_decides_behavior(copy, name):
             '"role": "sales"',
             r"line 1: [\s\S]*expected 'customer'",
         ),
-        ("corpus.jsonl", '"id": "ps-02"', '"id": "ps-01"', r"line 2: the id 'ps-01' stands twice"),
+        ("corpus.jsonl", '"id": "ps-02"', '"id": "ps-01"', r"line 2: duplicate id 'ps-01'"),
         ("corpus.jsonl", '{"id"', '{"identity"', r"line 1: "),
         ("group.toml", "spread = 0.15", "spread = 5", "spread"),
         ("group.toml", "[stances]", "[moods]", "moods"),

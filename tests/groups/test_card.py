@@ -1,4 +1,4 @@
-"""The built-in group's card tells the truth, and its corpus passes its own check with the real encoder."""
+"""The built-in group: its card matches the corpus, and its corpus is valid."""
 
 import hashlib
 import re

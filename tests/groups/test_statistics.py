@@ -15,10 +15,11 @@ import pytest
 from gsim_env.dialogue import Turn
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.groups import Group
-from gsim_env.groups.statistics import GroupStatistics, distinct, group_statistics
+from gsim_env.groups.statistics import GroupStatistics, group_statistics
 from gsim_env.groups.validation import Finding, validate
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.profiles import RecordedCall
+from gsim_env.util.text import distinct_n
 
 Row = dict[str, Any]
 
@@ -85,8 +86,8 @@ def test_turn_length_variance_is_taken_within_dialogues(tiny: GroupStatistics) -
 def test_distinct_pools_words_of_all_turns_and_pairs_within_turns(tiny: GroupStatistics) -> None:
     assert tiny.distinct_1 == pytest.approx(15 / 23)
     assert tiny.distinct_2 == pytest.approx((3 + 9 + 1 + 0 + 1) / (3 + 9 + 1 + 0 + 5))
-    assert distinct(["Yes", "yes!", "no"], 1) == pytest.approx(2 / 3)
-    assert distinct(["Yes", "No"], 2) == 0.0
+    assert distinct_n(["Yes", "yes!", "no"], 1) == pytest.approx(2 / 3)
+    assert distinct_n(["Yes", "No"], 2) == 0.0
 
 
 def test_counts_exchanges_without_an_unanswered_last_word(tiny: GroupStatistics) -> None:

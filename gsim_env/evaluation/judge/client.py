@@ -27,7 +27,7 @@ SAMPLED = Sampling(temperature=0.7, top_p=1.0, max_tokens=MAX_TOKENS)
 """For several votes, which must be able to differ, and for retries: a greedy one would repeat."""
 
 MAX_CONCURRENT = 512
-"""Questions in flight where the backend states no limit of its own."""
+"""Questions in flight where the backend sets no limit."""
 
 IGNORED_IN_KEY = frozenset(
     {"api_key", "timeout", "max_retries", "backoff", "max_connections", "parallel", "threads"}
@@ -119,17 +119,16 @@ class JudgeClient:
         self.votes = votes
         self._cache = JudgmentCache(store)
         self._sampling = GREEDY if votes == 1 else SAMPLED
+        decisive = {name: settings[name] for name in settings if name not in IGNORED_IN_KEY}
         self._key_base = {
             "judge": self.name,
-            "settings": {
-                name: value for name, value in settings.items() if name not in IGNORED_IN_KEY
-            },
+            "settings": decisive,
             "sampling": self._sampling.model_dump(),
             "seed": seed,
         }
 
-        # A batch engine returns a batch when all of it is done. Batches of its own size lose the
-        # least when the process is killed.
+        # A batch engine returns whole batches: with batches of the engine's size, an interruption
+        # loses the fewest answers.
         limit = settings.get("parallel") or settings.get("max_connections") or MAX_CONCURRENT
         self._max_concurrent = int(limit)
 
@@ -150,12 +149,9 @@ class JudgeClient:
             ConfigurationError: if the backend cannot answer within a schema at all.
         """
         keys = [self._key(question) for question in questions]
-        pending = {
-            key: question
-            for key, question in zip(keys, questions, strict=True)
-            if not self._cache.has_answer(key)
-        }
-        total = len(set(keys))
+        by_key = dict(zip(keys, questions, strict=True))
+        pending = {key: by_key[key] for key in by_key if not self._cache.has_answer(key)}
+        total = len(by_key)
         done = total - len(pending)
         if done:
             progress(step, done, total)
@@ -248,8 +244,8 @@ def _describe_model(model: ModelSpec | LanguageModel) -> tuple[LanguageModel, st
     else:
         backend = type(model).__name__
         language_model = model
-        config = getattr(model, "config", None)
-        settings = config.model_dump() if isinstance(config, BaseModel) else {}
+        model_config = getattr(model, "config", None)
+        settings = model_config.model_dump() if isinstance(model_config, BaseModel) else {}
 
     # Results keep a model's file name and drop its folder, which belongs to one machine.
     weights = str(settings.get("model") or "")

@@ -175,6 +175,7 @@ class Judge:
 
     def _rating(self, request: _Request, judgment: Judgment) -> Rating:
         answer = judgment.answer and EvaluatorAnswer.model_validate(judgment.answer)
+
         return Rating(
             judge=self.name,
             scripted=self._client.scripted,

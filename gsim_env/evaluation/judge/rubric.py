@@ -132,13 +132,13 @@ class Evaluator:
         return EvaluatorAnswer(reasoning=sanitize(answer.reasoning), scores=scores)
 
 
+PROFILE_CONSISTENCY = Evaluator("profile_consistency", ("category_alignment", "profile_adherence"))
+BUSINESS_REALISM = Evaluator("business_realism", ("brevity", "naturalness", "context_immersion"))
+INTERACTION_LOGIC = Evaluator("interaction_logic", ("intent_responsiveness", "logic_consistency"))
+
 EVALUATORS = {
     evaluator.name: evaluator
-    for evaluator in (
-        Evaluator("profile_consistency", ("category_alignment", "profile_adherence")),
-        Evaluator("business_realism", ("brevity", "naturalness", "context_immersion")),
-        Evaluator("interaction_logic", ("intent_responsiveness", "logic_consistency")),
-    )
+    for evaluator in (PROFILE_CONSISTENCY, BUSINESS_REALISM, INTERACTION_LOGIC)
 }
 """S_PC, S_BR and S_IL by name."""
 

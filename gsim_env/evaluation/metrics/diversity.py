@@ -160,7 +160,7 @@ def ngram_budget(methods: Iterable[Sequence[CallFeatures]], n: int) -> int:
 
 def customer_texts(calls: Iterable[CallFeatures]) -> Iterable[str]:
     """Return the customer's turns of all calls, in order."""
-    return chain.from_iterable(features.call.words for features in calls)
+    return chain.from_iterable(features.call.customer_texts for features in calls)
 
 
 def irs_windows(calls: Sequence[CallFeatures]) -> list[WindowedIRS]:

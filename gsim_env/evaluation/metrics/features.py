@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gsim_env.corpus.annotation import StageClassifier
 from gsim_env.dialogue import Dialogue, Role, Turn
-from gsim_env.evaluation.records import EvaluatedCall, Spoken
+from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
 from gsim_env.rewards.turns import Turn as Answer
@@ -121,7 +121,7 @@ class FeatureExtractor:
             SimulatorError: if the encoder fails.
         """
         completed = [call for call in calls if call.turns]
-        texts = list(dict.fromkeys(chain.from_iterable(call.words for call in completed)))
+        texts = list(dict.fromkeys(chain.from_iterable(call.customer_texts for call in completed)))
         if not texts:
             return []
 
@@ -131,7 +131,7 @@ class FeatureExtractor:
 
         features = []
         for call, dialogue in zip(completed, labeled, strict=True):
-            vectors = np.array([vector_of[text] for text in call.words])
+            vectors = np.array([vector_of[text] for text in call.customer_texts])
             stages = [turn.stage for turn in dialogue.turns[1::2]]
             features.append(self._features(with_stages(call, stages), vectors))
         return features
@@ -139,11 +139,11 @@ class FeatureExtractor:
     def _features(self, call: EvaluatedCall, vectors: NDArray[np.float32]) -> CallFeatures:
         return CallFeatures(
             call=call,
-            lengths=np.array([count_words(text, self._language) for text in call.words]),
+            lengths=np.array([count_words(text, self._language) for text in call.customer_texts]),
             vectors=vectors,
             inverted=violates_role(call) | self._roles.sounds_like_sales(vectors),
-            leaked=np.array([leaks_prompt(text) for text in call.words]),
-            repeated=repeats_earlier_turn(call.words),
+            leaked=np.array([leaks_prompt(text) for text in call.customer_texts]),
+            repeated=repeats_earlier_turn(call.customer_texts),
         )
 
 
@@ -158,7 +158,7 @@ def to_dialogue(call: EvaluatedCall) -> Dialogue:
 
 def with_stages(call: EvaluatedCall, stages: Sequence[str | None]) -> EvaluatedCall:
     """Return a call with a stage for each of the customer's turns."""
-    turns: list[Spoken] = [
+    turns: list[EvaluatedTurn] = [
         turn.model_copy(update={"stage": stage})
         for turn, stage in zip(call.turns, stages, strict=True)
     ]
@@ -169,7 +169,8 @@ def violates_role(call: EvaluatedCall) -> NDArray[np.bool_]:
     """Return which turns name the other speaker or copy the salesperson, shape (T,)."""
     messages = call.messages
     faults = [
-        fault_of(Answer(messages[: 2 * turn + 1], text)) for turn, text in enumerate(call.words)
+        fault_of(Answer(messages[: 2 * turn + 1], text))
+        for turn, text in enumerate(call.customer_texts)
     ]
     return np.array([fault in ("wrong_role", "copy") for fault in faults])
 

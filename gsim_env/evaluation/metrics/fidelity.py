@@ -142,7 +142,8 @@ class FidelityMetrics:
 def reward_turns(features: CallFeatures) -> Iterable[Turn]:
     """Return the customer's turns with their contexts, as reward functions take them."""
     messages = features.call.messages
-    return (Turn(messages[: 2 * t + 1], text) for t, text in enumerate(features.call.words))
+    texts = features.call.customer_texts
+    return (Turn(messages[: 2 * t + 1], text) for t, text in enumerate(texts))
 
 
 def one_hot_outcomes(calls: Sequence[CallFeatures]) -> NDArray[np.float64]:
