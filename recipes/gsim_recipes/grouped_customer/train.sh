@@ -38,7 +38,7 @@ reinforce() {
   [ ! -f "$out/$name/adapter_config.json" ] || return 0
 
   if [ ! -d "$out/${start}_model" ]; then
-    "$python" -m gsim_recipes.embedded_lora.export --adapter "$out/$start" --out "$out/${start}_model"
+    gsim models export "$out/${start}_model" --adapter "$out/$start"
   fi
 
   # Both models in bf16: with fp32 weights and bf16 passes, the backward pass of a LoRA fails in torch's FSDP2.
