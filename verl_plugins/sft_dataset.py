@@ -63,6 +63,7 @@ class CustomerSFTDataset(MultiTurnSFTDataset):
         ids, loss_mask, attention_mask, inputs = super()._process_single_message(
             index, message, full_message, *args, **kwargs
         )
+
         # Earlier customer turns are context.
         if self.style == "guided" and index < len(full_message) - 1:
             loss_mask = torch.zeros_like(loss_mask)

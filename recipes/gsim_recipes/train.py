@@ -67,7 +67,10 @@ def find_trainer(recipe: str) -> Trainer:
     Raises:
         ConfigurationError: if no trainer has the recipe; names the nearest one.
     """
-    trainers = {name: trainer for trainer in TRAINERS for name in trainer.options("recipe")}
+    trainers: dict[str, Trainer] = {}
+    for trainer in TRAINERS:
+        trainers |= dict.fromkeys(trainer.options("recipe"), trainer)
+
     if recipe not in trainers:
         raise unknown("recipe", recipe, trainers)
     return trainers[recipe]

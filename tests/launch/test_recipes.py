@@ -124,11 +124,12 @@ def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_pat
         return 500 if zlib.crc32(str(body["messages"]).encode()) % 8 == 0 else "ok"
 
     with mock_server(fault) as server:
+        customer = f"backend: openai, model: customer, base_url: '{server.url}', max_retries: 1"
         steps = launch(
             "sales_grpo",
             tmp_path / "log.jsonl",
             f"actor_rollout_ref.model.path={tiny_model}",
-            f"gsim.customer={{backend: openai, model: customer, base_url: '{server.url}', max_retries: 1}}",
+            f"gsim.customer={{{customer}}}",
             "gsim.encoder=hashing",
             "gsim.library=memory",
             "trainer.val_before_train=false",

@@ -26,7 +26,7 @@ print(json.dumps({
 @pytest.mark.slow
 @pytest.mark.parametrize("enabled", [False, True])
 def test_import_verl_changes_nothing_without_the_variable(enabled) -> None:
-    """In a process of its own: the plugin acts on `import verl`."""
+    """In a subprocess, because the plugin acts on `import verl`."""
     environment = {key: value for key, value in os.environ.items() if key != "GSIM_VERL_CPU"}
     if enabled:
         environment["GSIM_VERL_CPU"] = "1"

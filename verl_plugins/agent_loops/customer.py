@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @register("gsim_customer")
 class CustomerLoop(AgentLoopBase):
-    """Agent loop with one sequence per turn, whose prompt is the one that the simulator sends.
+    """Agent loop with one sequence per turn; its prompt is the one that the simulator sends.
 
     The guidance is the prompt's last message; later prompts do not repeat it. verl gives each turn
     the reward of its call, and compares calls, not turns, within a GRPO group. The row's

@@ -46,10 +46,7 @@ def pack_shared_prefixes(
         prompts: Token ids of each row's prompt; not empty.
         responses: Token ids of each row's response; not empty.
     """
-    rows_by_prompt: dict[tuple[int, ...], list[int]] = {}
-    for row, prompt in enumerate(prompts):
-        rows_by_prompt.setdefault(tuple(prompt.tolist()), []).append(row)
-
+    rows_by_prompt = group_rows(prompts)
     length = sum(map(len, rows_by_prompt)) + sum(map(len, responses))
     mask = torch.zeros(length, length, dtype=torch.bool)
     ids: list[int] = []
@@ -81,6 +78,14 @@ def pack_shared_prefixes(
         labels=torch.cat(list(responses)),
         rows=torch.repeat_interleave(torch.tensor(list(map(len, responses)))),
     )
+
+
+def group_rows(prompts: Sequence[torch.Tensor]) -> dict[tuple[int, ...], list[int]]:
+    """Return the rows of each distinct prompt."""
+    rows: dict[tuple[int, ...], list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        rows.setdefault(tuple(prompt.tolist()), []).append(row)
+    return rows
 
 
 def causal_mask(size: int) -> torch.Tensor:

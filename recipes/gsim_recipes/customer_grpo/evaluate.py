@@ -131,6 +131,7 @@ def compare(
         name: np.array([score(rows, texts, discriminator, encoder) for texts in by_seed])
         for name, by_seed in responses.items()
     }
+
     first, *others = scores
     return {
         "models": {name: summarize(scores[name], calls) for name in scores},
