@@ -46,22 +46,10 @@ SINGLE, BATCH, ROUNDS = 50, 64, 3
 KEY = "scale"
 PACKAGES = ("gsim-env", "pymilvus", "milvus-lite", "numpy")
 NOTES = (
-    (
-        "Three steps per call, a recorded call has seven: turns would take about 2.5 times the disk, "
-        "memory and build time."
-    ),
-    (
-        "Each time is the least of three rounds, all functions in turn; the median over 50 requests, "
-        "or over 3 batches."
-    ),
-    (
-        "Other work ran on the machine (load_average, before and after): compare ratios, and CPU time, "
-        "which includes Milvus Lite's."
-    ),
-    (
-        "with_chains: the search, and fetching all turns of the calls found. numpy has the turns in "
-        "memory."
-    ),
+    "Three steps per call, not seven as in a recorded call: turns would take 2.5 times as much.",
+    "Times: the least of three rounds, functions in turn; median over 50 requests or 3 batches.",
+    "Other work ran on the machine (load_average, before and after): compare ratios and CPU time.",
+    "with_chains: the search, and fetching all turns of the calls; numpy has the turns in memory.",
     "by_archetype: as the simulator asks, one search for each of the 5 archetypes in a batch.",
 )
 
