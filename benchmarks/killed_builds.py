@@ -66,6 +66,7 @@ def killed(folder: Path, seconds: float) -> tuple[list[float], list[dict[str, An
             process.wait()
             times.append(round(after, 1))
             continue
+
         reports.append(report(out))
         if len(times) == KILLS:
             return times, reports
@@ -86,6 +87,7 @@ def main() -> None:
         seconds, alone = undisturbed(folder)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         times, reports = killed(folder, seconds)
+
     results = {
         "command": "python -m benchmarks.killed_builds",
         "gsim_env": gsim_env.__version__,

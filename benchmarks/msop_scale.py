@@ -96,6 +96,7 @@ def open_and_search() -> dict[str, Any]:
     with Stopwatch() as opening:
         library = opened()
     after = resident("VmRSS")
+
     with Stopwatch() as first:
         library.search(requests(1, 9, filtered=True))
     for stream in range(10):
@@ -280,6 +281,7 @@ def search() -> dict[str, Any]:
     figures: dict[str, Any] = {}
     gc.collect()
     gc.freeze()
+
     for filtered in (True, False):
         singles = [[request] for request in requests(SINGLE, 0, filtered=filtered)]
         batches = [requests(BATCH, stream, filtered=filtered) for stream in range(1, 4)]
