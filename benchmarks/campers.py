@@ -1,12 +1,17 @@
-"""Guessing in which order a CaSiNo camper needs food, water and firewood from his own words, by the sentence encoder."""
+"""Predicting which items a CaSiNo camper needs most, from their utterances and a sentence encoder.
+
+CaSiNo's campers negotiate over food, water and firewood, each with a secret order of preference.
+"""
 
 import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsim_env.corpus.style_features import sentences
 from gsim_env.sop.probe import LinearProbe
@@ -15,8 +20,11 @@ from gsim_env.util.text_safety import sanitize
 SEED, FOLDS = 0, 5
 
 Order = tuple[str, ...]
+"""The items, most needed first."""
+
 ITEMS = {"Food": r"foods?|meals?", "Water": r"waters?", "Firewood": r"fire ?woods?|woods?"}
 WORDS = {name: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for name, pattern in ITEMS.items()}
+LEVELS = ("high", "medium", "low")
 NEED = ("I need {} most.", "I really need extra {}.", "{} is my top priority.")
 NO_NEED = ("I don't need much {}.", "I already have plenty of {}.", "You can have all the {}.")
 NUMBERS = {
@@ -33,103 +41,121 @@ NUMBERS = {
     "2": 2,
     "3": 3,
 }
-QUANTITY = 0.25
-"""What a quantity of three asked for (or given away, if it is the other's) counts beside similarities; not tuned."""
+CLAUSE_END = re.compile(r"[.,;!?]|\b(?:and|but|while|if)\b")
+SECOND_PERSON = re.compile(r"\byou(?:r|'ll|'d)?\b")
+
+QUANTITY_WEIGHT = 0.25
+"""Weight of a requested quantity (three, minus what the other side gets) relative to similarities.
+
+It was not tuned.
+"""
+
+Similarities = dict[str, tuple[float, float]]
+"""For each item, the similarity of the nearest sentence to needing it and to not needing it."""
 
 
 class Camper:
-    """One side of a negotiation: what he said and, as ``gold``, the order he was given."""
+    """One side of a negotiation.
 
-    def __init__(self, row: dict) -> None:
-        self.id = row["id"]
-        self.said = [sanitize(turn["text"]) for turn in row["turns"] if turn["role"] == "customer"]
+    Attributes:
+        id: The dialogue's id.
+        utterances: What the camper said.
+        gold: The camper's true order of preference.
+        sentences: The sentences of the utterances.
+        lines: The utterances that name an item, or all if none does.
+    """
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        """Read one side of a dialogue."""
         order = row["meta"]["customer_profile"]["preference_order"]
-        self.gold = tuple(order[level] for level in ("High", "Medium", "Low"))
-        self.sentences = [sentence for text in self.said for sentence in sentences(text)] or ["..."]
-        self.lines = [
-            text for text in self.said if any(words.search(text) for words in WORDS.values())
-        ] or self.said
+        turns = [turn["text"] for turn in row["turns"] if turn["role"] == "customer"]
+
+        self.id = row["id"]
+        self.gold: Order = tuple(order[level] for level in ("High", "Medium", "Low"))
+        self.utterances = [sanitize(text) for text in turns]
+        self.sentences = list(chain.from_iterable(map(sentences, self.utterances))) or ["..."]
+        self.lines = [text for text in self.utterances if names_an_item(text)] or self.utterances
 
     def quantity(self, item: str) -> float:
-        """How much of ``item`` he asks for on average, in [-1, 1].
+        """Return the mean quantity of ``item`` that the camper asks for, in [-1, 1].
 
-        What the other is to have counts against it.
+        Quantities for the other side count as negative.
         """
-        found = []
-        for clause in re.split(r"[.,;!?]|\b(?:and|but|while|if)\b", " ".join(self.said).lower()):
-            number = re.search(
-                rf"\b({'|'.join(NUMBERS)})\b(?: \w+){{0,3}}? (?:{ITEMS[item]})\b", clause
-            )
+        pattern = rf"\b({'|'.join(NUMBERS)})\b(?: \w+){{0,3}}? (?:{ITEMS[item]})\b"
+        quantities = []
+        for clause in CLAUSE_END.split(" ".join(self.utterances).lower()):
+            number = re.search(pattern, clause)
             if number:
-                found.append(
-                    NUMBERS[number[1]]
-                    / 3
-                    * (-1 if re.search(r"\byou(?:r|'ll|'d)?\b", clause) else 1)
-                )
-        return sum(found) / len(found) if found else 0.0
+                sign = -1 if SECOND_PERSON.search(clause) else 1
+                quantities.append(NUMBERS[number[1]] / 3 * sign)
+        return sum(quantities) / len(quantities) if quantities else 0.0
+
+
+def names_an_item(text: str) -> bool:
+    """Return whether a text mentions food, water or firewood."""
+    return any(words.search(text) for words in WORDS.values())
 
 
 def folds(campers: Sequence[Camper]) -> list[int]:
+    """Return the cross-validation fold of each camper."""
     order = list(range(len(campers)))
     random.Random(SEED).shuffle(order)
     fold = [0] * len(campers)
-    for place, index in enumerate(order):
-        fold[index] = place % FOLDS
+    for position, index in enumerate(order):
+        fold[index] = position % FOLDS
     return fold
 
 
 def majority(campers: Sequence[Camper]) -> list[Order]:
-    """The commonest order of the other folds."""
+    """Return for each camper the most frequent order of the other folds."""
     fold = folds(campers)
-    best = [
-        Counter(c.gold for c, own in zip(campers, fold, strict=True) if own != n).most_common(1)[0][
-            0
-        ]
-        for n in range(FOLDS)
-    ]
-    return [best[own] for own in fold]
+    best = []
+    for held_out in range(FOLDS):
+        orders = Counter(
+            camper.gold for camper, n in zip(campers, fold, strict=True) if n != held_out
+        )
+        best.append(orders.most_common(1)[0][0])
+    return [best[n] for n in fold]
 
 
-Near = list[dict[str, tuple[float, float]]]
-
-
-def similarities(campers: Sequence[Camper], encoder) -> Near:
-    """For each camper and item, how near the nearest sentence is to needing it and to not needing it."""
+def similarities(campers: Sequence[Camper], encoder: Any) -> list[Similarities]:
+    """Return for each camper the similarities of their nearest sentences to need and no need."""
     parts = split([camper.sentences for camper in campers], encoder)
-    wanted = {item: encoder.encode([text.format(item.lower()) for text in NEED]) for item in ITEMS}
+    need = {item: encoder.encode([text.format(item.lower()) for text in NEED]) for item in ITEMS}
     spare = {
         item: encoder.encode([text.format(item.lower()) for text in NO_NEED]) for item in ITEMS
     }
     return [
         {
-            item: (float((part @ wanted[item].T).max()), float((part @ spare[item].T).max()))
+            item: (float((part @ need[item].T).max()), float((part @ spare[item].T).max()))
             for item in ITEMS
         }
         for part in parts
     ]
 
 
-def split(texts: Sequence[list[str]], encoder) -> list[np.ndarray]:
-    """Embed lists of texts in one go."""
-    vectors = encoder.encode([text for own in texts for text in own])
-    return np.split(vectors, np.cumsum([len(own) for own in texts])[:-1])
+def split(texts: Sequence[Sequence[str]], encoder: Any) -> list[NDArray[np.float32]]:
+    """Embed lists of texts as one batch; return one array per list."""
+    vectors = encoder.encode(list(chain.from_iterable(texts)))
+    return np.split(vectors, np.cumsum([len(part) for part in texts])[:-1])
 
 
-def by_prototypes(campers: Sequence[Camper], near: Near) -> list[Order]:
-    """No training: need minus no-need plus quantities."""
+def by_prototypes(campers: Sequence[Camper], near: Sequence[Similarities]) -> list[Order]:
+    """Rank items by need minus no need plus quantity, without training."""
     orders = []
-    for camper, own in zip(campers, near, strict=True):
-        score = {
-            item: own[item][0] - own[item][1] + QUANTITY * camper.quantity(item) for item in ITEMS
-        }
+    for camper, similarity in zip(campers, near, strict=True):
+        score = {}
+        for item in ITEMS:
+            need, spare = similarity[item]
+            score[item] = need - spare + QUANTITY_WEIGHT * camper.quantity(item)
         orders.append(tuple(sorted(ITEMS, key=lambda item: -score[item])))
     return orders
 
 
-def blanked(camper: Camper, item: str) -> list[str]:
-    """The sentences about ``item``, with its name and the others' blanked.
+def anonymized(camper: Camper, item: str) -> list[str]:
+    """Return the sentences about ``item`` with all item names replaced.
 
-    All items learn from each other.
+    This lets one classifier learn from all items.
     """
     texts = [
         WORDS[item].sub("this", sentence)
@@ -141,45 +167,47 @@ def blanked(camper: Camper, item: str) -> list[str]:
     return texts or ["..."]
 
 
-def by_probe(campers: Sequence[Camper], near: Near, encoder) -> list[Order]:
-    """A linear probe of what is said of an item, and the figures of the untrained method, fitted on the other folds."""
-    about = [blanked(camper, item) for camper in campers for item in ITEMS]
-    means = [part.mean(axis=0) for part in split(about, encoder)]
-    figures = []
-    for camper, own in zip(campers, near, strict=True):
+def features(camper: Camper, similarity: Similarities, item: str) -> list[float]:
+    """Return numeric features: similarities, quantity, share and first position of mentions."""
+    mentions = [i for i, text in enumerate(camper.sentences) if WORDS[item].search(text)]
+    length = len(camper.sentences)
+    return [
+        *similarity[item],
+        camper.quantity(item),
+        len(mentions) / length,
+        min([*mentions, length]) / length,
+    ]
+
+
+def by_probe(campers: Sequence[Camper], near: Sequence[Similarities], encoder: Any) -> list[Order]:
+    """Rank items by a linear probe on embeddings and features, fitted on the other folds."""
+    # One row per camper and item: the mean embedding of the sentences about it, and the features.
+    texts, numbers, levels = [], [], []
+    for camper, similarity in zip(campers, near, strict=True):
         for item in ITEMS:
-            places = [i for i, text in enumerate(camper.sentences) if WORDS[item].search(text)]
-            length = len(camper.sentences)
-            figures.append(
-                [
-                    *own[item],
-                    camper.quantity(item),
-                    len(places) / length,
-                    min([*places, length]) / length,
-                ]
-            )
-    rows = np.hstack([means, figures]).astype(np.float32).reshape(len(campers), len(ITEMS), -1)
-    levels = np.array(
-        [
-            [("high", "medium", "low")[camper.gold.index(item)] for item in ITEMS]
-            for camper in campers
-        ]
-    )
-    fold, orders = np.array(folds(campers)), [()] * len(campers)
-    for own in range(FOLDS):
-        probe = LinearProbe(
-            levels[fold != own].ravel().tolist(), rows[fold != own].reshape(-1, rows.shape[-1])
-        )
-        for index in np.flatnonzero(fold == own):
+            texts.append(anonymized(camper, item))
+            numbers.append(features(camper, similarity, item))
+            levels.append(LEVELS[camper.gold.index(item)])
+    means = [part.mean(axis=0) for part in split(texts, encoder)]
+    shape = (len(campers), len(ITEMS), -1)
+    rows = np.hstack([means, numbers]).astype(np.float32).reshape(shape)
+    labels = np.array(levels).reshape(shape[:2])
+
+    fold = np.array(folds(campers))
+    orders: list[Order] = [()] * len(campers)
+    for held_out in range(FOLDS):
+        train = fold != held_out
+        probe = LinearProbe(labels[train].ravel().tolist(), rows[train].reshape(-1, rows.shape[-1]))
+        high, low = probe.names.index("high"), probe.names.index("low")
+        for index in np.flatnonzero(~train):
             scores = probe.scores(rows[index])
-            wanted = scores[:, probe.names.index("high")] - scores[:, probe.names.index("low")]
-            orders[index] = tuple(
-                np.array(list(ITEMS))[np.argsort(-wanted, kind="stable")].tolist()
-            )
+            ranking = np.argsort(scores[:, low] - scores[:, high], kind="stable")
+            orders[index] = tuple(np.array(list(ITEMS))[ranking].tolist())
     return orders
 
 
-def tau(one: Order, other: Order) -> float:
-    """Kendall's rank correlation."""
-    pairs = list(combinations(one, 2))
-    return sum(1 if other.index(a) < other.index(b) else -1 for a, b in pairs) / len(pairs)
+def kendall_tau(a: Order, b: Order) -> float:
+    """Return Kendall's rank correlation of two orders, in [-1, 1]."""
+    pairs = list(combinations(a, 2))
+    agreement = [1 if b.index(first) < b.index(second) else -1 for first, second in pairs]
+    return sum(agreement) / len(pairs)

@@ -1,6 +1,6 @@
-"""Asking a language model in which order a CaSiNo camper needs the items.
+"""Asking a language model which items a CaSiNo camper needs most, with quotations as evidence.
 
-What it cannot show by a quotation is dropped.
+Answers without a valid quotation are dropped.
 """
 
 import asyncio
@@ -14,16 +14,22 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.campers import ITEMS, SEED, Camper, Order
-from gsim_env.corpus.evidence import Evidence, ask
+from gsim_env.corpus.evidence import Evidence
 from gsim_env.errors import SimulatorError
-from gsim_env.models import LanguageModel, Sampling
+from gsim_env.models import Complete, LanguageModel, Sampling
+from gsim_env.models.json_answers import acomplete_json
 
 TASK = """\
-Two campers share out packages of food, water and firewood. Below are the lines of one of them, C. In which order does C need
-the three, most needed first? First give evidence for the most and for the least needed: up to eight words copied exactly from
+Two campers share out packages of food, water and firewood. Below are the lines of one of them, C. \
+In which order does C need
+the three, most needed first? First give evidence for the most and for the least needed: up to \
+eight words copied exactly from
 a line of C. Answer in JSON."""
-QUOTE = 60
-Quote = Annotated[str, Field(max_length=QUOTE)]
+SAMPLING = Sampling(temperature=0.2, top_p=0.9, max_tokens=128)
+CONCURRENCY = 4
+MAX_QUOTE_CHARS = 60
+
+Quote = Annotated[str, Field(max_length=MAX_QUOTE_CHARS)]
 Orders = Literal[
     "Food, Water, Firewood",
     "Food, Firewood, Water",
@@ -32,15 +38,14 @@ Orders = Literal[
     "Firewood, Food, Water",
     "Firewood, Water, Food",
 ]
-"""Whole orders.
+"""Complete orders.
 
-Asked for the most and the least needed by themselves, the 135M model names one item twice and never
-fits.
+When asked for the most and the least needed item separately, the 135M model names one item twice.
 """
 
 
 class Preferences(BaseModel):
-    """What the language model answers."""
+    """The language model's answer."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,10 +54,18 @@ class Preferences(BaseModel):
     order: Orders
 
 
-class Answer(BaseModel):
-    """One answer as it is kept.
+SCHEMA = Preferences.model_json_schema()
 
-    A run that is cut off goes on where it was. Times are since its run began.
+
+class Answer(BaseModel):
+    """A stored answer, so that an interrupted run resumes.
+
+    Attributes:
+        id: The camper's dialogue.
+        run: When the run began, as a Unix time.
+        seconds: Wall time since the run began.
+        cpu: CPU seconds since the run began.
+        found: The answer; ``None`` if no answer fits the schema.
     """
 
     id: str
@@ -63,90 +76,109 @@ class Answer(BaseModel):
 
 
 def by_model(
-    campers: Sequence[Camper], model: LanguageModel, minutes: float, kept: Path
+    campers: Sequence[Camper], model: LanguageModel, minutes: float, store: Path
 ) -> list[Answer]:
-    """Ask ``model`` about the campers in order, for that long in all.
+    """Ask ``model`` about the campers in order, for a total time.
 
-    It sees the lines that name an item, as the probe does.
+    The model sees the lines that name an item, as the probe does.
 
     Returns:
-        What was answered, for as many of ``campers`` from the first on as there was time for.
+        The answers for the first campers, as many as the time allowed.
     """
-    have = (
-        [Answer.model_validate_json(line) for line in kept.read_text().splitlines()]
-        if kept.is_file()
-        else []
-    )
+    answers = read_answers(store)
     run, start, cpu = time.time(), time.monotonic(), time.process_time()
-    end, slots = start + 60 * minutes - spent(have)[0], asyncio.Semaphore(4)
-    schema, sampling = (
-        Preferences.model_json_schema(),
-        Sampling(temperature=0.2, top_p=0.9, max_tokens=128),
-    )
+    deadline = start + 60 * minutes - spent(answers)[0]
+    slots = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(camper: Camper) -> None:
-        messages = [
-            {"role": "system", "content": TASK},
-            {"role": "user", "content": "\n".join(f"C: {text}" for text in camper.lines)},
-        ]
+    async def ask_about(camper: Camper) -> None:
         async with slots:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 return
-            try:
-                found = await ask(
-                    model, messages, Preferences, schema, SEED, camper.id, sampling=sampling
-                )
-            except SimulatorError as error:
-                found = None
-                print(error, file=sys.stderr)
-            have.append(
-                Answer(
-                    id=camper.id,
-                    run=run,
-                    seconds=time.monotonic() - start,
-                    cpu=time.process_time() - cpu,
-                    found=found,
-                )
+            preferences = await ask(model, camper)
+            answer = Answer(
+                id=camper.id,
+                run=run,
+                seconds=time.monotonic() - start,
+                cpu=time.process_time() - cpu,
+                found=preferences,
             )
-            with kept.open("a") as file:
-                file.write(have[-1].model_dump_json() + "\n")
+            answers.append(answer)
+            with store.open("a", encoding="utf-8") as file:
+                file.write(answer.model_dump_json() + "\n")
 
-    async def everybody(missing: list[Camper]) -> None:
-        await asyncio.gather(*(one(camper) for camper in missing))
+    async def ask_all(missing: Sequence[Camper]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for camper in missing:
+                tasks.create_task(ask_about(camper))
 
-    known = {answer.id for answer in have}
-    asyncio.run(everybody([camper for camper in campers if camper.id not in known]))
-    by_id = {answer.id: answer for answer in have}
+    known = {answer.id for answer in answers}
+    asyncio.run(ask_all([camper for camper in campers if camper.id not in known]))
+
+    by_id = {answer.id: answer for answer in answers}
     return [by_id[camper.id] for camper in takewhile(lambda camper: camper.id in by_id, campers)]
 
 
+async def ask(model: LanguageModel, camper: Camper) -> Preferences | None:
+    """Return the model's answer about a camper, or ``None`` if it never fits the schema."""
+    messages = [
+        {"role": "system", "content": TASK},
+        {"role": "user", "content": "\n".join(f"C: {text}" for text in camper.lines)},
+    ]
+
+    def request(attempt: int) -> Complete:
+        return Complete("manager", messages, SAMPLING, (SEED + attempt) % 2**31, SCHEMA)
+
+    try:
+        return await acomplete_json(
+            model, request, Preferences.model_validate_json, subject=camper.id
+        )
+    except SimulatorError as error:
+        print(error, file=sys.stderr)
+        return None
+
+
+def read_answers(store: Path) -> list[Answer]:
+    """Return the answers of earlier runs."""
+    if not store.is_file():
+        return []
+    lines = store.read_text(encoding="utf-8").splitlines()
+    return [Answer.model_validate_json(line) for line in lines]
+
+
 def spent(answers: Sequence[Answer]) -> tuple[float, float]:
-    """Seconds on the wall and of this process's CPU, over all runs."""
-    runs = {answer.run for answer in answers}
-    return (
-        sum(max(answer.seconds for answer in answers if answer.run == run) for run in runs),
-        sum(max(answer.cpu for answer in answers if answer.run == run) for run in runs),
-    )
+    """Return the wall and CPU seconds of all runs together."""
+    wall, cpu = 0.0, 0.0
+    for run in {answer.run for answer in answers}:
+        of_run = [answer for answer in answers if answer.run == run]
+        wall += max(answer.seconds for answer in of_run)
+        cpu += max(answer.cpu for answer in of_run)
+    return wall, cpu
 
 
-def answered(found: Preferences | None, usual: Order) -> Order:
-    """The order that was answered, or ``usual``."""
-    return usual if found is None else tuple(found.order.split(", "))
+def answered(preferences: Preferences | None, fallback: Order) -> Order:
+    """Return the order of an answer, or ``fallback`` without one."""
+    return fallback if preferences is None else tuple(preferences.order.split(", "))
 
 
-def proven(camper: Camper, found: Preferences | None, usual: Order, evidence: Evidence) -> Order:
-    """What is left of an answer when what stands first or last without evidence is dropped.
+def proven(
+    camper: Camper, preferences: Preferences | None, fallback: Order, evidence: Evidence
+) -> Order:
+    """Return the order of an answer without the claims that its quotations do not prove.
 
-    ``usual`` fills the places.
+    ``fallback`` orders the items that are left.
     """
-    if found is None:
-        return usual
-    order = answered(found, usual)
-    high = order[0] if evidence.holds(whole(found.most_evidence), camper.said) else None
-    low = order[-1] if evidence.holds(whole(found.least_evidence), camper.said) else None
-    return tuple(sorted(ITEMS, key=lambda item: (item == low, item != high, usual.index(item))))
+    if preferences is None:
+        return fallback
+
+    order = answered(preferences, fallback)
+    utterances = camper.utterances
+    most = evidence.holds(without_cut_word(preferences.most_evidence), utterances)
+    least = evidence.holds(without_cut_word(preferences.least_evidence), utterances)
+    high = order[0] if most else None
+    low = order[-1] if least else None
+    return tuple(sorted(ITEMS, key=lambda item: (item == low, item != high, fallback.index(item))))
 
 
-def whole(quote: str) -> str:
-    """Leave out the word that the schema's limit may have cut in two."""
-    return quote.rpartition(" ")[0] if len(quote) == QUOTE else quote
+def without_cut_word(quote: str) -> str:
+    """Return a quotation without its last word, if the schema's limit may have cut it."""
+    return quote.rpartition(" ")[0] if len(quote) == MAX_QUOTE_CHARS else quote

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def check_command(words: list[str]) -> None:
             assert word in commands, f"{shlex.join(words)}: no command {word}"
             command = commands[word]
         elif word.startswith("-"):
-            options = {name for parameter in command.params for name in parameter.opts}
+            options = set(chain.from_iterable(parameter.opts for parameter in command.params))
             assert word in options, f"{shlex.join(words)}: no option {word}"
 
 

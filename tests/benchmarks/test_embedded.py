@@ -61,12 +61,14 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
         env.reset(seed=3)
         env.simulator.services.encoder.encode(["loaded before the clock runs"])
         before = metrics(ours), metrics(raw)
+
         start = time.perf_counter()
         for turn in range(TURNS):
             env.step(
                 [f"{LINES[(turn + i) % len(LINES)]} I mean shop number {i}." for i in range(CALLS)]
             )
         seconds = time.perf_counter() - start
+
         start = time.perf_counter()
         for batch in ours.batches:
             raw.complete(batch)

@@ -71,6 +71,7 @@ def requests_of_a_call(count: int) -> list[Complete]:
             library="memory",
         )
     )
+
     rng = np.random.default_rng(0)
     requests: list[Complete] = []
     sent: Any = None
