@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet
 import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from gsim_env.corpus.d_sim import DSimRow, read_rows
 from gsim_env.discriminator.pairs import digest
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.multi_level import multi_level
@@ -106,7 +106,7 @@ def named(text: str) -> tuple[str, str]:
     return name, folder
 
 
-def prompt_of(row: dict[str, Any], tokenizer: Any) -> list[int]:
+def prompt_of(row: DSimRow, tokenizer: Any) -> list[int]:
     """Return the tokens of a row's prompt."""
     found: list[int] = tokenizer.apply_chat_template(
         row["prompt"], add_generation_prompt=True, return_dict=True
@@ -114,17 +114,15 @@ def prompt_of(row: dict[str, Any], tokenizer: Any) -> list[int]:
     return found
 
 
-def drawn(
-    file: Path, contexts: int, fits: Callable[[dict[str, Any]], bool]
-) -> list[dict[str, Any]]:
+def drawn(file: Path, contexts: int, fits: Callable[[DSimRow], bool]) -> list[DSimRow]:
     """Draw rows of D_sim that fit, the same for every model."""
-    rows = [row for row in pyarrow.parquet.read_table(file).to_pylist() if fits(row)]
+    rows = [row for row in read_rows(file) if fits(row)]
     chosen = np.random.default_rng(0).choice(len(rows), min(contexts, len(rows)), replace=False)
     return [rows[index] for index in sorted(chosen)]
 
 
 def answered(
-    name: str, folder: str, rows: Sequence[dict[str, Any]], seeds: int, tokenizer: Any
+    name: str, folder: str, rows: Sequence[DSimRow], seeds: int, tokenizer: Any
 ) -> list[list[str]]:
     """Have a model answer each context; return the answers of each seed."""
     model = AutoModelForCausalLM.from_pretrained(
@@ -144,9 +142,7 @@ def answered(
     return texts
 
 
-def measured(
-    rows: Sequence[dict[str, Any]], texts: Sequence[str], judge: Any, encoder: Any
-) -> np.ndarray:
+def measured(rows: Sequence[DSimRow], texts: Sequence[str], judge: Any, encoder: Any) -> np.ndarray:
     """Return ``FIGURES`` of each answer, shape (rows, 6)."""
     turns = [
         read_turn(text, row["reward_model"]["ground_truth"], row["extra_info"])
@@ -176,7 +172,7 @@ def summary(found: np.ndarray, calls: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def samples(rows: Sequence[dict[str, Any]], answers: dict[str, list[list[str]]]) -> str:
+def samples(rows: Sequence[DSimRow], answers: dict[str, list[list[str]]]) -> str:
     """Return the first contexts with what each model answered, and the human, as Markdown."""
     lines = ["# The first contexts, as drawn, seed 0\n"]
     for place, row in enumerate(rows[:SHOWN]):
