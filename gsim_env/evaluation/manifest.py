@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from gsim_env.corpus.build import write_whole
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.rubric import PROMPTS
 from gsim_env.evaluation.play import Plan
 from gsim_env.evaluation.reference import HELD_OUT
 from gsim_env.groups import Group
+from gsim_env.util.files import write_atomically
 
 __all__ = ["MANIFEST", "claim_output_dir", "manifest_of"]
 
@@ -73,7 +73,7 @@ def claim_output_dir(out: Path, manifest: Mapping[str, Any]) -> None:
                 f"{out} holds another evaluation. Differing: {'; '.join(differing)}. Give another folder, or its settings."
             )
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps(manifest, indent=1, ensure_ascii=False))
+    write_atomically(file, json.dumps(manifest, indent=1, ensure_ascii=False))
 
 
 def sha256(data: bytes) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsim_env.corpus.build import write_whole
 from gsim_env.envs.episode import Episode
 from gsim_env.envs.playing import play
 from gsim_env.envs.rewards import Reward
@@ -23,6 +22,7 @@ from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import PolicySpec, SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.util.aio import block_on
+from gsim_env.util.files import write_jsonl
 
 __all__ = ["Plan", "play_calls"]
 
@@ -103,7 +103,7 @@ def play_calls(
                         plan, name, salesperson, [(number, called[number]) for number in numbers]
                     )
                     file.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(file, *(call.model_dump_json() for call in played))
+                    write_jsonl(file, (call.model_dump_json() for call in played))
                 calls += played
                 progress(name, len(calls), total)
         own = [call for call in calls if call.method == name]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gsim_env.corpus.build import write_whole
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.bias import bias_checks
 from gsim_env.evaluation.judge.judge import Judge, Rating, judge_report
@@ -24,6 +23,7 @@ from gsim_env.groups import load_group
 from gsim_env.models import ModelSpec
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.pattern import Discriminator, load_discriminator
+from gsim_env.util.files import write_atomically, write_jsonl
 
 __all__ = [
     "CALLS",
@@ -114,7 +114,7 @@ def evaluate(
         },
     }
     calls = [reading.call for some in (*methods.values(), reference) for reading in some]
-    write_whole(out / CALLS, *(call.model_dump_json() for call in calls))
+    write_jsonl(out / CALLS, (call.model_dump_json() for call in calls))
     if judging is not None:
         results |= judged(judging, plan, calls, out, progress)
     write_results(out, results, calls)
@@ -136,7 +136,7 @@ def judged(
     ]
     judge = Judge(group, judging.model, judging.votes, store, plan.seed)
     ratings = judge.rate(rated, lambda done, total: progress("judge", done, total))
-    write_whole(out / RATINGS, *(rating.model_dump_json() for rating in ratings))
+    write_jsonl(out / RATINGS, (rating.model_dump_json() for rating in ratings))
     checks = bias_checks(judge, rated, judging.checks, plan.seed) if judging.checks else None
     found: dict[str, Any] = {"judge": judge_report(ratings, rated, judging.prices, checks)}
     if judging.profiles:
@@ -173,7 +173,7 @@ def find_discriminator(place: str | None, group: Path) -> Discriminator | None:
 
 def write_results(out: Path, results: Mapping[str, Any], calls: Sequence[EvaluatedCall]) -> None:
     """Write ``results.json``, and the report, its tables and figures."""
-    write_whole(out / RESULTS, json.dumps(plain(results), indent=1, ensure_ascii=False))
+    write_atomically(out / RESULTS, json.dumps(plain(results), indent=1, ensure_ascii=False))
     write_report(results, calls, out)
 
 

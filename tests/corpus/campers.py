@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from gsim_env.corpus.style_features import sentences
 from gsim_env.sop.probe import LinearProbe
+from gsim_env.util.text import sentences
 from gsim_env.util.text_safety import sanitize
 
 SEED, FOLDS = 0, 5

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsim_env.corpus.evidence import Evidence, ask
+from gsim_env.corpus.evidence import Evidence
+from gsim_env.corpus.llm_requests import ask_json
 from gsim_env.errors import SimulatorError
 from gsim_env.models import LanguageModel, Sampling
 from tests.corpus.campers import ITEMS, SEED, Camper, Order
@@ -93,8 +94,14 @@ def by_model(
             if time.monotonic() > end:
                 return
             try:
-                found = await ask(
-                    model, messages, Preferences, schema, SEED, camper.id, sampling=sampling
+                found = await ask_json(
+                    model,
+                    messages,
+                    Preferences,
+                    schema,
+                    subject=camper.id,
+                    seed=SEED,
+                    sampling=sampling,
                 )
             except SimulatorError as error:
                 found = None

@@ -5,7 +5,7 @@ Given labels stay, few labels serve, and on real dialogues it beats words alone.
 
 import pytest
 
-from gsim_env.corpus.annotation import ENOUGH, StageClassifier
+from gsim_env.corpus.annotation import MIN_DIALOGUES_FOR_SECOND_PASS, StageClassifier
 from gsim_env.corpus.windows import Segment, segments_of, windows
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import CorpusError
@@ -75,7 +75,7 @@ def test_a_window_holds_the_neighbors_in_the_turn_and_the_turns_around():
     ]
     window = windows([Segment(role, text) for role, text in said])[3]
     assert window[:-1] == ("D.", "C.", "", "A. B?", "B?", "E.", "E.")
-    assert len(window.place) == len(window._field_defaults["place"])
+    assert len(window.position) == len(window._field_defaults["position"])
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_the_second_pass_hears_what_the_first_makes_of_the_neighbors():
             ("How much?", "ask", "commit"),
         )
     ]
-    assert len(calls) > ENOUGH
+    assert len(calls) > MIN_DIALOGUES_FOR_SECOND_PASS
     found = (
         StageClassifier(HashingEncoder())
         .fit(calls[2:], {})

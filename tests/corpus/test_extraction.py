@@ -11,9 +11,9 @@ import re
 import pytest
 
 from gsim_env.corpus.evidence import Evidence
-from gsim_env.corpus.extraction import StyleExtractor, describe
+from gsim_env.corpus.extraction import StyleExtractor, describe_attributes
 from gsim_env.corpus.llm_extraction import LLMExtractor
-from gsim_env.corpus.style_features import Speech, find_name, tells_of_self
+from gsim_env.corpus.style_features import Speech, find_name, self_disclosure
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
 from gsim_env.models import Completion
@@ -141,7 +141,7 @@ def test_where_customers_tell_about_themselves_counts_more_than_elsewhere(extrac
     ],
 )
 def test_only_declarative_first_person_sentences_tell_of_oneself(sentence, tells):
-    assert tells_of_self(sentence) == tells
+    assert self_disclosure(sentence) == tells
 
 
 def test_labeled_concerns_come_often_and_early_first(extractor):
@@ -224,7 +224,7 @@ def test_attributes_make_the_description_and_stay_out_of_the_listing(extractor):
         "customer": "u17",
         "note": "",
     }
-    assert describe(attributes) == "48 years old, female, married, employment other"
+    assert describe_attributes(attributes) == "48 years old, female, married, employment other"
     (profile,) = extractor.extract([dialogue("Yes, speaking.", attributes=attributes)])
     assert profile.description == "48 years old, female, married, employment other"
     assert "48" not in profile.listing
@@ -346,7 +346,10 @@ def test_the_request_carries_the_schema_and_the_transcript_as_data(group, server
 def test_the_schema_limits_texts(group, server):
     llm(group, server).extract([BAKER])
     schema = server.requests[0].body["response_format"]["json_schema"]["schema"]
-    limited = (schema["$defs"]["Quoted"]["properties"]["evidence"], schema["properties"]["style"])
+    limited = (
+        schema["$defs"]["Quotation"]["properties"]["evidence"],
+        schema["properties"]["style"],
+    )
     assert all(re.fullmatch(text["pattern"], "Forty loaves a day.") for text in limited)
     assert not any(re.fullmatch(text["pattern"], "ha" * 51) for text in limited)
     assert "pattern" not in schema["properties"]["archetype"]

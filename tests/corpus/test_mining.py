@@ -15,9 +15,9 @@ import pytest
 
 from gsim_env.corpus.mapping import FieldMapping
 from gsim_env.corpus.mining import mine, mine_template, sentences, write_template
-from gsim_env.corpus.mining.naming import free_name
-from gsim_env.corpus.mining.stage_kinds import Kind, guess, kind_table
-from gsim_env.corpus.mining.stages import find_stages
+from gsim_env.corpus.mining.naming import unique_name
+from gsim_env.corpus.mining.stage_kinds import Kind, assign_kinds, kind_table
+from gsim_env.corpus.mining.stages import cluster_stages
 from gsim_env.corpus.mining.template import quoted
 from gsim_env.corpus.readers import CorpusReader
 from gsim_env.dialogue import Dialogue, Turn
@@ -68,12 +68,12 @@ def test_every_kind_that_is_needed_is_there(quick, calls, role):
 
 def test_a_missing_kind_takes_the_cluster_that_loses_least_and_never_the_last_of_another():
     table = {name: Kind(means="", phrases=("x",), optional=name == "c") for name in "abc"}
-    assert guess(table, np.array([[5.0, 0.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 9.0]])) == [
+    assert assign_kinds(table, np.array([[5.0, 0.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 9.0]])) == [
         "a",
         "b",
         "c",
     ]
-    assert guess(table, np.array([[5.0, 0.0, 0.0], [0.0, 2.0, 3.0]])) == ["a", "b"]
+    assert assign_kinds(table, np.array([[5.0, 0.0, 0.0], [0.0, 2.0, 3.0]])) == ["a", "b"]
     assert all(kind in kind_table("customer", optional=False) for kind in NEEDED["customer"])
 
 
@@ -161,10 +161,10 @@ def test_too_little_is_refused(calls):
 def test_names_are_readable_and_unique():
     medoid = "How much commission do you take?"
     words = ["commission", "how", "much", "take"]
-    assert free_name(words, medoid, set()) == "how_much_commission"
-    assert free_name(words, medoid, {"how_much_commission"}) == "how_much_commission_take"
+    assert unique_name(words, medoid, set()) == "how_much_commission"
+    assert unique_name(words, medoid, {"how_much_commission"}) == "how_much_commission_take"
     taken = {"how_much_commission", "how_much_commission_take"}
-    assert free_name(words, medoid, taken) == "how_much_commission_take_2"
+    assert unique_name(words, medoid, taken) == "how_much_commission_take_2"
 
 
 def test_a_file_is_masked_before_it_is_quoted(calls, tmp_path):
@@ -273,16 +273,16 @@ def test_clusters_agree_with_people(record_property, monkeypatch):
     Also by the vectors alone, and by chance.
     """
     dialogues, truth = real(), annotated_stages()
-    found = sentences.sample(dialogues, 0)
+    sample = sentences.sample_sentences(dialogues, 0)
     mined = {
         role: purity(side, truth)
-        for role, side in sentences.read_sides(found, build_encoder("minilm")).items()
+        for role, side in sentences.side_features(sample, build_encoder("minilm")).items()
     }
-    for weight in ("POSITION", "QUESTION", "NEGATED", "BEFORE"):
-        monkeypatch.setattr(sentences, weight, 0.0)
+    for weight in ("POSITION", "QUESTION", "NEGATION", "PREVIOUS_TURN"):
+        monkeypatch.setattr(sentences, f"{weight}_WEIGHT", 0.0)
     plain = {
         role: purity(side, truth)
-        for role, side in sentences.read_sides(found, build_encoder("minilm")).items()
+        for role, side in sentences.side_features(sample, build_encoder("minilm")).items()
     }
     for role, (pure, chance, annotated, right) in mined.items():
         record_property(f"{role}: purity", pure)
@@ -316,7 +316,7 @@ def annotated_stages():
 def purity(side, truth):
     """Share of sentences whose stage is their cluster's commonest, that by chance, how many, and openings found."""
     rows, labels = [], defaultdict(list)
-    stages = find_stages(side, build_encoder("minilm"), 9, 0)
+    stages = cluster_stages(side, build_encoder("minilm"), 9, 0)
     for number, stage in enumerate(stages):
         for row in stage.rows:
             sentence = side.sentences[row]
