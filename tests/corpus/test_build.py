@@ -13,10 +13,13 @@ from pathlib import Path
 
 import gymnasium as gym
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 import gsim_env  # noqa: F401 - registers
 from gsim_env.cli.app import app
+from gsim_env.corpus import BuildSettings, build_group
+from gsim_env.errors import ConfigurationError
 from gsim_env.groups.bundle import Group, builtin_templates, read_calls
 from tests.data import DATA, P4G, needs_p4g
 
@@ -64,6 +67,57 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def built(source, tmp_path_factory):
     return build(source, tmp_path_factory.mktemp("out") / "mine", "--on-error", "skip")
+
+
+def test_build_group_is_a_function(source, tmp_path):
+    steps = {}
+
+    def progress(step, done, total):
+        steps[step] = (done, total)
+
+    settings = BuildSettings(
+        source=source,
+        template="charity",
+        out=tmp_path / "mine",
+        encoder="hashing",
+        on_error="skip",
+    )
+    group = build_group(settings, progress)
+    assert len(group.calls) == len(Group.load(tmp_path / "mine").calls)
+    assert steps == {"read": (61, 61), "annotate": (2, 2), "assemble": (5, 5)}
+
+    steps.clear()
+    assert build_group(settings, progress).digest == group.digest
+    assert steps == {}  # nothing was done again
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"held_out": 1.0}, "held_out: .*less than 1, got 1.0"),
+        ({"on_error": "skipp"}, "Did you mean 'skip'"),
+        ({"ignore_label": True}, "ignore_label"),
+    ],
+)
+def test_settings_are_checked(source, tmp_path, fields, message):
+    with pytest.raises(ConfigurationError, match=message):
+        BuildSettings(source=source, template="charity", out=tmp_path, **fields)
+
+
+def test_settings_are_frozen(source, tmp_path):
+    settings = BuildSettings(source=source, template="charity", out=tmp_path)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.encoder = "hashing"
+
+
+def test_the_api_key_is_not_part_of_the_key(source, tmp_path):
+    def key(**backend):
+        extractor = {"backend": "openai", "model": "m", **backend}
+        return BuildSettings(
+            source=source, template="charity", out=tmp_path, extractor=extractor
+        ).key
+
+    assert key(api_key="a") == key(api_key="b") != key(base_url="http://x")
 
 
 def test_a_built_group_plays(built):
