@@ -44,7 +44,7 @@ def build(
         str | None,
         typer.Option(
             "--mapping",
-            help="The field mapping: a built-in one or a YAML file. Default: guessed from the file.",
+            help="The field mapping: a built-in one or a YAML file. Default: guessed.",
         ),
     ] = None,
     annotator: Annotated[
@@ -52,7 +52,7 @@ def build(
         typer.Option(
             "--annotator",
             metavar="classifier|JSON",
-            help="Labels the stages: the built-in classifier, or a backend's settings.",
+            help="Labels the stages: the built-in classifier, or a backend.",
         ),
     ] = "classifier",
     extractor: Annotated[
@@ -60,7 +60,7 @@ def build(
         typer.Option(
             "--extractor",
             metavar="style|JSON",
-            help="Extracts the profiles: style (statistics and quotations), or a backend's settings.",
+            help="Extracts the profiles: style (statistics and quotations), or a backend.",
         ),
     ] = "style",
     encoder: EncoderOption = "minilm",

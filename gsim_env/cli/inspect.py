@@ -63,7 +63,8 @@ def turn_table(group: Group, call: RecordedCall) -> Table:
     table.add_column("utterance", ratio=1)
     for step in steps_of(call):
         share = counts[step.previous, step.stage] / totals[step.previous]
-        sales, customer = Text(step.sales, style="cyan"), Text(step.customer, style="bold")
+        sales = Text(step.sales, style="cyan")
+        customer = Text(step.customer, style="bold")
         table.add_row(step.sales_stage, step.answers or "", "", sales)
         table.add_row(step.stage, step.concern or "", f"{share:.2f}", customer)
     return table

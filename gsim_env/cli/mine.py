@@ -27,7 +27,7 @@ def mine(
         str | None,
         typer.Option(
             "--mapping",
-            help="The field mapping: a built-in one or a YAML file. Default: guessed from the file.",
+            help="The field mapping: a built-in one or a YAML file. Default: guessed.",
         ),
     ] = None,
     stages: Annotated[

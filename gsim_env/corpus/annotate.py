@@ -26,7 +26,7 @@ from gsim_env.util.progress import Progress
 __all__ = ["ChunkAnnotator", "annotate", "read_chunks"]
 
 LABELED = 400
-"""The stage classifier is trained on at most this many labeled dialogues, the first of the corpus."""
+"""Labeled dialogues that the stage classifier is trained on: the first ones of the corpus."""
 
 CLASSIFIER = "classifier.joblib"
 """The fitted stage classifier, shared by all workers of a build."""

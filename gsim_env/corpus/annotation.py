@@ -221,6 +221,7 @@ class StageClassifier:
         whether there is a neighbor of this role.
         """
         absent = {role: np.zeros(len(first.stages) + 1) for role, first in self._first.items()}
+
         rows = []
         for number, index in positions:
             parts = [margins[number, index].values]

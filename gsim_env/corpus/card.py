@@ -81,6 +81,7 @@ def _source_lines(counts: ReadCounts, figures: GroupStatistics, held_out: int) -
 def _figures_table(group: Group, figures: GroupStatistics) -> list[str]:
     exchanges = f"{figures.exchanges_min} / {figures.exchanges_median:g} / {figures.exchanges_max}"
     stages = f"{figures.stages_visited:.2f} of {len(group.taxonomy.customer)}"
+
     return table(
         ("figure", "value"),
         ("customer words per turn, mean", f"{figures.words_mean:.1f}"),

@@ -155,8 +155,9 @@ def check_labels(dialogue: Dialogue, taxonomy: Taxonomy, source: Path) -> None:
             taxonomy.check(turn.role, turn.stage, turn.concern)
         except ConfigurationError as error:
             raise CorpusError(
-                f"{source} labels dialogue {dialogue.id!r} by another taxonomy than the template's. "
-                f"{error} Give a --mapping that translates its labels, or --ignore-labels."
+                f"{source} labels dialogue {dialogue.id!r} by another taxonomy than the "
+                f"template's. {error} Give a --mapping that translates its labels, or "
+                "--ignore-labels."
             ) from error
 
 

@@ -30,7 +30,7 @@ class BuildSettings(BaseModel):
 
     source: Path = Field(description="the raw dialogues: JSONL, JSON or CSV")
     template: str = Field(
-        description="a built-in template or group, or a folder: brief, taxonomy, archetypes, prompts"
+        description="a built-in template or group, or a folder: brief, taxonomy, archetypes"
     )
     out: Path = Field(description="the folder that becomes the group")
     mapping: str | None = Field(

@@ -83,6 +83,7 @@ def sim_rows(group: Group, calls: Iterable[ReplayedCall], split: str) -> Iterato
                 "turn": turn,
                 "context": prompt[1:-1],
             }
+
             yield {
                 "data_source": f"gsim/{group.config.name}",
                 "prompt": prompt,

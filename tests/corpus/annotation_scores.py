@@ -1,6 +1,4 @@
-"""How well stages are annotated.
-
-Five folds by dialogue over PersuasionForGood, beside TF-IDF, and the written group.
+"""Accuracy of stage annotation: PersuasionForGood (five folds, with TF-IDF) and the written group.
 
 python -m tests.corpus.annotation_scores > results/annotation.json
 """
@@ -35,21 +33,22 @@ ROLES = ("customer", "sales")
 def sentences() -> list[list[Segment]]:
     """Return the annotated dialogues, each sentence with its stage by the p4g mapping.
 
-    A turn without sentences is one.
+    A turn without sentences is one sentence.
     """
-    mapping, dialogues = FieldMapping.load("p4g"), []
+    mapping = FieldMapping.load("p4g")
+    dialogues = []
     for line in P4G.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        if row["meta"]["annotated"]:
-            dialogues.append(
-                [
-                    Segment(
-                        turn["role"], unit["text"], mapping.stage_of(turn["role"], [unit["act"]])
-                    )
-                    for turn in row["turns"]
-                    for unit in turn.get("units") or [{"text": turn["text"], "act": ""}]
-                ]
-            )
+        if not row["meta"]["annotated"]:
+            continue
+
+        segments = []
+        for turn in row["turns"]:
+            role = turn["role"]
+            for unit in turn.get("units") or [{"text": turn["text"], "act": ""}]:
+                stage = mapping.stage_of(role, [unit["act"]])
+                segments.append(Segment(role, unit["text"], stage))
+        dialogues.append(segments)
     return dialogues
 
 
@@ -58,16 +57,12 @@ def phrases(group: Group) -> dict[str, list[tuple[str, str]]]:
 
 
 def labeled(sequences, role):
-    return [
-        one
-        for sequence in sequences
-        for one in sequence
-        if one.role == role and one.stage is not None
-    ]
+    segments = chain.from_iterable(sequences)
+    return [segment for segment in segments if segment.role == role and segment.stage is not None]
 
 
 def baseline(train, test, role) -> list[str]:
-    """Words of the sentence alone: TF-IDF and logistic regression."""
+    """Return the stages predicted from the sentence alone: TF-IDF and logistic regression."""
     machine = make_pipeline(
         TfidfVectorizer(**WORDS, min_df=2),
         LogisticRegression(class_weight="balanced", max_iter=1000),
@@ -78,17 +73,15 @@ def baseline(train, test, role) -> list[str]:
 
 
 def ours(train, test, encoder, examples) -> dict[str, list[str]]:
-    """Return the stages found, in order, for each role's labeled segments."""
-    found = StageClassifier(encoder).fit_segments(train, examples).predict(test)
-    pairs = [
-        pair
-        for sequence, stages in zip(test, found, strict=True)
-        for pair in zip(sequence, stages, strict=True)
-    ]
-    return {
-        role: [stage for one, stage in pairs if one.role == role and one.stage is not None]
-        for role in ROLES
-    }
+    """Return the predicted stages of each role's labeled segments, in order."""
+    predicted = StageClassifier(encoder).fit_segments(train, examples).predict(test)
+    stages = {role: [] for role in ROLES}
+    for segment, stage in zip(
+        chain.from_iterable(test), chain.from_iterable(predicted), strict=True
+    ):
+        if segment.stage is not None:
+            stages[segment.role].append(stage)
+    return stages
 
 
 def scores(truth: list[list[str]], found: list[list[str]]) -> dict[str, object]:
@@ -117,6 +110,7 @@ def cross_validated(dialogues, encoder, group, folds=FOLDS) -> dict[str, dict[st
     order = list(range(len(dialogues)))
     random.Random(SEED).shuffle(order)
     truth, found = {role: [] for role in ROLES}, {role: defaultdict(list) for role in ROLES}
+
     for fold in range(folds):
         held = set(order[fold::FOLDS])
         train = [one for index, one in enumerate(dialogues) if index not in held]
@@ -134,7 +128,7 @@ def cross_validated(dialogues, encoder, group, folds=FOLDS) -> dict[str, dict[st
 
 
 def written(group: Group, encoder) -> dict[str, dict[str, object]]:
-    """Return the figures for each role on the held-out calls of the written group, by turns, learned from its corpus."""
+    """Return the figures of each role on the written group's held-out calls."""
     held = [segments_of(call) for call in read_calls(group.path / "held_out.jsonl")]
     train = [segments_of(call) for call in group.calls]
     found = ours(train, held, encoder, phrases(group))

@@ -1,10 +1,10 @@
-"""Guessing in which order a CaSiNo camper needs food, water and firewood from his own words, by the sentence encoder."""
+"""CaSiNo: a camper's order of needs (food, water, firewood), predicted from their own words."""
 
 import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations, product
 
 import numpy as np
 
@@ -34,26 +34,26 @@ NUMBERS = {
     "3": 3,
 }
 QUANTITY = 0.25
-"""What a quantity of three asked for (or given away, if it is the other's) counts beside similarities; not tuned."""
+"""Weight of the quantities asked for (or given away), relative to similarities; not tuned."""
 
 
 class Camper:
-    """One side of a negotiation: what he said and, as ``gold``, the order he was given."""
+    """One side of a negotiation: their words and, as ``gold``, their secret order of needs."""
 
     def __init__(self, row: dict) -> None:
         self.id = row["id"]
         self.said = [sanitize(turn["text"]) for turn in row["turns"] if turn["role"] == "customer"]
         order = row["meta"]["customer_profile"]["preference_order"]
         self.gold = tuple(order[level] for level in ("High", "Medium", "Low"))
-        self.sentences = [sentence for text in self.said for sentence in sentences(text)] or ["..."]
+        self.sentences = list(chain.from_iterable(map(sentences, self.said))) or ["..."]
         self.lines = [
             text for text in self.said if any(words.search(text) for words in WORDS.values())
         ] or self.said
 
     def quantity(self, item: str) -> float:
-        """How much of ``item`` he asks for on average, in [-1, 1].
+        """Return how much of an item they ask for on average, in [-1, 1].
 
-        What the other is to have counts against it.
+        What they offer to the other side counts negative.
         """
         found = []
         for clause in re.split(r"[.,;!?]|\b(?:and|but|while|if)\b", " ".join(self.said).lower()):
@@ -79,7 +79,7 @@ def folds(campers: Sequence[Camper]) -> list[int]:
 
 
 def majority(campers: Sequence[Camper]) -> list[Order]:
-    """The commonest order of the other folds."""
+    """Return the most frequent order of the other folds."""
     fold = folds(campers)
     best = [
         Counter(c.gold for c, own in zip(campers, fold, strict=True) if own != n).most_common(1)[0][
@@ -94,7 +94,7 @@ Near = list[dict[str, tuple[float, float]]]
 
 
 def similarities(campers: Sequence[Camper], encoder) -> Near:
-    """For each camper and item, how near the nearest sentence is to needing it and to not needing it."""
+    """Return the similarity to needing and to not needing each item, by camper."""
     parts = split([camper.sentences for camper in campers], encoder)
     wanted = {item: encoder.encode([text.format(item.lower()) for text in NEED]) for item in ITEMS}
     spare = {
@@ -110,13 +110,13 @@ def similarities(campers: Sequence[Camper], encoder) -> Near:
 
 
 def split(texts: Sequence[list[str]], encoder) -> list[np.ndarray]:
-    """Embed lists of texts in one go."""
-    vectors = encoder.encode([text for own in texts for text in own])
-    return np.split(vectors, np.cumsum([len(own) for own in texts])[:-1])
+    """Embed lists of texts in one batch."""
+    vectors = encoder.encode(list(chain.from_iterable(texts)))
+    return np.split(vectors, np.cumsum([len(part) for part in texts])[:-1])
 
 
 def by_prototypes(campers: Sequence[Camper], near: Near) -> list[Order]:
-    """No training: need minus no-need plus quantities."""
+    """Predict without training: need minus no need plus quantities."""
     orders = []
     for camper, own in zip(campers, near, strict=True):
         score = {
@@ -127,10 +127,7 @@ def by_prototypes(campers: Sequence[Camper], near: Near) -> list[Order]:
 
 
 def blanked(camper: Camper, item: str) -> list[str]:
-    """The sentences about ``item``, with its name and the others' blanked.
-
-    All items learn from each other.
-    """
+    """Return the sentences about an item without the items' names, so items share training data."""
     texts = [
         WORDS[item].sub("this", sentence)
         for sentence in camper.sentences
@@ -142,10 +139,11 @@ def blanked(camper: Camper, item: str) -> list[str]:
 
 
 def by_probe(campers: Sequence[Camper], near: Near, encoder) -> list[Order]:
-    """A linear probe of what is said of an item, and the figures of the untrained method, fitted on the other folds."""
-    about = [blanked(camper, item) for camper in campers for item in ITEMS]
+    """Predict by a linear probe on sentences and figures, trained on the other folds."""
+    about = [blanked(camper, item) for camper, item in product(campers, ITEMS)]
     means = [part.mean(axis=0) for part in split(about, encoder)]
     figures = []
+
     for camper, own in zip(campers, near, strict=True):
         for item in ITEMS:
             places = [i for i, text in enumerate(camper.sentences) if WORDS[item].search(text)]
@@ -166,6 +164,7 @@ def by_probe(campers: Sequence[Camper], near: Near, encoder) -> list[Order]:
         ]
     )
     fold, orders = np.array(folds(campers)), [()] * len(campers)
+
     for own in range(FOLDS):
         probe = LinearProbe(
             levels[fold != own].ravel().tolist(), rows[fold != own].reshape(-1, rows.shape[-1])
@@ -180,6 +179,6 @@ def by_probe(campers: Sequence[Camper], near: Near, encoder) -> list[Order]:
 
 
 def tau(one: Order, other: Order) -> float:
-    """Kendall's rank correlation."""
+    """Return Kendall's rank correlation."""
     pairs = list(combinations(one, 2))
     return sum(1 if other.index(a) < other.index(b) else -1 for a, b in pairs) / len(pairs)

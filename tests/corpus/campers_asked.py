@@ -1,7 +1,4 @@
-"""Asking a language model in which order a CaSiNo camper needs the items.
-
-What it cannot show by a quotation is dropped.
-"""
+"""CaSiNo: a camper's order of needs by a language model, which must quote the camper."""
 
 import asyncio
 import sys
@@ -20,8 +17,10 @@ from gsim_env.models import LanguageModel, Sampling
 from tests.corpus.campers import ITEMS, SEED, Camper, Order
 
 TASK = """\
-Two campers share out packages of food, water and firewood. Below are the lines of one of them, C. In which order does C need
-the three, most needed first? First give evidence for the most and for the least needed: up to eight words copied exactly from
+Two campers share out packages of food, water and firewood. Below are the lines of one of them, C. \
+In which order does C need
+the three, most needed first? First give evidence for the most and for the least needed: up to \
+eight words copied exactly from
 a line of C. Answer in JSON."""
 QUOTE = 60
 Quote = Annotated[str, Field(max_length=QUOTE)]
@@ -33,15 +32,11 @@ Orders = Literal[
     "Firewood, Food, Water",
     "Firewood, Water, Food",
 ]
-"""Whole orders.
-
-Asked for the most and the least needed by themselves, the 135M model names one item twice and never
-fits.
-"""
+"""Whole orders: asked for two items, the 135M model names one of them twice."""
 
 
 class Preferences(BaseModel):
-    """What the language model answers."""
+    """The language model's answer."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,10 +46,7 @@ class Preferences(BaseModel):
 
 
 class Answer(BaseModel):
-    """One answer as it is kept.
-
-    A run that is cut off goes on where it was. Times are since its run began.
-    """
+    """One stored answer, so that an interrupted run resumes; times are since the run began."""
 
     id: str
     run: float
@@ -66,12 +58,12 @@ class Answer(BaseModel):
 def by_model(
     campers: Sequence[Camper], model: LanguageModel, minutes: float, kept: Path
 ) -> list[Answer]:
-    """Ask ``model`` about the campers in order, for that long in all.
+    """Ask a model about the campers in order, for some minutes in all.
 
-    It sees the lines that name an item, as the probe does.
+    The model sees the lines that name an item, as the probe does.
 
     Returns:
-        What was answered, for as many of ``campers`` from the first on as there was time for.
+        The answers about the first campers, as many as there was time for.
     """
     have = (
         [Answer.model_validate_json(line) for line in kept.read_text().splitlines()]
@@ -128,7 +120,7 @@ def by_model(
 
 
 def spent(answers: Sequence[Answer]) -> tuple[float, float]:
-    """Seconds on the wall and of this process's CPU, over all runs."""
+    """Return the wall-clock and CPU seconds of all runs."""
     runs = {answer.run for answer in answers}
     return (
         sum(max(answer.seconds for answer in answers if answer.run == run) for run in runs),
@@ -137,14 +129,14 @@ def spent(answers: Sequence[Answer]) -> tuple[float, float]:
 
 
 def answered(found: Preferences | None, usual: Order) -> Order:
-    """The order that was answered, or ``usual``."""
+    """Return the answered order, or ``usual`` without an answer."""
     return usual if found is None else tuple(found.order.split(", "))
 
 
 def proven(camper: Camper, found: Preferences | None, usual: Order, evidence: Evidence) -> Order:
-    """What is left of an answer when what stands first or last without evidence is dropped.
+    """Return an answer with its first and last item dropped where they lack evidence.
 
-    ``usual`` fills the places.
+    ``usual`` fills the gaps.
     """
     if found is None:
         return usual
@@ -155,5 +147,5 @@ def proven(camper: Camper, found: Preferences | None, usual: Order, evidence: Ev
 
 
 def whole(quote: str) -> str:
-    """Leave out the word that the schema's limit may have cut in two."""
+    """Return a quotation without a last word that the schema's limit may have cut."""
     return quote.rpartition(" ")[0] if len(quote) == QUOTE else quote

@@ -1,5 +1,4 @@
-"""How well profiles are extracted, without and with a language model, where there is something to
-compare with.
+"""Accuracy of profile extraction, with and without a language model.
 
 python -m tests.corpus.extraction_scores [--gguf QWEN.gguf] > results/extraction.json
 
@@ -57,6 +56,7 @@ def scores(
     hits = [order[0] == camper.gold[0] for camper, order in zip(campers, orders, strict=True)]
     n, p = len(hits), sum(hits) / len(hits)
     middle, half = p + 1.92 / n, 1.96 * (p * (1 - p) / n + 0.96 / n**2) ** 0.5  # Wilson's interval
+
     return {
         "top1": round(p, 3),
         "top1_95": [round((middle + sign * half) / (1 + 3.84 / n), 3) for sign in (-1, 1)],
@@ -90,12 +90,13 @@ def on_casino(file: Path, models: dict[str, LanguageModel], kept: Path) -> dict:
         name: on_sample(campers, drawn, runs, model, MINUTES[name], kept / f"{name}.jsonl")
         for name, model in models.items()
     }
+
     return {
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "seconds_of_reading": round(reading, 1),
         "all": {name: scores(campers, *run) for name, run in runs.items()},
-        "sample": f"{SAMPLE} dialogues by random.Random({SEED}).sample, in its order, until the minutes are up; all methods "
-        "on those asked about",
+        "sample": f"{SAMPLE} dialogues by random.Random({SEED}).sample, in its order, until the "
+        "minutes are up; all methods on those asked about",
         "on_sample": sample,
     }
 
@@ -108,7 +109,7 @@ def on_sample(
     minutes: float,
     kept: Path,
 ) -> dict:
-    """Ask a model about those drawn, as many as the minutes allow, and score all methods on them."""
+    """Ask a model about a sample for some minutes, and score all methods on the answers."""
     answers = by_model([campers[index] for index in drawn], model, minutes, kept)
     (seconds, cpu), evidence = spent(answers), Evidence()
     found, drawn = [answer.found for answer in answers], drawn[: len(answers)]
@@ -117,6 +118,7 @@ def on_sample(
     )
     as_answered = [answered(*of) for of in zip(found, usual, strict=True)]
     with_evidence = [proven(*of, evidence) for of in zip(some, found, usual, strict=True)]
+
     return {
         "minutes_allowed": minutes,
         "cpu_seconds": round(cpu, 1),  # the machine may be shared
@@ -134,6 +136,7 @@ def on_food_delivery() -> dict:
     extractor = StyleExtractor(group.config.archetypes, group.taxonomy, build_encoder("minilm"))
     gold = [call.profile for call in group.calls]
     result = {"n": len(gold), "group_sha256": group.digest}
+
     for name, labels in (
         ("all_labels", ()),
         ("stages_only", ("concern",)),

@@ -1,9 +1,8 @@
-"""PersuasionForGood end to end with the embedded default, undisturbed and then killed ten times at
-random points.
+"""Builds of PersuasionForGood: undisturbed, and killed ten times at random points.
 
 python -m tests.corpus.killed_builds > results/killed_builds.json
 
-Takes some twenty minutes. Each build has a cache of its own, so that nothing is there already.
+Takes about twenty minutes. Each build has its own empty cache.
 """
 
 import json
@@ -49,6 +48,7 @@ def killed(folder: Path, seconds: float) -> tuple[list[float], list[dict[str, ob
     A build that ends before is followed by another. Return the times and the reports.
     """
     rng, times, reports = random.Random(SEED), [], []
+
     while True:
         out, cache = folder / str(len(reports)), folder / f"cache-{len(reports)}"
         process = start(out, cache)
@@ -64,6 +64,12 @@ def killed(folder: Path, seconds: float) -> tuple[list[float], list[dict[str, ob
         reports.append(report(out))
         if len(times) == KILLS:
             return times, reports
+
+
+def changed(report: dict[str, object], reference: dict[str, object]) -> set[str]:
+    """Return the files with another hash than in a reference build."""
+    expected = reference["sha256"]
+    return {name for name, sha in report["sha256"].items() if sha != expected[name]}
 
 
 def main() -> None:
@@ -91,14 +97,7 @@ def main() -> None:
             "after_seconds": times,
             "builds_completed": len(reports),
             "same_hashes": all(one["sha256"] == alone["sha256"] for one in reports),
-            "other_files": sorted(
-                {
-                    name
-                    for one in reports
-                    for name, sha in one["sha256"].items()
-                    if sha != alone["sha256"][name]
-                }
-            ),
+            "other_files": sorted(set().union(*(changed(report, alone) for report in reports))),
         },
     }
     print(json.dumps(figures, indent=1))

@@ -1,7 +1,4 @@
-"""``gsim group build`` on real dialogues.
-
-What comes out plays, nobody is on both sides, and being killed changes nothing.
-"""
+"""``gsim group build``: the group plays, splits are by customer, interruptions change nothing."""
 
 import hashlib
 import json
@@ -21,6 +18,7 @@ from gsim_env.cli.app import app
 from gsim_env.corpus import BuildSettings, build_group
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups.bundle import Group, builtin_templates, read_calls
+from tests.corpus.helpers import invert
 from tests.data import DATA, P4G, needs_p4g
 
 pytestmark = needs_p4g
@@ -56,7 +54,7 @@ def hashes(folder):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Sixty dialogues, one of them twice, and a row that is none."""
+    """Sixty dialogues, a duplicate, and a malformed row."""
     lines = P4G.read_text(encoding="utf-8").splitlines()[:60]
     again = json.dumps({**json.loads(lines[3]), "id": "again"})
     file = tmp_path_factory.mktemp("source") / "calls.jsonl"
@@ -137,7 +135,7 @@ def test_a_built_group_plays(built):
 
 
 def test_what_the_template_brings_is_in_the_group(built):
-    """A group built from `charity` speaks by its LoRA, wherever the group is carried."""
+    """A group built from `charity` has its LoRA adapter."""
     template = builtin_templates()["charity"]
     for file in [
         template / "script.toml",
@@ -152,9 +150,8 @@ def test_every_turn_has_a_stage_and_labels_of_the_source_are_kept(built, source)
         row["id"]: row["turns"] for row in map(json.loads, source.read_text().splitlines()[:60])
     }
     table = json.loads((DATA / "stage_map.json").read_text())["p4g"]
-    stage_of = {
-        role: {act: name for name, acts in table[role].items() for act in acts} for role in table
-    }
+    stage_of = {role: invert(table[role]) for role in table}
+
     checked = 0
     for call in (*Group.load(built).calls, *read_calls(built / "held_out.jsonl")):
         for turn, raw in zip(call.turns, given[call.id], strict=True):
@@ -227,10 +224,7 @@ def test_a_step_on_its_own_and_then_the_rest(source, built, tmp_path):
 
 
 def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
-    """The source's labels are of another taxonomy than the mined one.
-
-    They are refused, or left out if asked.
-    """
+    """Labels of another taxonomy than the mined one are refused, or ignored on request."""
     template, out = tmp_path / "template", tmp_path / "mine"
     quick = ("--encoder", "hashing")
     lines = source.read_text(encoding="utf-8").splitlines()[:60]
@@ -239,7 +233,9 @@ def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
     mined = CliRunner().invoke(
         app, ["group", "mine", "--from", str(dialogues), "--out", str(template), *quick]
     )
+
     assert mined.exit_code == 0, mined.output
+
     arguments = [
         "group",
         "build",
@@ -254,8 +250,10 @@ def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
     refused = CliRunner().invoke(app, arguments)
     assert refused.exit_code != 0
     assert "--ignore-labels" in refused.output
+
     built = CliRunner().invoke(app, [*arguments, "--ignore-labels"])
     assert built.exit_code == 0, built.output
+
     env = gym.make(
         "GroupedSim-Telemarketing-v0",
         group=str(out),
@@ -269,7 +267,7 @@ def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
 
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_the_same(tmp_path):
-    """Each time it has done something new, and some random time after, it is killed."""
+    """Each run is killed at a random time after it has written something new."""
     source = tmp_path / "calls.jsonl"
     source.write_text(
         "\n".join(P4G.read_text(encoding="utf-8").splitlines()[:400]), encoding="utf-8"
@@ -288,6 +286,7 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path):
             process.kill()
             kills += process.wait() == -9
     build(source, out)
+
     assert kills > 3
     assert hashes(out) == hashes(undisturbed)
 

@@ -1,13 +1,10 @@
-"""Mining a taxonomy.
-
-Files that load whatever was said, and on real dialogues clusters that mean something.
-"""
+"""Taxonomy mining: templates that load, and meaningful clusters on real dialogues."""
 
 import json
 import tomllib
 from collections import Counter, defaultdict
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from string import ascii_lowercase
 
 import numpy as np
@@ -28,6 +25,7 @@ from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.salespeople import SalesScript
+from tests.corpus.helpers import invert
 from tests.data import DATA
 
 NEEDED = {
@@ -93,7 +91,8 @@ def test_what_is_written_is_a_template_and_says_what_was_said(calls, quick, tmp_
     assert list(template.config.archetypes) == ["typical"]
     script = SalesScript.load(template)
     assert set(script.answers) == set(quick.taxonomy.concerns)
-    said = [" ".join(turn.text.split()) for call in calls for turn in call.turns]
+    turns = chain.from_iterable(call.turns for call in calls)
+    said = [" ".join(turn.text.split()) for turn in turns]
     for line in (*script.opening, *script.pitch, *script.close, *examples(template.taxonomy)):
         assert any(line in turn for turn in said)
     text = (tmp_path / "new" / "taxonomy.toml").read_text()
@@ -103,12 +102,10 @@ def test_what_is_written_is_a_template_and_says_what_was_said(calls, quick, tmp_
 
 def examples(taxonomy):
     stages = [*taxonomy.sales.values(), *taxonomy.customer.values()]
-    phrases = [text for stage in stages for text in stage.examples]
-    return phrases + [
-        text
-        for concern in taxonomy.concerns.values()
-        for text in (*concern.raised, *concern.answers)
-    ]
+    phrases = [stage.examples for stage in stages]
+    for concern in taxonomy.concerns.values():
+        phrases += [concern.raised, concern.answers]
+    return list(chain.from_iterable(phrases))
 
 
 def test_awkward_words_survive_in_names_and_strings(quick, tmp_path):
@@ -208,7 +205,7 @@ def test_a_language_model_gives_kinds_and_names_within_bounds(calls):
     ]  # "none" is what a Manager says for no concern
     assert len(taxonomy.sales) == 9
     assert {stage.definition for stage in taxonomy.sales.values()} == {"says so"}
-    # A model that calls everything neutral is believed where possible, but the needed kinds are there.
+    # A model that answers "neutral" throughout is followed, but required kinds are kept.
     counts = Counter(stage.kind for stage in taxonomy.customer.values())
     assert counts == {"neutral": 4} | dict.fromkeys(NEEDED["customer"] - {"neutral"}, 1)
     assert "> " in model.requests[0].messages[1]["content"]
@@ -239,11 +236,13 @@ def test_real_dialogues_give_a_template_that_means_something(tmp_path):
     dialogues = real()
     mined = mine(dialogues, build_encoder("minilm"))
     again = mine(dialogues, build_encoder("minilm"))
+
     assert (again.taxonomy, again.notes, again.script) == (
         mined.taxonomy,
         mined.notes,
         mined.script,
     )
+
     taxonomy = write_template(mined, tmp_path, name="appeal").taxonomy
     for role, needed in NEEDED.items():
         assert needed <= set(kinds(mined, role))
@@ -253,13 +252,11 @@ def test_real_dialogues_give_a_template_that_means_something(tmp_path):
         assert last.kind in ("end", "decline")
         assert any("thank" in text.lower() for text in last.examples)
     assert len(taxonomy.concerns) == 8
-    assert any(
-        word in text
-        for c in taxonomy.concerns.values()
-        for text in c.raised
-        for word in ("money", "afford")
-    )
-    said = [turn.text for dialogue in dialogues for turn in dialogue.turns]
+
+    raised = chain.from_iterable(concern.raised for concern in taxonomy.concerns.values())
+    assert any("money" in text or "afford" in text for text in raised)
+
+    said = [turn.text for turn in chain.from_iterable(call.turns for call in dialogues)]
     for text in examples(taxonomy):
         assert any(text in turn for turn in said)
     for stage in (*taxonomy.sales.values(), *taxonomy.customer.values()):
@@ -284,6 +281,7 @@ def test_clusters_agree_with_people(record_property, monkeypatch):
         role: purity(side, truth)
         for role, side in sentences.side_features(sample, build_encoder("minilm")).items()
     }
+
     for role, (pure, chance, annotated, right) in mined.items():
         record_property(f"{role}: purity", pure)
         record_property(f"{role}: purity by chance", chance)
@@ -299,9 +297,7 @@ def test_clusters_agree_with_people(record_property, monkeypatch):
 def annotated_stages():
     """The stage of each annotated sentence, by dialogue and turn: ``[(sentence, stage), ...]``."""
     table = json.loads((DATA / "stage_map.json").read_text())["p4g"]
-    stage_of = {
-        role: {act: name for name, acts in table[role].items() for act in acts} for role in table
-    }
+    stage_of = {role: invert(table[role]) for role in table}
     truth = {}
     for row in map(json.loads, (DATA / "p4g.jsonl").read_text().splitlines()):
         for number, turn in enumerate(row["turns"]):
@@ -314,9 +310,10 @@ def annotated_stages():
 
 
 def purity(side, truth):
-    """Share of sentences whose stage is their cluster's commonest, that by chance, how many, and openings found."""
+    """Return purity, purity by chance, number of sentences, and recall of openings."""
     rows, labels = [], defaultdict(list)
     stages = cluster_stages(side, build_encoder("minilm"), 9, 0)
+
     for number, stage in enumerate(stages):
         for row in stage.rows:
             sentence = side.sentences[row]
@@ -337,6 +334,7 @@ def purity(side, truth):
     for (how, _), golds in labels.items():
         common[how] += Counter(golds).most_common(1)[0][1]
     openings = [stages[number].kind == "open" for number, gold in rows if gold == "opening"]
+
     return (
         common["mined"] / len(rows),
         common["chance"] / len(rows),

@@ -1,7 +1,4 @@
-"""D_gen and D_sim.
-
-Constraints that hold, prompts as the simulator sends them, and files that are whole or absent.
-"""
+"""D_gen and D_sim: constraints that hold, the simulator's prompts, atomic files, typed rows."""
 
 import json
 
@@ -35,7 +32,9 @@ def test_a_row_is_what_the_simulator_would_send_and_what_was_said(group):
     indexed = index_calls(group.calls[:8], HashingEncoder())
     replayed = list(replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(0)))
     rows = list(sim_rows(group, replayed, "train"))
-    said = [turn.text for call in group.calls[:8] for turn in call.customer_turns()]
+    said = []
+    for call in group.calls[:8]:
+        said += [turn.text for turn in call.customer_turns()]
     assert [row["reward_model"]["ground_truth"] for row in rows] == said
     for row in rows:
         roles = [message["role"] for message in row["prompt"]]

@@ -11,7 +11,7 @@ from gsim_env.corpus.mining.stages import Rows, centroid
 __all__ = ["cluster_concerns", "typical_answers"]
 
 USED_SHARE = 0.5
-"""Share of the sentences at stages of kind ``concern`` that are clustered: the most typical ones."""
+"""Share of the sentences at stages of kind ``concern`` that are clustered: the most typical."""
 
 MAX_ANSWERS = 4
 MIN_ANSWER_WORDS = 5

@@ -136,6 +136,7 @@ async def _ask_each(
     async def ask_one(numbered: tuple[int, Sequence[str]]) -> A:
         number, examples = numbered
         shown = "\n".join(f"> {sanitize(text)}" for text in examples)
+
         messages: list[Message] = [
             {"role": "system", "content": TASK},
             {"role": "user", "content": f"{question}\n\nThe sentences:\n{shown}"},

@@ -193,6 +193,7 @@ def _stage_section(
     namings = namer.names(
         side, [stage.rows for stage in stages], f"one stage of the {side.role} side"
     )
+
     section = {}
     for naming, stage in zip(namings, stages, strict=True):
         section[naming.name] = {
@@ -231,7 +232,8 @@ def _rows_of_kind(stages: Sequence[StageCluster], *kinds: str) -> Rows:
 def _size(side: SideFeatures, rows: Rows) -> str:
     share = len(rows) / len(side.sentences)
     position = mean_position(side, rows)
-    return f"{len(rows)} sentences, {share:.0%} of this side's, on average {position:.0%} into the call"
+    size = f"{len(rows)} sentences, {share:.0%} of this side's"
+    return f"{size}, on average {position:.0%} into the call"
 
 
 def _names_by_key_words(side: SideFeatures, clusters: Sequence[Rows]) -> list[Naming]:

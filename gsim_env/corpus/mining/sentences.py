@@ -129,6 +129,7 @@ class SideFeatures:
             )
             for sentence in self.sentences
         ]
+
         table = np.array(rows, dtype=np.float64)
         names = ("first", "last", "late", "question", "negation", "after_concern")
         return dict(zip(names, (table - table.mean(axis=0)).T, strict=True))

@@ -19,7 +19,10 @@ from gsim_env.util.files import load_toml
 __all__ = ["Kind", "assign_kinds", "kind_table", "phrase_scores", "score_clusters"]
 
 OPINION_WEIGHT = 3.0
-"""Score of the kind that a language model chooses: more than phrases and evidence usually differ by."""
+"""Added to the score of the kind that a language model chooses.
+
+More than the scores by phrases and evidence usually differ.
+"""
 
 Floats = NDArray[np.float64]
 
