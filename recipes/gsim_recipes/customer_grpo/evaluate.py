@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow.parquet
 import torch
 import typer
 from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from gsim_env.corpus.d_sim import DSimRow, read_rows
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.multi_level import multi_level
 from gsim_env.rewards.pattern import load_discriminator
@@ -35,8 +35,6 @@ RESAMPLES = 2000
 SAMPLES = 12
 """Contexts in samples.md."""
 
-Row = dict[str, Any]
-"""A row of D_sim."""
 
 Responses = list[list[str]]
 """A model's responses, by seed and context."""
@@ -83,12 +81,12 @@ def main(
     print(json.dumps(report["models"], indent=1))
 
 
-def call_ids(rows: Sequence[Row]) -> list[str]:
+def call_ids(rows: Sequence[DSimRow]) -> list[str]:
     """Return the dialogue of each row."""
     return [row["extra_info"]["call_id"] for row in rows]
 
 
-def tokenize(row: Row, tokenizer: Any) -> list[int]:
+def tokenize(row: DSimRow, tokenizer: Any) -> list[int]:
     """Return the token ids of a row's prompt."""
     encoded = tokenizer.apply_chat_template(
         row["prompt"], add_generation_prompt=True, return_dict=True
@@ -97,14 +95,14 @@ def tokenize(row: Row, tokenizer: Any) -> list[int]:
     return ids
 
 
-def sample_rows(file: Path, contexts: int, fits: Callable[[Row], bool]) -> list[Row]:
+def sample_rows(file: Path, contexts: int, fits: Callable[[DSimRow], bool]) -> list[DSimRow]:
     """Return a random sample of the rows of D_sim that fit, the same in every run."""
-    rows = [row for row in pyarrow.parquet.read_table(file).to_pylist() if fits(row)]
+    rows = [row for row in read_rows(file) if fits(row)]
     chosen = np.random.default_rng(0).choice(len(rows), min(contexts, len(rows)), replace=False)
     return [rows[index] for index in sorted(chosen)]
 
 
-def respond(name: str, folder: str, rows: Sequence[Row], seeds: int, tokenizer: Any) -> Responses:
+def respond(name: str, folder: str, rows: Sequence[DSimRow], seeds: int, tokenizer: Any) -> Responses:
     """Return a model's responses to each context, once per seed."""
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.bfloat16, attn_implementation="sdpa"
@@ -123,7 +121,7 @@ def respond(name: str, folder: str, rows: Sequence[Row], seeds: int, tokenizer: 
 
 
 def compare(
-    rows: Sequence[Row], responses: Mapping[str, Responses], discriminator: Any, encoder: Any
+    rows: Sequence[DSimRow], responses: Mapping[str, Responses], discriminator: Any, encoder: Any
 ) -> dict[str, Any]:
     """Return the figures of each model, and their differences from the first model's."""
     calls = call_ids(rows)
@@ -142,7 +140,7 @@ def compare(
 
 
 def score(
-    rows: Sequence[Row], texts: Sequence[str], discriminator: Any, encoder: Any
+    rows: Sequence[DSimRow], texts: Sequence[str], discriminator: Any, encoder: Any
 ) -> NDArray[np.float64]:
     """Return ``FIGURES`` of each response, shape (rows, 6)."""
     turns = [
@@ -184,7 +182,7 @@ def summarize_figure(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[
     }
 
 
-def format_samples(rows: Sequence[Row], responses: Mapping[str, Responses]) -> str:
+def format_samples(rows: Sequence[DSimRow], responses: Mapping[str, Responses]) -> str:
     """Return the first contexts as Markdown, with each model's response and the human's."""
     lines = ["# The first contexts, as drawn, seed 0\n"]
     for index, row in enumerate(rows[:SAMPLES]):
@@ -194,7 +192,7 @@ def format_samples(rows: Sequence[Row], responses: Mapping[str, Responses]) -> s
     return "\n".join(lines)
 
 
-def format_sample(row: Row, responses: Mapping[str, str]) -> Iterator[str]:
+def format_sample(row: DSimRow, responses: Mapping[str, str]) -> Iterator[str]:
     """Yield the Markdown lines of one context."""
     yield f"**Salesperson:** {row['extra_info']['context'][-1]['content']}\n"
     for name, text in responses.items():
