@@ -20,10 +20,10 @@ from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
-from gsim_env.rewards.format import length
 from gsim_env.rewards.turns import Turn as Answer
 from gsim_env.rewards.turns import fault_of
 from gsim_env.util.extras import require
+from gsim_env.util.text import count_words
 from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 
 __all__ = ["CallFeatures", "FeatureExtractor"]
@@ -132,7 +132,7 @@ class FeatureExtractor:
         said = [" ".join(text.lower().split()) for text in call.words]
         return CallFeatures(
             call.model_copy(update={"turns": turns}),
-            np.array([length(text, self._group.config.language) for text in call.words]),
+            np.array([count_words(text, self._group.config.language) for text in call.words]),
             vectors,
             np.array([fault in ("wrong_role", "copy") for fault in faults]) | like_sales,
             np.array(
