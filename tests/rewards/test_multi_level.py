@@ -1,4 +1,4 @@
-"""The weighted sum and its terms, over a discriminator that was trained here on the written group's calls."""
+"""The multi-level reward and its terms, with a discriminator trained on food_delivery."""
 
 import asyncio
 import json
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from gsim_recipes.rewards.adversarial import POLITE
 
-from gsim_env.discriminator.fit_embedding import fit
-from gsim_env.discriminator.pairs import laid_out
+from gsim_env.discriminator.fit_embedding import fit_embedding
+from gsim_env.discriminator.pairs import answers_of
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.rewards.format import format_reward
@@ -30,7 +30,7 @@ def folder(pairs, tmp_path_factory):
     """A discriminator of people and salespeople, on disk."""
     made = tmp_path_factory.mktemp("group") / "discriminator"
     made.mkdir()
-    fit(laid_out(pairs), "hashing", HashingEncoder()).save(made)
+    fit_embedding(answers_of(pairs), "hashing", HashingEncoder()).save(made)
     return made
 
 

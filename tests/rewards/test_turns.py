@@ -1,7 +1,4 @@
-"""What is no answer of a customer has the lowest score of every reward.
-
-What people say is never taken for it.
-"""
+"""Faults get the lowest score of every reward; human answers are almost never faults."""
 
 import asyncio
 import json
@@ -11,9 +8,10 @@ import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.encoders import HashingEncoder
-from gsim_env.rewards.format import format_reward, length
+from gsim_env.rewards.format import format_reward
 from gsim_env.rewards.semantic import semantic_reward, similarities
 from gsim_env.rewards.turns import FLOOR, Turn, fault_of
+from gsim_env.util.text import count_words
 from reward_fns.format import compute_score as format_score
 from reward_fns.rows import read_turn
 from reward_fns.semantic import compute_score as semantic_score
@@ -97,8 +95,8 @@ def test_format_is_equation_10_clipped():
 
 
 def test_characters_are_counted_where_words_are_not_written_apart():
-    assert length("我 很忙。", "zh-CN") == 4
-    assert length("我 很忙。") == 2
+    assert count_words("我 很忙。", "zh-CN") == 4
+    assert count_words("我 很忙。") == 2
 
 
 def test_semantic_is_equation_11_clipped():

@@ -23,11 +23,11 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from gsim_env.discriminator.pairs import digest
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.multi_level import multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.simulation.prompts import spoken
+from gsim_env.util.files import sha256_file
 from reward_fns.rows import read_turn
 from verl_plugins.cpu.rollout import Drawing, Sampler
 
@@ -76,7 +76,7 @@ def main() -> None:
         "command": shlex.join(
             ["python", "-m", "gsim_recipes.customer_grpo.evaluate", *sys.argv[1:]]
         ),
-        "d_sim_sha256": digest(args.d_sim),
+        "d_sim_sha256": sha256_file(args.d_sim),
         "contexts": len(rows),
         "dialogues": len({row["extra_info"]["call_id"] for row in rows}),
         "seeds": args.seeds,
