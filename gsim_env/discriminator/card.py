@@ -8,20 +8,18 @@ __all__ = ["model_card"]
 
 METRICS = ("accuracy", "auc", "f1", "ece")
 
+INTRODUCTION = """\
+P(real | c, y): the probability that a customer of the group gave the answer y in context c (eq. 9).
+Use it as a reward for the customer model. It is not a general detector of machine-written text, and
+says nothing about any person."""
+
 
 def model_card(report: Report) -> str:
     """Return ``CARD.md``."""
     lines = [
         f"# Pattern reward model: {report.model}",
         "",
-        (
-            "P(real | c, y): the probability that a person of the group gave the answer y in the "
-            "context c (eq. 9)."
-        ),
-        (
-            "Use it as a reward for the customer model. It is not a general detector of "
-            "machine-written text, and says nothing about any person."
-        ),
+        INTRODUCTION,
         "",
         *data_section(report),
         "",
@@ -35,6 +33,7 @@ def model_card(report: Report) -> str:
     ]
     if report.transfer is not None:
         lines += ["", *transfer_section(report)]
+
     return "\n".join(lines) + "\n"
 
 

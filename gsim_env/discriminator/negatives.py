@@ -43,7 +43,8 @@ TASK: Message = {
     "the customer's next words and nothing else.",
 }
 
-TOP_P, MAX_TOKENS = 0.95, 64
+TOP_P = 0.95
+MAX_TOKENS = 64
 
 TRUNCATED_WORDS = 36
 """An answer this long that ends within a sentence was truncated at ``MAX_TOKENS``."""
@@ -112,7 +113,8 @@ def generate_negatives(
             [row for row in rows if (name, key_of(row["extra_info"])) not in done]
             for rows in dialogues
         ]
-        total, total_missing = sum(map(len, dialogues)), sum(map(len, missing))
+        total = sum(map(len, dialogues))
+        total_missing = sum(map(len, missing))
         with tqdm(total=total, initial=total - total_missing, desc=name) as bar:
             if not total_missing:
                 continue

@@ -92,5 +92,6 @@ def to_dialogue(name: str, messages: Sequence[Message]) -> Dialogue | None:
 def profile_texts(profile: CustomerProfile) -> tuple[str, str]:
     """Return the objective and the subjective part of a profile as texts."""
     objective = "; ".join((*profile.facts, *profile.pain_points)) or profile.description
-    concerns, traits = ", ".join(profile.concerns), ", ".join(profile.traits)
+    concerns = ", ".join(profile.concerns)
+    traits = ", ".join(profile.traits)
     return objective, f"Concerns: {concerns}. {traits}. {profile.style}"

@@ -135,9 +135,11 @@ def train(folder: Path, evaluation: HeldOutEvaluation, seed: int, steps: int) ->
 
     with tqdm(total=steps, initial=agent.steps, desc=f"seed {seed}", unit="line") as bar:
         while agent.steps < steps:
-            start, cpu_start = time.perf_counter(), time.process_time()
+            start = time.perf_counter()
+            cpu_start = time.process_time()
             agent.learn()
-            seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+            seconds = time.perf_counter() - start
+            cpu_seconds = time.process_time() - cpu_start
 
             agent.curve.append(curve_point(agent, evaluation, seconds, cpu_seconds))
             save_checkpoint(agent, folder, settings)

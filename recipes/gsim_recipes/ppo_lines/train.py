@@ -42,6 +42,17 @@ PRINTED = ("baselines", "before", "after", "gain", "by_archetype")
 """Parts of the report that the command prints."""
 
 
+Accepted = Mapping[int, NDArray[np.bool_]]
+"""Which calls were accepted, shape (calls,), by seed."""
+
+INJECTIONS = {
+    "attempts": 0,
+    "deals": 0,
+    "why": "an action is a line of the script: nothing can be typed",
+}
+"""The report's part about prompt injection, which a script line cannot contain."""
+
+
 def main(
     out: Annotated[Path, typer.Option(help="Folder for results and checkpoints.")],
     group: Annotated[
@@ -82,7 +93,6 @@ def make_report(
     evaluation: HeldOutEvaluation, trained: Mapping[int, PPOSalesAgent], steps: int
 ) -> dict[str, Any]:
     """Return the report: acceptance rates of policies and baselines on the same calls."""
-    group = load_group(evaluation.group)
     untrained = {
         seed: PPOSalesAgent(evaluation.group, evaluation.encoder, seed) for seed in trained
     }
@@ -95,6 +105,26 @@ def make_report(
         "listening": evaluation.accepted_by_salespeople("scripted")[None],
     }
 
+    by_policy = {**baselines, "before": stacked(before), "after": stacked(after)}
+    return {
+        **describe_run(evaluation, trained, steps),
+        "baselines": {name: acceptance(calls, evaluation) for name, calls in baselines.items()},
+        "before": acceptance_with_seeds(before, evaluation),
+        "after": acceptance_with_seeds(after, evaluation),
+        "after_taking_the_likeliest_line": acceptance_with_seeds(greedy, evaluation),
+        "gain": gain(before, after),
+        "by_archetype": {
+            name: acceptance_by_archetype(calls, evaluation) for name, calls in by_policy.items()
+        },
+        "injections": INJECTIONS,
+    }
+
+
+def describe_run(
+    evaluation: HeldOutEvaluation, trained: Mapping[int, PPOSalesAgent], steps: int
+) -> dict[str, Any]:
+    """Return the report's part about versions, settings, cost and evaluation customers."""
+    group = load_group(evaluation.group)
     return {
         "versions": {name: version(name) for name in PACKAGES},
         "group": group.config.name,
@@ -109,29 +139,7 @@ def make_report(
             "customers": len(set(map(repr, evaluation.customers))),
             "source": evaluation.source,
         },
-        "baselines": {name: acceptance(calls, evaluation) for name, calls in baselines.items()},
-        "before": acceptance_with_seeds(before, evaluation),
-        "after": acceptance_with_seeds(after, evaluation),
-        "after_taking_the_likeliest_line": acceptance_with_seeds(greedy, evaluation),
-        "gain": gain(before, after),
-        "by_archetype": {
-            name: acceptance_by_archetype(calls, evaluation)
-            for name, calls in {
-                **baselines,
-                "before": stacked(before),
-                "after": stacked(after),
-            }.items()
-        },
-        "injections": {
-            "attempts": 0,
-            "deals": 0,
-            "why": "an action is a line of the script: nothing can be typed",
-        },
     }
-
-
-Accepted = Mapping[int, NDArray[np.bool_]]
-"""Which calls were accepted, shape (calls,), by seed."""
 
 
 def play_each(

@@ -73,7 +73,8 @@ def main(
     probes = generate_probes(rows, probes_file, lambda: build_model(model), model_name(model))
     dev, test = split(rows, probes)
 
-    trained, phi = load_discriminator(discriminator), shared_encoder(encoder)
+    trained = load_discriminator(discriminator)
+    phi = shared_encoder(encoder)
     setting, trials = choose_setting(probe_terms(dev, trained, phi, language))
     test_terms = probe_terms(test, trained, phi, language)
     humans = [probe.human for probe in test]
