@@ -60,7 +60,8 @@ def length_rewards(references: Sequence[str]) -> dict[str, Any]:
 
     rng = np.random.default_rng(0)
     permuted = [
-        mean_reward(references, rng.permutation(human_lengths)) for _ in range(PERMUTATIONS)
+        mean_reward(references, rng.permutation(human_lengths).tolist())
+        for _ in range(PERMUTATIONS)
     ]
     return {
         "turns": len(references),

@@ -18,7 +18,15 @@ from gsim_env.simulation.prompts import spoken
 from gsim_env.util.aio import block_on
 from gsim_env.util.files import JsonlStore
 
-__all__ = ["Kind", "Probe", "ProbeAnswer", "count_by_model", "draw_rows", "generate_probes"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Probe",
+    "ProbeAnswer",
+    "count_by_model",
+    "draw_rows",
+    "generate_probes",
+]
 
 Kind = Literal["paraphrase", "over_polite", "off_topic"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

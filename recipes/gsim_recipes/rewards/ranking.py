@@ -13,7 +13,7 @@ from gsim_env.rewards.multi_level import Weights
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.semantic import semantic_reward
 from gsim_env.rewards.turns import Turn
-from gsim_recipes.rewards.probes import Probe
+from gsim_recipes.rewards.probes import KINDS, Probe
 
 __all__ = [
     "ORDER",
@@ -27,7 +27,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-ORDER = ("human", "paraphrase", "over_polite", "off_topic")
+ORDER = ("human", *KINDS)
 """Kinds of answers, best first."""
 
 STEPS = 20
@@ -106,7 +106,7 @@ def probe_terms(
     """Return the terms of probes."""
     turns: list[Turn] = []
     for probe in probes:
-        turns += [probe.human, *(probe.generated[kind] for kind in ORDER[1:])]
+        turns += [probe.human, *(probe.generated[kind] for kind in KINDS)]
 
     terms = (
         pattern_reward(turns, discriminator),
