@@ -39,7 +39,7 @@ def pair(real, fake):
     return Pair("c", 0, "g", 1.0, Turn(CONTEXT, real), Turn(CONTEXT, fake))
 
 
-def test_answers_are_made_of_one_length_by_cutting_after_a_sentence():
+def test_length_matching_cuts_after_a_sentence():
     found = list(
         length_matched(
             [
@@ -58,7 +58,7 @@ def test_answers_are_made_of_one_length_by_cutting_after_a_sentence():
     assert len(list(length_matched([pair("No.", "Of course.")]))) == 1
 
 
-def test_negatives_belong_to_rows_and_are_answers(d_sim, negatives, tmp_path):
+def test_negatives_must_belong_to_rows_and_faults_are_left_out(d_sim, negatives, tmp_path):
     pairs = load_pairs(d_sim, negatives)
     lines = len(negatives.read_text(encoding="utf-8").splitlines())
     assert 0.9 * lines < len(pairs) <= lines
@@ -91,7 +91,7 @@ def test_a_torn_line_is_skipped_and_truncated(tmp_path):
         assert list(read_negatives(file)) == [negative]
 
 
-def test_dialogues_are_drawn_whole_and_more_begin_with_the_same_ones(d_sim):
+def test_dialogues_are_drawn_whole_and_in_a_fixed_order(d_sim):
     few, more = draw_dialogues(d_sim, 3, 0), draw_dialogues(d_sim, 5, 0)
     assert more[:3] == few
     assert draw_dialogues(d_sim, 3, 1) != few
@@ -100,7 +100,7 @@ def test_dialogues_are_drawn_whole_and_more_begin_with_the_same_ones(d_sim):
         assert [row["extra_info"]["turn"] for row in rows] == list(range(len(rows)))
 
 
-def test_an_answer_that_ran_into_the_limit_loses_its_last_sentence():
+def test_a_truncated_answer_loses_its_last_sentence():
     long = "I see. " + "and so on " * 12
     assert drop_cut_sentence(long) == "I see."
     assert drop_cut_sentence(long + ".") == long + "."
@@ -109,7 +109,7 @@ def test_an_answer_that_ran_into_the_limit_loses_its_last_sentence():
 
 
 def settings_of(d_sim, negatives, out, *more):
-    """The embedded recipe, on negatives that are there."""
+    """Overrides for the embedding configuration with existing negatives."""
     asked = [
         f"d_sim={d_sim}",
         f"out={out}",
@@ -121,7 +121,7 @@ def settings_of(d_sim, negatives, out, *more):
 
 @pytest.fixture(scope="module")
 def trained(d_sim, negatives, tmp_path_factory):
-    """What the command leaves behind, and what it said."""
+    """The output folder of the command, and its printed output."""
     out = tmp_path_factory.mktemp("discriminator")
     command = ["train", "discriminator", "--config", "embedding"]
     done = CliRunner().invoke(
@@ -131,7 +131,7 @@ def trained(d_sim, negatives, tmp_path_factory):
     return out, done.output
 
 
-def test_the_command_leaves_a_model_a_report_plots_and_a_card(trained, pairs):
+def test_the_command_writes_model_report_plots_and_card(trained, pairs):
     out, said = trained
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     everything = report["held_out"]["all"]
@@ -151,9 +151,7 @@ def test_the_command_leaves_a_model_a_report_plots_and_a_card(trained, pairs):
     assert "Apache-2.0" in (out / "CARD.md").read_text(encoding="utf-8")
 
 
-def test_dialogues_held_out_are_not_learnt_from_and_the_saved_model_is_the_one_reported(
-    trained, pairs
-):
+def test_the_report_is_of_the_saved_model_on_held_out_dialogues(trained, pairs):
     learnt, test = split_by_dialogue(pairs, 0.1)
     assert not {one.call_id for one in learnt} & {one.call_id for one in test}
     model = load_discriminator(str(trained[0]))
@@ -169,7 +167,7 @@ def test_dialogues_held_out_are_not_learnt_from_and_the_saved_model_is_the_one_r
 
 
 @pytest.mark.slow
-def test_a_generator_left_out_is_judged_by_a_model_that_never_heard_it(d_sim, negatives, tmp_path):
+def test_transfer_scores_are_of_a_model_trained_without_the_generator(d_sim, negatives, tmp_path):
     lines = [json.loads(line) for line in negatives.read_text(encoding="utf-8").splitlines()]
     shouted = [{**line, "generator": "shouting", "text": line["text"].upper()} for line in lines]
     both = tmp_path / "negatives.jsonl"
@@ -225,7 +223,7 @@ def test_the_command_starts_outside_a_clone_and_without_the_extra(tmp_path, extr
     assert missing in failed.stderr
 
 
-def test_settings_that_are_wrong_are_named():
+def test_errors_name_the_wrong_setting():
     for change, message in (
         ((), "d_sim"),
         (("d_sim=x", "out=y", "license=z", "seeds=1"), "seeds"),
@@ -257,7 +255,7 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
         EmbeddingDiscriminator.load(tmp_path)
 
 
-def test_calibration_error_is_the_gap_between_what_is_said_and_what_is():
+def test_calibration_error_is_the_gap_of_probability_and_share():
     real = np.array([True, True, False, False])
     assert calibration_error(np.array([1.0, 1.0, 0.0, 0.0]), real) == pytest.approx(0.0)
     assert calibration_error(np.array([1.0, 1.0, 1.0, 1.0]), real) == pytest.approx(0.5)
@@ -265,7 +263,7 @@ def test_calibration_error_is_the_gap_between_what_is_said_and_what_is():
 
 
 @pytest.mark.slow
-def test_a_real_model_is_asked_and_not_asked_twice(d_sim, tmp_path):
+def test_a_real_model_generates_each_negative_once(d_sim, tmp_path):
     out, dialogues = tmp_path / "negatives.jsonl", draw_dialogues(d_sim, 3, 0)
     generators = {"smollm2": {"backend": "embedded", "context": 2048, "parallel": 4}}
     generate_negatives([rows[:2] for rows in dialogues[:2]], out, generators, [0.5, 1.0])
@@ -280,9 +278,7 @@ def test_a_real_model_is_asked_and_not_asked_twice(d_sim, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_language_model_learns_to_tell_and_trains_on_where_it_stopped(
-    d_sim, negatives, smollm2_folder, tmp_path
-):
+def test_a_language_model_learns_and_resumes(d_sim, negatives, smollm2_folder, tmp_path):
     few = tmp_path / "negatives.jsonl"
     few.write_text(
         "".join(negatives.read_text(encoding="utf-8").splitlines(keepends=True)[:120]),

@@ -4,13 +4,13 @@ import pytest
 from gsim_recipes.rewards.lengths import length_rewards, mean_reward
 
 
-def test_one_length_throughout_earns_most_where_it_is_the_reference_s() -> None:
+def test_the_best_constant_length_is_the_references() -> None:
     found = length_rewards(["one two three four"] * 5)
     assert (found["best_length"], found["reward_of_best_length"]) == (4, 1.0)
     assert found["reward_of_peoples_lengths"] == 1.0
 
 
-def test_a_short_answer_is_the_safe_one_where_lengths_differ() -> None:
+def test_a_short_answer_is_safe_if_lengths_vary() -> None:
     people = ["word " * count for count in (2, 4, 8, 16, 32)]
     found = length_rewards(people)
     assert found["people_words_mean"] == pytest.approx(12.4)

@@ -39,7 +39,7 @@ def humans(pairs):
     )[:40]
 
 
-def test_terms_and_scores_are_those_of_the_rewards(model, humans):
+def test_terms_and_scores_equal_the_rewards(model, humans):
     made = [
         Probe(
             one,
@@ -78,7 +78,7 @@ def test_terms_and_scores_are_those_of_the_rewards(model, humans):
         )
 
 
-def test_a_context_is_ranked_if_every_answer_has_more_than_the_next():
+def test_a_context_is_ranked_if_every_answer_beats_the_next():
     scores = np.array([[4.0, 3, 2, 1], [4, 3, 1, 2], [4, 4, 3, 2], [1, 0, -1, -2]])
     assert share_ranked(scores) == 0.5
     assert share_ranked_by_pair(scores) == {
@@ -88,7 +88,7 @@ def test_a_context_is_ranked_if_every_answer_has_more_than_the_next():
     }
 
 
-def test_the_choice_ranks_as_well_as_the_best_and_lets_every_term_count():
+def test_the_chosen_setting_ranks_well_and_every_term_counts():
     rng = np.random.default_rng(0)
     good = np.tile([0.9, 0.7, 0.4, 0.1], (60, 1)) + rng.normal(0, 0.02, (60, 4))
     noise = rng.uniform(-1, 1, (60, 4))
@@ -102,7 +102,7 @@ def test_the_choice_ranks_as_well_as_the_best_and_lets_every_term_count():
     )
 
 
-def test_what_is_said_for_nothing_is_below_the_human(model, humans):
+def test_adversarial_answers_score_below_the_human(model, humans):
     rows = {
         row["answer"]: row
         for row in adversarial_rewards(
@@ -123,7 +123,7 @@ def test_what_is_said_for_nothing_is_below_the_human(model, humans):
 
 
 @pytest.mark.slow
-def test_a_model_words_the_probes_and_a_run_that_was_cut_off_goes_on(d_sim, model, tmp_path):
+def test_a_model_writes_the_probes_and_a_run_resumes(d_sim, model, tmp_path):
     place = tmp_path / "discriminator"
     place.mkdir()
     model.save(place)

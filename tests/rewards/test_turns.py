@@ -61,12 +61,12 @@ def test_a_fault_has_the_lowest_score_of_every_reward(answer):
         "We pay out? I don't!",
     ],
 )
-def test_an_answer_is_none(answer):
+def test_an_answer_is_no_fault(answer):
     assert fault_of(say(answer)) is None
 
 
 @needs_p4g
-def test_people_are_next_to_never_taken_for_faulty():
+def test_human_answers_are_almost_never_faults():
     faults, total = 0, 0
     for line in P4G.read_text(encoding="utf-8").splitlines():
         turns = json.loads(line)["turns"]
@@ -94,7 +94,7 @@ def test_format_is_equation_10_clipped():
     assert format_reward([say("a b", "")]) == [FLOOR]
 
 
-def test_characters_are_counted_where_words_are_not_written_apart():
+def test_length_counts_characters_in_unspaced_languages():
     assert count_words("我 很忙。", "zh-CN") == 4
     assert count_words("我 很忙。") == 2
 
@@ -110,7 +110,7 @@ def test_semantic_is_equation_11_clipped():
         semantic_reward(turns, encoder, delta=1.0)
 
 
-def test_one_by_one_is_as_in_a_batch():
+def test_rewards_are_independent_of_the_batch():
     turns = [
         say(answer)
         for answer in ("When do I get my money?", "No.", "", "How much, and when is it paid?")
@@ -120,7 +120,7 @@ def test_one_by_one_is_as_in_a_batch():
         assert reward([]) == []
 
 
-def test_verls_forms_give_the_same():
+def test_compute_score_gives_the_same_rewards():
     extra, said, wanted = {"context": CONTEXT}, "My money, when?", "When do I get my money?"
     turn = Turn(CONTEXT, said, wanted)
     assert asyncio.run(format_score("gsim", said, wanted, extra)) == {
@@ -132,7 +132,7 @@ def test_verls_forms_give_the_same():
     ) == {"score": expected}
 
 
-def test_what_verl_hands_over_is_checked():
+def test_rows_of_verl_are_checked():
     extra = {"context": CONTEXT, "index": 3}
     assert read_turn("No.", "Yes.", extra) == Turn(CONTEXT, "No.", "Yes.")
     with pytest.raises(ConfigurationError, match="rebuild them"):
