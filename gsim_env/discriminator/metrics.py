@@ -41,7 +41,7 @@ Fit = Callable[[Sequence[Pair], str], Discriminator]
 
 
 class CalibrationBins(NamedTuple):
-    """The non-empty ones of 15 equal bins of P(real); each array has shape (bins,).
+    """Reliability by bin: the non-empty of 15 equal bins of P(real), arrays of shape (bins,).
 
     Attributes:
         predicted: Mean P(real) of the answers in the bin.

@@ -61,7 +61,7 @@ class Pair:
 
 
 class Answers(NamedTuple):
-    """Labeled answers.
+    """Answers labeled as a human's or a model's.
 
     Attributes:
         turns: Answers in their contexts.
@@ -83,7 +83,7 @@ class Answers(NamedTuple):
 
 
 def load_pairs(d_sim: Path, negatives: Path) -> list[Pair]:
-    """Return a pair for each negative.
+    """Return a pair of the human and the model answer for each negative.
 
     Pairs in which an answer is a fault (:func:`~gsim_env.rewards.turns.fault_of`) are left out.
 
@@ -116,7 +116,7 @@ def load_pairs(d_sim: Path, negatives: Path) -> list[Pair]:
 
 
 def is_dialogue_held_out(call_id: str, share: float, purpose: str = "test") -> bool:
-    """Return whether a dialogue is held out for a purpose, independently of the negatives."""
+    """Return whether a dialogue is held out for a purpose; new negatives do not change it."""
     return is_held_out(f"{purpose} {call_id}", share)
 
 

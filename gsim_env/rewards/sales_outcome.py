@@ -23,8 +23,9 @@ def sales_outcome(outcomes: Sequence[Outcome | str]) -> list[float]:
 def call_progress(turn_scores: Sequence[float]) -> float:
     """Return the call's largest rise of the potential, max_t Phi(S_t) - Phi(S_0), in [0, 1].
 
-    The environment's ``shaped`` rewards sum to that rise. It depends on the customer's state alone,
-    not on the text of the call. The last turn is left out: its reward contains the outcome.
+    The ``shaped`` rewards of the first t turns sum to Phi(S_t) - Phi(S_0). The potential depends on
+    the customer's state alone, not on the text of the call. The last turn is left out: its reward
+    contains the outcome.
 
     Args:
         turn_scores: The ``shaped`` reward of each turn, with gamma 1.

@@ -122,7 +122,7 @@ def share_ranked(scores: Floats) -> float:
 
 
 def share_ranked_by_pair(scores: Floats) -> Mapping[str, float]:
-    """Return that share for each pair of neighbors in ``ORDER``."""
+    """Return the share of contexts in which an answer scores more than the next, by pair."""
     return {
         f"{better} > {worse}": float(np.mean(scores[:, index] > scores[:, index + 1]))
         for index, (better, worse) in enumerate(pairwise(ORDER))
