@@ -1,5 +1,6 @@
 """Readers of the rows that verl passes to a reward function; errors name the missing field."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from gsim_env.errors import ConfigurationError
@@ -19,15 +20,15 @@ def read_turn(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> Tu
     if not extra_info or "context" not in extra_info:
         raise ConfigurationError(
             "extra_info must contain the answer's 'context'; it contains "
-            f"{sorted(extra_info or ())}. Rows of D_sim have it: rebuild them with gsim group build."
+            f"{sorted(extra_info or ())}. Rows of D_sim have it: rebuild them with gsim group "
+            "build."
         )
     if not isinstance(ground_truth, str):
         raise ConfigurationError(
             f"ground_truth must be the human customer's answer, got {ground_truth!r:.80}."
         )
 
-    context: list[Message] = [dict(message) for message in extra_info["context"]]  # type: ignore[misc]
-    return Turn(context, solution_str, ground_truth)
+    return Turn(copy_messages(extra_info["context"]), solution_str, ground_truth)
 
 
 def read_call_messages(
@@ -39,7 +40,7 @@ def read_call_messages(
         ConfigurationError: if the row contains no messages.
     """
     del solution_str, ground_truth  # the whole call is scored, not its last answer
-    return [dict(message) for message in read_field(extra_info, "messages")]  # type: ignore[misc]
+    return copy_messages(read_field(extra_info, "messages"))
 
 
 def read_field(extra_info: ExtraInfo, name: str) -> Any:
@@ -55,3 +56,9 @@ def read_field(extra_info: ExtraInfo, name: str) -> Any:
             "actor_rollout_ref.rollout.agent.default_agent_loop."
         )
     return extra_info[name]
+
+
+def copy_messages(messages: Iterable[Any]) -> list[Message]:
+    """Return messages as plain dicts; verl passes arrays of dicts."""
+    copies: list[Message] = [dict(message) for message in messages]  # type: ignore[misc]
+    return copies
