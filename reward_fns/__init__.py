@@ -1,4 +1,4 @@
-"""Reward functions for verl.
+"""Reward functions for verl: one module per reward, each with a ``compute_score``.
 
-Each module's ``compute_score`` adapts a function of :mod:`gsim_env.rewards`.
+The rewards themselves are batched functions in :mod:`gsim_env.rewards`.
 """

@@ -7,12 +7,17 @@ from typing import Any, Protocol, TypeVar
 
 from gsim_env.models.batching import Batcher
 
-__all__ = ["ComputeScore", "ExtraInfo", "RowReader", "verl_score"]
+__all__ = ["ComputeScore", "ExtraInfo", "Reward", "RowReader", "verl_score"]
 
 T = TypeVar("T")
+
 ExtraInfo = Mapping[str, Any] | None
+
 RowReader = Callable[[str, Any, ExtraInfo], T]
-"""Turns ``solution_str``, ``ground_truth`` and ``extra_info`` of a row into the item that a reward function scores."""
+"""Returns the item to score from a row's ``solution_str``, ``ground_truth`` and ``extra_info``."""
+
+Reward = float | dict[str, float]
+"""A score alone, or a ``score`` with its terms by name."""
 
 
 class ComputeScore(Protocol):
@@ -30,21 +35,19 @@ class ComputeScore(Protocol):
         ...
 
 
-def verl_score(
-    read: RowReader[T], score: Callable[..., Sequence[dict[str, float]]]
-) -> ComputeScore:
+def verl_score(read: RowReader[T], score: Callable[..., Sequence[Reward]]) -> ComputeScore:
     """Return ``compute_score`` for a batched reward function.
 
     verl scores one row per call. Rows that wait at the same time are scored as one batch.
 
     Args:
-        read: Reads the item to score from a row; raises ``ConfigurationError`` if the row lacks
-            something.
-        score: Scores a batch of items; its keyword arguments are the recipe's ``reward_kwargs``.
+        read: Returns the item to score from a row; raises ``ConfigurationError`` if the row lacks a
+            field.
+        score: Scores a batch of items; its keyword arguments are verl's ``reward_kwargs``.
     """
 
     @lru_cache(maxsize=8)
-    def batcher(settings: str) -> Batcher[T, dict[str, float]]:
+    def batcher(settings: str) -> Batcher[T, Reward]:
         keywords: dict[str, Any] = json.loads(settings)
         return Batcher(lambda items: score(items, **keywords))
 
@@ -56,7 +59,8 @@ def verl_score(
         **settings: Any,
     ) -> dict[str, float]:
         item = read(solution_str, ground_truth, extra_info)
+        reward = await batcher(json.dumps(settings, sort_keys=True, default=dict))(item)
 
-        return await batcher(json.dumps(settings, sort_keys=True, default=dict))(item)
+        return reward if isinstance(reward, dict) else {"score": reward}
 
     return compute_score

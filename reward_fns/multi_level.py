@@ -1,7 +1,4 @@
-"""The multi-level reward (section 3.2.2) for verl.
-
-The weighted sum of pattern, format and semantic.
-"""
+"""The multi-level reward (section 3.2.2) for verl: weighted sum of pattern, format and semantic."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,16 +23,16 @@ def score(
     floor: float = FLOOR,
     language: str = "en",
 ) -> list[dict[str, float]]:
-    """Score turns: the sum as ``score``, and each term under its name.
+    """Return the weighted sum of each turn as ``score``, and each term under its name.
 
     Args:
         turns: Answers with their references.
         discriminator: As for :func:`~gsim_env.rewards.pattern.load_discriminator`.
         encoder: As ``gsim_env.models.registry`` names it.
-        weights: Of ``pattern``, ``format`` and ``semantic``: all three, or ``None`` for the
-            defaults.
+        weights: The weights of ``pattern``, ``format`` and ``semantic``, all three; ``None`` for
+            the defaults.
         delta: The cutoff of the semantic term, in [0, 1).
-        floor: The minimum of the format and of the semantic term.
+        floor: The lowest value of the format and of the semantic term.
         language: BCP 47; the unit of length.
 
     Raises:

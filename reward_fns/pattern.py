@@ -10,14 +10,14 @@ from reward_fns.rows import read_turn
 __all__ = ["compute_score"]
 
 
-def score(turns: Sequence[Turn], *, discriminator: str) -> list[dict[str, float]]:
-    """Score turns.
+def score(turns: Sequence[Turn], *, discriminator: str) -> list[float]:
+    """Return P(real) of each turn, in [0, 1].
 
-    ``discriminator`` as for :func:`~gsim_env.rewards.pattern.load_discriminator`.
+    Args:
+        turns: Answers; references are ignored.
+        discriminator: As for :func:`~gsim_env.rewards.pattern.load_discriminator`.
     """
-    return [
-        {"score": reward} for reward in pattern_reward(turns, load_discriminator(discriminator))
-    ]
+    return pattern_reward(turns, load_discriminator(discriminator))
 
 
 compute_score = verl_score(read_turn, score)

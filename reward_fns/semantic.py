@@ -1,4 +1,4 @@
-"""The semantic reward (eq. 11) for verl: does the answer mean what the human's means?"""
+"""The semantic reward (eq. 11) for verl: similarity of the answer's meaning to the human's."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,16 @@ __all__ = ["compute_score"]
 
 def score(
     turns: Sequence[Turn], *, encoder: str = "minilm", delta: float = DELTA, floor: float = FLOOR
-) -> list[dict[str, float]]:
-    """Score turns.
+) -> list[float]:
+    """Return the semantic reward of each turn, in [``floor``, 1].
 
-    Arguments as for :func:`~gsim_env.rewards.semantic.semantic_reward`, the encoder by name.
+    Args:
+        turns: Answers with their references.
+        encoder: As ``gsim_env.models.registry`` names it.
+        delta: The cutoff, in [0, 1).
+        floor: The lowest reward.
     """
-    rewards = semantic_reward(turns, shared_encoder(encoder), delta=delta, floor=floor)
-    return [{"score": reward} for reward in rewards]
+    return semantic_reward(turns, shared_encoder(encoder), delta=delta, floor=floor)
 
 
 compute_score = verl_score(read_turn, score)

@@ -16,8 +16,8 @@ import pytest
 
 from gsim_env.corpus.d_sim import turn_key
 from gsim_env.corpus.training_data import sim_rows, write_parquet
-from gsim_env.discriminator.negatives import drawn
-from gsim_env.discriminator.pairs import load
+from gsim_env.discriminator.negatives import draw_dialogues
+from gsim_env.discriminator.pairs import load_pairs
 from gsim_env.groups import Group, load_group
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.replay import replay
@@ -58,7 +58,7 @@ def d_sim(group, tmp_path_factory):
 @pytest.fixture(scope="session")
 def negatives(d_sim, tmp_path_factory):
     """What salespeople said elsewhere, as answers: another side's real words."""
-    rows = [row for rows in drawn(d_sim, 80, 0) for row in rows]
+    rows = [row for rows in draw_dialogues(d_sim, 80, 0) for row in rows]
     said = [row["extra_info"]["context"][-1]["content"] for row in rows]
     file = tmp_path_factory.mktemp("negatives") / "negatives.jsonl"
     with file.open("w", encoding="utf-8") as stream:
@@ -77,8 +77,8 @@ def negatives(d_sim, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pairs(d_sim, negatives):
-    """Pairs of a human answer and a salesperson's utterance."""
-    return load(d_sim, negatives)
+    """People beside salespeople."""
+    return load_pairs(d_sim, negatives)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,4 @@
-"""``gsim train``: the models that the rewards are made of.
-
-It reaches up, by name and only when called, as ``gsim doctor verl`` does: recipes stand on the
-package, not it on them.
-"""
+"""``gsim train``: training of the models that rewards need."""
 
 import shlex
 from typing import Annotated
@@ -14,7 +10,10 @@ from gsim_env.util.extras import require
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Train the models that the rewards are made of.")
+app = typer.Typer(no_args_is_help=True, help="Train the models that the reward functions need.")
+
+NEEDED = ("matplotlib", "omegaconf", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm")
+"""Modules of the extra ``train`` that every training run imports."""
 
 
 @app.command()
@@ -23,24 +22,31 @@ def discriminator(
         str,
         typer.Option(
             "--config",
-            help="YAML settings: embedding, sequence_classification, paper, or a file of your own.",
+            help="Built-in settings (embedding, sequence_classification, paper) or a YAML file.",
         ),
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Settings that differ from the file's."),
+        typer.Argument(metavar="KEY=VALUE", help="Settings that replace those of --config."),
     ] = None,
 ) -> None:
-    """Train the pattern reward model.
+    """Train the pattern reward model, which tells human from model answers (appendix B).
 
-    Ask models for answers, learn to tell them from people's, report, plot.
+    Generates model answers, trains the model, and writes a report with plots. Resumes after an
+    interruption: rerun the same command.
 
     gsim train discriminator --config embedding d_sim=my_group/d_sim/train.parquet
     out=my_group/discriminator license=proprietary
     """
+    for module in NEEDED:
+        require(module, "train")
+    from gsim_env.discriminator.settings import read_settings
+    from gsim_env.discriminator.train import CARD, train_discriminator
+
     changes = overrides or []
-    settings = require("gsim_env.discriminator.settings", "train").read_settings(config, changes)
+    settings = read_settings(config, changes)
     command = shlex.join(["gsim", "train", "discriminator", "--config", config, *changes])
-    require("gsim_env.discriminator.train", "train").train(settings, command)
-    out.print((settings.out / "CARD.md").read_text(encoding="utf-8"), markup=False, highlight=False)
-    out.print(f"Written to {settings.out}", highlight=False)
+    train_discriminator(settings, command)
+
+    out.print((settings.out / CARD).read_text(encoding="utf-8"), markup=False, highlight=False)
+    out.print(f"Results: {settings.out}", highlight=False)

@@ -1,4 +1,1 @@
-"""The pattern reward model of appendix B.
-
-What tells a group's customers from a model that plays one.
-"""
+"""Training of the pattern reward model (appendix B), which tells human from model answers."""

@@ -1,75 +1,103 @@
 """The model card of a pattern reward model, written from its report."""
 
 from collections.abc import Mapping
-from typing import Any
 
-__all__ = ["card"]
+from gsim_env.discriminator.report import Report, Scores
+
+__all__ = ["model_card"]
+
+METRICS = ("accuracy", "auc", "f1", "ece")
+
+INTRODUCTION = """\
+P(real | c, y): the probability that a customer of the group gave the answer y in context c (eq. 9).
+Use it as a reward for the customer model. It is not a general detector of machine-written text, and
+says nothing about any person."""
 
 
-def card(report: Mapping[str, Any]) -> str:
+def model_card(report: Report) -> str:
     """Return ``CARD.md``."""
-    settings, held_out = report["settings"], report["held_out"]
-    learnt, test = (report["pairs"][part] for part in ("learnt", "held_out"))
-    hashes = report["sha256"]
-    temperatures = ", ".join(map(str, settings["negatives"]["temperatures"]))
     lines = [
-        f"# Pattern reward model: {report['model']}",
+        f"# Pattern reward model: {report.model}",
         "",
-        "P(real | c, y): how likely it is that a person of the group gave the answer y in the context c (eq. 9).",
-        "A reward for the customer's model; no detector of machines in general, and no verdict on any person.",
+        INTRODUCTION,
         "",
-        "## Data",
+        *data_section(report),
         "",
-        f"- People: the customer's turns of D_sim, `{hashes['d_sim'][:12]}`; license of the dialogues: {settings['license']}.",
-        f"- Machines, asked to play the customer in the same contexts, `{hashes['negatives'][:12]}` (SHA-256 begins so):",
-        *(
-            f"  - {name}: {count} answers learnt from, {test.get(name, 0)} held out"
-            for name, count in learnt.items()
-        ),
-        f"- Temperatures {temperatures}; seed {settings['seed']}; {settings['held_out']:.0%} of the dialogues held out.",
+        "## Held-out dialogues",
         "",
-        "## On dialogues held out",
+        *score_table(report.held_out.all, "all pairs"),
         "",
-        *figures(held_out["all"], "all pairs"),
+        *score_table(report.held_out.of_one_length, "pairs of one length"),
         "",
-        *figures(held_out["of_one_length"], "pairs of one length"),
-        "",
-        "| generator | accuracy | its answers called a machine's |",
-        "|---|---|---|",
-        *(
-            f"| {name} | {one['accuracy']:.3f} | {one['fake_called_fake']:.3f} |"
-            for name, one in held_out["by_generator"].items()
-        ),
+        *generator_table(report.held_out.by_generator),
     ]
-    if "transfer" in report:
-        lines += [
-            "",
-            "Generators that it had never heard, one left out of training at a time:",
-            "",
-            "| generator | accuracy | accuracy, one length |",
-            "|---|---|---|",
-            *(
-                f"| {name} | {one['all']['accuracy']:.3f} | {cell(one['of_one_length'], 'accuracy')} |"
-                for name, one in report["transfer"].items()
-            ),
-        ]
+    if report.transfer is not None:
+        lines += ["", *transfer_section(report)]
+
     return "\n".join(lines) + "\n"
 
 
-def figures(found: Mapping[str, Any], title: str) -> list[str]:
-    """Return a table: a row for each judge."""
-    names = ("accuracy", "auc", "f1", "ece")
-    count = next(iter(found.values()))["pairs"]
+def data_section(report: Report) -> list[str]:
+    """Return the lines about the training data."""
+    settings = report.settings
+    temperatures = ", ".join(map(str, settings.negatives.temperatures))
+
+    generators = []
+    for name, count in report.pairs.learnt.items():
+        held_out = report.pairs.held_out.get(name, 0)
+        generators.append(f"  - {name}: {count} answers for training, {held_out} held out")
+
     return [
-        f"| {count} {title} | {' | '.join(names)} |",
-        "|---|" + "---|" * len(names),
-        *(
-            f"| {judge} | {' | '.join(cell(one, name) for name in names)} |"
-            for judge, one in found.items()
+        "## Data",
+        "",
+        (
+            f"- People: the customer's turns of D_sim, SHA-256 `{report.sha256.d_sim[:12]}...`; "
+            f"license of the dialogues: {settings.license}."
+        ),
+        (
+            "- Models, prompted to play the customer in the same contexts, SHA-256 "
+            f"`{report.sha256.negatives[:12]}...`:"
+        ),
+        *generators,
+        (
+            f"- Temperatures {temperatures}; seed {settings.seed}; "
+            f"{settings.held_out:.0%} of the dialogues held out."
         ),
     ]
 
 
-def cell(figures: Mapping[str, float], name: str) -> str:
-    """Return a figure, or a dash if there was nothing to measure it on."""
-    return f"{figures[name]:.3f}" if name in figures else "-"
+def score_table(scores: Mapping[str, Scores], title: str) -> list[str]:
+    """Return a table with one row per classifier."""
+    count = next(iter(scores.values())).pairs
+    lines = [f"| {count} {title} | {' | '.join(METRICS)} |", "|---|" + "---|" * len(METRICS)]
+    for name, row in scores.items():
+        cells = " | ".join(number(getattr(row, metric)) for metric in METRICS)
+        lines.append(f"| {name} | {cells} |")
+    return lines
+
+
+def generator_table(scores: Mapping[str, Scores]) -> list[str]:
+    """Return a table with one row per generator."""
+    lines = ["| generator | accuracy | its answers called fake |", "|---|---|---|"]
+    for name, row in scores.items():
+        lines.append(f"| {name} | {number(row.accuracy)} | {number(row.fake_called_fake)} |")
+    return lines
+
+
+def transfer_section(report: Report) -> list[str]:
+    """Return the lines about generators that the model was not trained on."""
+    lines = [
+        "Unseen generators, each left out of training in turn:",
+        "",
+        "| generator | accuracy | accuracy, one length |",
+        "|---|---|---|",
+    ]
+    for name, scores in (report.transfer or {}).items():
+        matched = number(scores.of_one_length.accuracy)
+        lines.append(f"| {name} | {number(scores.all.accuracy)} | {matched} |")
+    return lines
+
+
+def number(value: float | None) -> str:
+    """Return a score with three digits, or a dash if it could not be measured."""
+    return "-" if value is None else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""Trains the embedded backend: a logistic regression over a frozen encoder, calibrated."""
+"""Training of the embedding backend: calibrated logistic regression over a frozen encoder."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,58 +13,64 @@ from gsim_env.discriminator.pairs import Answers, Floats
 from gsim_env.models import Encoder
 from gsim_env.rewards.embedding_discriminator import EmbeddingDiscriminator, features
 
-__all__ = ["fit", "fit_temperature"]
+__all__ = ["fit_embedding", "fit_temperature"]
 
-STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2)
-"""C of the logistic regression; the best of them is found by folds over the training dialogues."""
+C_GRID = (1e-3, 3e-3, 1e-2, 3e-2)
+"""Values tried for C of the logistic regression; cross-validation by dialogue selects one."""
 
 FOLDS = 3
 
 
-def fit(answers: Answers, name: str, encoder: Encoder) -> EmbeddingDiscriminator:
-    """Fit to answers, the strength and the temperature found on folds by dialogue that were not
-    learnt from.
+def fit_embedding(answers: Answers, encoder_name: str, encoder: Encoder) -> EmbeddingDiscriminator:
+    """Fit the logistic regression; C and the temperature are chosen by cross-validation.
 
-    People's and machines' answers weigh the same in all, however many there are.
+    Folds keep dialogues together. The classes Real and Fake have equal total weight.
 
     Args:
-        answers: To learn from.
-        name: What the registry calls the encoder.
-        encoder: It, or one that remembers for it.
+        answers: Training answers.
+        encoder_name: The encoder's name in the registry.
+        encoder: The encoder, or a caching wrapper of it.
     """
-    seen, folds = features(answers.turns, encoder), GroupKFold(FOLDS)
-    machine = LogisticRegression(max_iter=1000, tol=1e-3, class_weight="balanced")
-    search = GridSearchCV(machine, {"C": STRENGTHS}, scoring="roc_auc", cv=folds)
-    with threadpool_limits(1):  # over vectors this short, threads do little but wait for each other
-        search.fit(seen, answers.real, groups=answers.dialogues)
+    inputs = features(answers.turns, encoder)
+    folds = GroupKFold(FOLDS)
+    regression = LogisticRegression(max_iter=1000, tol=1e-3, class_weight="balanced")
+    search = GridSearchCV(regression, {"C": C_GRID}, scoring="roc_auc", cv=folds)
+
+    # One thread: with vectors this short, BLAS threads mostly wait for each other.
+    with threadpool_limits(1):
+        search.fit(inputs, answers.real, groups=answers.dialogues)
         best = search.best_estimator_
-        unseen = cross_val_predict(
-            best, seen, answers.real, groups=answers.dialogues, cv=folds, method="decision_function"
+        logits = cross_val_predict(
+            best,
+            inputs,
+            answers.real,
+            groups=answers.dialogues,
+            cv=folds,
+            method="decision_function",
         )
-    temperature = fit_temperature(unseen, answers.real)
+
     return EmbeddingDiscriminator(
-        f"embedding({name})",
-        name,
-        best.coef_[0].astype(np.float32),
-        float(best.intercept_[0]),
-        temperature,
+        name=f"embedding({encoder_name})",
+        encoder=encoder_name,
+        weights=best.coef_[0].astype(np.float32),
+        bias=float(best.intercept_[0]),
+        temperature=fit_temperature(logits, answers.real),
     )
 
 
 def fit_temperature(logits: Floats, real: NDArray[np.bool_]) -> float:
-    """Return T that makes sigma(f / T) likeliest (Guo et al.
+    """Return the T in [0.05, 20] that maximizes the likelihood of sigma(f / T).
 
-    2017), in [0.05, 20]; both sides weigh the same.
+    Temperature scaling (Guo et al. 2017). Both classes have equal total weight.
+
+    Args:
+        logits: f of answers that the model was not trained on, shape (answers,).
+        real: True for a human's answer, shape (answers,).
     """
     weights = compute_sample_weight("balanced", real)
 
-    def loss(log: float) -> float:
-        return float(
-            log_loss(
-                real,
-                1.0 / (1.0 + np.exp(-np.clip(logits / np.exp(log), -60.0, 60.0))),
-                sample_weight=weights,
-            )
-        )
+    def loss(log_temperature: float) -> float:
+        scaled = np.clip(logits / np.exp(log_temperature), -60.0, 60.0)
+        return float(log_loss(real, 1.0 / (1.0 + np.exp(-scaled)), sample_weight=weights))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))

@@ -1,4 +1,4 @@
-"""Trains a causal language model with a linear head on the last token (appendix B.2), by transformers' Trainer."""
+"""Training of the sequence-classification backend (appendix B.2) with transformers' Trainer."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,54 +14,78 @@ from transformers import (
     EarlyStoppingCallback,
     Trainer,
     TrainingArguments,
+    trainer_utils,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from gsim_env.discriminator.fit_embedding import fit_temperature
-from gsim_env.discriminator.pairs import Pair, held_out, laid_out
+from gsim_env.discriminator.pairs import Pair, answers_of, split_by_dialogue
 from gsim_env.discriminator.settings import SequenceClassification
 from gsim_env.errors import CorpusError
 from gsim_env.rewards.sequence_classifier import (
     WEIGHTS,
     ClassifierConfig,
     SequenceClassifier,
-    as_text,
-    limits,
+    tokenize,
 )
 
-__all__ = ["fit"]
+__all__ = ["fit_sequence_classifier"]
 
-VALIDATION = 0.1
-"""Share of the training dialogues on whose loss training stops, and on which the temperature is found."""
+VALIDATION_SHARE = 0.1
+"""Share of the training dialogues used for early stopping and for the temperature."""
 
 
-def fit(
+def fit_sequence_classifier(
     pairs: Sequence[Pair], settings: SequenceClassification, out: Path, seed: int
 ) -> SequenceClassifier:
     """Train on pairs by binary cross-entropy (eq. 12) and write the model to ``out``.
 
-    Training that was cut off goes on from its last checkpoint; with other pairs or settings it
-    begins anew.
+    An interrupted training resumes from its last checkpoint if pairs, settings and seed are the
+    same; otherwise it starts from the beginning.
 
     Raises:
-        CorpusError: if no dialogue is left to validate on.
+        CorpusError: if no dialogue is left for training or for validation.
     """
+    training, validation = split_by_dialogue(pairs, VALIDATION_SHARE, "validation")
+    if not training or not validation:
+        raise CorpusError(
+            f"Of {len(pairs)} training pairs, {len(validation)} are for validation: both parts "
+            "need at least one. Increase negatives.dialogues."
+        )
+
     tokenizer = AutoTokenizer.from_pretrained(
         settings.model, truncation_side="left", padding_side="right"
     )
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    learnt, validation = (
-        [pair for pair in pairs if held_out(pair.call_id, VALIDATION, "validation") is out]
-        for out in (False, True)
+
+    # The folder's name identifies the training: other data or settings find no checkpoint.
+    run_id = hashlib.sha256(f"{settings!r} {seed} {pairs!r}".encode()).hexdigest()[:12]
+    checkpoints = out / "checkpoints" / run_id
+
+    # The trainer seeds itself, but the new head is initialized before it exists.
+    torch.manual_seed(seed)
+    trainer = Trainer(
+        model=new_classifier(settings, tokenizer),
+        args=training_arguments(settings, checkpoints, len(training), seed),
+        train_dataset=tokenized_answers(training, tokenizer, settings.max_length),
+        eval_dataset=tokenized_answers(validation, tokenizer, settings.max_length),
+        data_collator=DataCollatorWithPadding(tokenizer),
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience)],
     )
-    if not learnt or not validation:
-        raise CorpusError(
-            f"Of {len(pairs)} pairs to learn from {len(validation)} are to validate on. Ask for more dialogues."
-        )
-    steps = max(1, 2 * len(learnt) // (settings.batch_size * settings.evaluations))
-    asked = hashlib.sha256(f"{settings!r} {seed} {pairs!r}".encode()).hexdigest()[:12]
-    checkpoints = out / "checkpoints" / asked
-    arguments = TrainingArguments(
+    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    trainer.save_model(str(out / WEIGHTS))
+    tokenizer.save_pretrained(out / WEIGHTS)
+
+    return calibrated_classifier(settings, out, validation)
+
+
+def training_arguments(
+    settings: SequenceClassification, checkpoints: Path, pairs: int, seed: int
+) -> TrainingArguments:
+    """Return the Trainer's arguments; it evaluates ``settings.evaluations`` times per epoch."""
+    answers = 2 * pairs
+    steps = max(1, answers // (settings.batch_size * settings.evaluations))
+
+    return TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
@@ -84,41 +108,20 @@ def fit(
         report_to=[],
         seed=seed,
     )
-    torch.manual_seed(
-        seed
-    )  # the trainer seeds its own draws; the new head is drawn before it is there
-    trainer = Trainer(
-        model=untrained(settings, tokenizer),
-        args=arguments,
-        train_dataset=rows(learnt, tokenizer, settings.max_length),
-        eval_dataset=rows(validation, tokenizer, settings.max_length),
-        data_collator=DataCollatorWithPadding(tokenizer),
-        callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience)],
-    )
-    trainer.train(
-        resume_from_checkpoint=get_last_checkpoint(checkpoints) if checkpoints.is_dir() else None
-    )
-    trainer.save_model(str(out / WEIGHTS))
-    tokenizer.save_pretrained(out / WEIGHTS)
-    name = f"sequence_classification({Path(settings.model).name})"
-    config = ClassifierConfig(
-        name=name,
-        base=settings.model if settings.lora_rank else None,
-        max_length=settings.max_length,
-    )
-    turns, real, _ = laid_out(validation)
-    logits = SequenceClassifier(out, config).logits(turns)
-    model = SequenceClassifier(
-        out, config.model_copy(update={"temperature": fit_temperature(logits, real)})
-    )
-    model.save_config()
-    return model
 
 
-def untrained(settings: SequenceClassification, tokenizer: Any) -> Any:
-    """Return the model with its new head.
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the last checkpoint in a folder, or ``None`` if there is none."""
+    if not folder.is_dir():
+        return None
+    checkpoint: str | None = trainer_utils.get_last_checkpoint(folder)  # type: ignore[no-untyped-call]
+    return checkpoint
 
-    One logit, and the loss of eq. 12 (``multi_label`` is what transformers calls it).
+
+def new_classifier(settings: SequenceClassification, tokenizer: Any) -> Any:
+    """Return the language model with a new head of one logit.
+
+    ``multi_label_classification`` is transformers' name for the binary cross-entropy of eq. 12.
     """
     model = AutoModelForSequenceClassification.from_pretrained(
         settings.model,
@@ -129,6 +132,7 @@ def untrained(settings: SequenceClassification, tokenizer: Any) -> Any:
     )
     if settings.lora_rank is None:
         return model
+
     lora = LoraConfig(
         task_type=TaskType.SEQ_CLS,
         r=settings.lora_rank,
@@ -138,10 +142,30 @@ def untrained(settings: SequenceClassification, tokenizer: Any) -> Any:
     return get_peft_model(model, lora)
 
 
-def rows(pairs: Sequence[Pair], tokenizer: Any, max_length: int) -> list[dict[str, Any]]:
+def tokenized_answers(
+    pairs: Sequence[Pair], tokenizer: Any, max_length: int
+) -> list[dict[str, Any]]:
     """Return both answers of each pair as tokens, with their labels."""
-    turns, real, _ = laid_out(pairs)
+    turns, real, _ = answers_of(pairs)
     return [
-        {**tokenizer(as_text(turn), **limits(max_length)), "labels": [float(label)]}
+        {**tokenize(tokenizer, turn, max_length), "labels": [float(label)]}
         for turn, label in zip(turns, real, strict=True)
     ]
+
+
+def calibrated_classifier(
+    settings: SequenceClassification, out: Path, validation: Sequence[Pair]
+) -> SequenceClassifier:
+    """Return the trained model with the temperature that fits the validation pairs; write it."""
+    config = ClassifierConfig(
+        name=f"sequence_classification({Path(settings.model).name})",
+        base=settings.model if settings.lora_rank else None,
+        max_length=settings.max_length,
+    )
+    turns, real, _ = answers_of(validation)
+    logits = SequenceClassifier(out, config).logits(turns)
+    temperature = fit_temperature(logits, real)
+
+    model = SequenceClassifier(out, config.model_copy(update={"temperature": temperature}))
+    model.save_config()
+    return model

@@ -1,14 +1,10 @@
-"""y-.
+"""Negatives y-: answers of an untuned instruct model in the contexts of D_sim (appendix B.1).
 
-What an untuned instruct model says in the customer's place, on the contexts of D_sim (appendix
-B.1).
-
-The model hears what was said and is asked to go on, as in the paper: neither a profile, which
-quotes the human, nor guidance.
+As in the paper, the model gets the call so far and nothing else: no profile, which quotes the human
+customer, and no guidance.
 """
 
 import asyncio
-import json
 import random
 import re
 import zlib
@@ -17,152 +13,184 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from tqdm import tqdm
 
-from gsim_env.corpus.d_sim import DSimRow, read_rows, turn_key
+from gsim_env.corpus.d_sim import DSimRow, TurnKey, read_rows, turn_key
 from gsim_env.models import Complete, LanguageModel, Message, Sampling
 from gsim_env.models.registry import build_model
 from gsim_env.simulation.prompts import spoken
 from gsim_env.util.aio import block_on
+from gsim_env.util.files import JsonlStore
 
-__all__ = ["Row", "drawn", "generate", "key_of", "mend", "read"]
-
-Row = dict[str, Any]
-Key = tuple[str, int]
+__all__ = [
+    "Negative",
+    "draw_dialogues",
+    "drop_cut_sentence",
+    "generate_negatives",
+    "read_negatives",
+]
 
 TASK: Message = {
     "role": "system",
-    "content": "You play the customer in the conversation below. Answer as the customer would: say the customer's next "
-    "words and nothing else.",
+    "content": "You play the customer in the conversation below. Answer as the customer would: say "
+    "the customer's next words and nothing else.",
 }
-TOP_P, MAX_TOKENS = 0.95, 64
-CUT = 36
-"""An answer of so many words that ends within a sentence ran into ``MAX_TOKENS``: it is cut after
-its last whole sentence, or the cut would give the machine away."""
+
+TOP_P = 0.95
+MAX_TOKENS = 64
+
+TRUNCATED_WORDS = 36
+"""An answer this long that ends within a sentence was truncated at ``MAX_TOKENS``."""
 
 SENTENCE_END = re.compile(r"[.?!][\"')]*(?=\s)")
-AT_ONCE = 16
-"""Dialogues that a model answers side by side.
 
-Their contexts grow turn by turn, so what was read stays in its cache.
+BATCH_DIALOGUES = 16
+"""Dialogues answered in parallel.
+
+Their contexts grow turn by turn, so a backend can reuse its prompt cache.
 """
 
 
-def generate(
+class Negative(BaseModel):
+    """A model's answer to a row of D_sim: one line of the negatives file.
+
+    Attributes:
+        call_id: The row's dialogue.
+        turn: The row's customer turn.
+        generator: Name of the model in reports.
+        temperature: The sampling temperature.
+        text: The answer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    call_id: str
+    turn: int
+    generator: str
+    temperature: float
+    text: str
+
+    @property
+    def key(self) -> TurnKey:
+        """The human turn that the negative belongs to, as :func:`~gsim_env.corpus.d_sim.turn_key` of its row."""
+        return self.call_id, self.turn
+
+
+def generate_negatives(
     dialogues: Sequence[Sequence[DSimRow]],
     file: Path,
     generators: Mapping[str, Mapping[str, Any]],
     temperatures: Sequence[float],
 ) -> None:
-    """Have each generator answer every row, at one temperature a dialogue in turn, and append the
-    answers to a JSONL file.
+    """Generate every generator's answer to every row, and append the answers to a JSONL file.
 
-    What is in the file is not asked for again, so a run that was cut off goes on, and more
-    dialogues or generators can be added.
+    Answers that are in the file are not generated again. So an interrupted run resumes with the
+    same arguments, and dialogues or generators can be added.
 
     Args:
-        dialogues: Rows of D_sim, by dialogue (:func:`drawn`).
-        file: Gets a line for each answer: ``call_id``, ``turn``, ``generator``, ``temperature``,
-            ``text``.
-        generators: Settings of a backend by the generator's name in reports.
-        temperatures: Dialogue i has the (i mod n)-th.
+        dialogues: Rows of D_sim, by dialogue (:func:`draw_dialogues`).
+        file: Gets one :class:`Negative` per line.
+        generators: Settings of a model backend, by the generator's name in reports.
+        temperatures: Dialogue i of n is sampled at temperature i mod n.
 
     Raises:
         ConfigurationError: if the settings of a generator are wrong.
-        SimulatorError: if a generator fails. What it had answered is kept.
+        CorpusError: if a line of the file is malformed.
+        SimulatorError: if a generator fails. Earlier answers are kept.
     """
-    mend(file)
-    done = {(row["generator"], key_of(row)) for row in read(file)}
+    store = JsonlStore(file, Negative)
+    done = {(negative.generator, negative.key) for negative in store.read()}
+
     for name, settings in generators.items():
         missing = [[row for row in rows if (name, turn_key(row)) not in done] for rows in dialogues]
         total = sum(map(len, dialogues))
-        with file.open("a", encoding="utf-8") as stream, tqdm(total=total, desc=name) as bar:
-            bar.update(total - sum(map(len, missing)))
-            if not any(missing):
+        total_missing = sum(map(len, missing))
+        with tqdm(total=total, initial=total - total_missing, desc=name) as bar:
+            if not total_missing:
                 continue
+
             model = build_model(settings)
             for index, temperature in enumerate(temperatures):
-                for batch in side_by_side(missing[index :: len(temperatures)]):
-                    for row, text in zip(
-                        batch, block_on(ask(model, batch, temperature)), strict=True
-                    ):
-                        call_id, turn = turn_key(row)
-                        told = {
-                            "call_id": call_id,
-                            "turn": turn,
-                            "generator": name,
-                            "temperature": temperature,
-                            "text": text,
-                        }
-                        stream.write(json.dumps(told, ensure_ascii=False) + "\n")
-                    stream.flush()
+                for batch in batch_by_turn(missing[index :: len(temperatures)]):
+                    for negative in block_on(generate_batch(model, name, batch, temperature)):
+                        store.append(negative)
                     bar.update(len(batch))
 
 
-def side_by_side(dialogues: Sequence[Sequence[DSimRow]]) -> Iterator[list[DSimRow]]:
-    """Yield the rows of several dialogues at a time, first turns first."""
-    for start in range(0, len(dialogues), AT_ONCE):
-        for rows in zip_longest(*dialogues[start : start + AT_ONCE]):
+def batch_by_turn(dialogues: Sequence[Sequence[DSimRow]]) -> Iterator[list[DSimRow]]:
+    """Yield batches with one row of each of several dialogues, first turns first."""
+    for start in range(0, len(dialogues), BATCH_DIALOGUES):
+        for rows in zip_longest(*dialogues[start : start + BATCH_DIALOGUES]):
             yield [row for row in rows if row is not None]
 
 
-def drawn(d_sim: Path, count: int, seed: int) -> list[list[DSimRow]]:
-    """Return the rows of ``count`` dialogues of D_sim, drawn by ``seed``.
+def draw_dialogues(d_sim: Path, count: int, seed: int) -> list[list[DSimRow]]:
+    """Return the rows of ``count`` random dialogues of D_sim.
 
-    More dialogues begin with the same ones.
+    With the same ``seed``, a larger ``count`` returns the same dialogues followed by more.
     """
-    found: dict[str, list[DSimRow]] = {}
+    dialogues: dict[str, list[DSimRow]] = {}
     for row in read_rows(d_sim):
-        found.setdefault(row["extra_info"]["call_id"], []).append(row)
-    names = sorted(found)
+        dialogues.setdefault(row["extra_info"]["call_id"], []).append(row)
+
+    names = sorted(dialogues)
     random.Random(seed).shuffle(names)
-    return [found[name] for name in names[:count]]
+    return [dialogues[name] for name in names[:count]]
 
 
-def read(file: Path) -> Iterator[Row]:
-    """Yield the rows of a JSONL file that are whole.
+def read_negatives(file: Path) -> Iterator[Negative]:
+    """Yield the complete lines of a negatives file; the file is not changed.
 
-    The last one may be cut off, by a crash or because it is being written.
+    A last line without a newline is skipped: another process may still be writing it.
+
+    Raises:
+        ValidationError: if a complete line is malformed.
     """
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    yield from map(json.loads, text[: text.rfind("\n") + 1].splitlines())
+    if not file.is_file():
+        return
+
+    # Split at \n alone: JSON strings may hold other line separators, such as U+2028.
+    *complete_lines, _ = file.read_bytes().split(b"\n")
+    yield from map(Negative.model_validate_json, complete_lines)
 
 
-def mend(file: Path) -> None:
-    """Drop a last line that a crash cut off, so that the next one begins a line of its own."""
-    if file.is_file() and (text := file.read_bytes()) and not text.endswith(b"\n"):
-        file.write_bytes(text[: text.rfind(b"\n") + 1])
-
-
-def key_of(row: Row) -> Key:
-    """Return which human turn a row belongs to."""
-    return row["call_id"], row["turn"]
-
-
-async def ask(model: LanguageModel, rows: Sequence[DSimRow], temperature: float) -> list[str]:
-    """Return what the model says in each row's context, in one line."""
+async def generate_batch(
+    model: LanguageModel, generator: str, rows: Sequence[DSimRow], temperature: float
+) -> list[Negative]:
+    """Return the model's answer to each row, each one line of text."""
     sampling = Sampling(temperature=temperature, top_p=TOP_P, max_tokens=MAX_TOKENS)
-    requests = [
-        Complete(
-            "customer",
-            [TASK, *row["extra_info"]["context"]],
-            sampling,
-            zlib.crc32(f"{turn_key(row)}{temperature}".encode()),
+    requests = []
+    for row in rows:
+        messages = [TASK, *row["extra_info"]["context"]]
+        seed = zlib.crc32(f"{turn_key(row)}{temperature}".encode())
+        requests.append(Complete("customer", messages, sampling, seed))
+
+    completions = await asyncio.gather(*map(model.acomplete, requests))
+
+    negatives = []
+    for row, completion in zip(rows, completions, strict=True):
+        call_id, turn = turn_key(row)
+        negative = Negative(
+            call_id=call_id,
+            turn=turn,
+            generator=generator,
+            temperature=temperature,
+            text=drop_cut_sentence(spoken(completion.text)),
         )
-        for row in rows
-    ]
-    return [
-        whole(spoken(answer.text))
-        for answer in await asyncio.gather(*map(model.acomplete, requests))
-    ]
+        negatives.append(negative)
+    return negatives
 
 
-def whole(text: str) -> str:
-    """Return an answer without the sentence in which it was cut off.
+def drop_cut_sentence(text: str) -> str:
+    """Return a long answer without its unfinished last sentence.
 
-    One without an end anywhere stays as it is.
+    An unfinished sentence would give a truncated model answer away. A text without any sentence end
+    is returned unchanged.
     """
-    if len(text.split()) < CUT or text.rstrip("\"')").endswith((".", "?", "!")):
+    is_complete = text.rstrip("\"')").endswith((".", "?", "!"))
+    if len(text.split()) < TRUNCATED_WORDS or is_complete:
         return text
-    ends = [found.end() for found in SENTENCE_END.finditer(text)]
+
+    ends = [match.end() for match in SENTENCE_END.finditer(text)]
     return text[: ends[-1]] if ends else text

@@ -1,9 +1,5 @@
-"""The pairs (c, y+, y-) of appendix B.1.
+"""Training pairs (c, y+, y-): a human and a model answer in the same context (appendix B.1)."""
 
-What the human said and what a model said in the same place.
-"""
-
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,42 +10,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.corpus.d_sim import read_rows, turn_key
-from gsim_env.discriminator.negatives import SENTENCE_END, key_of, read
+from gsim_env.discriminator.negatives import (
+    SENTENCE_END,
+    read_negatives,
+)
 from gsim_env.errors import CorpusError
-from gsim_env.rewards.format import length
 from gsim_env.rewards.turns import Turn, fault_of
 from gsim_env.util.splits import is_held_out
+from gsim_env.util.text import count_words
 
 __all__ = [
     "Answers",
     "Floats",
     "Pair",
-    "counts",
-    "digest",
-    "held_out",
-    "laid_out",
-    "load",
-    "matched",
-    "people",
+    "answers_of",
+    "count_by_generator",
+    "human_answers",
+    "is_dialogue_held_out",
+    "length_matched",
+    "load_pairs",
+    "split_by_dialogue",
 ]
 
 Floats = NDArray[np.float64]
 
-NEAR = 0.2
-"""Two answers are of one length if they differ by so much of the human's words, or by one word."""
+LENGTH_TOLERANCE = 0.2
+"""Answers match in length if they differ by this share of the human's words, or by one word."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One context with two answers.
+    """One context with a human and a model answer.
 
     Attributes:
-        call_id: Which dialogue.
-        turn: Which of its customer turns.
-        generator: Which model gave the machine's answer.
-        temperature: At which temperature.
-        real: The human's answer, in its context.
-        fake: The machine's, in the same.
+        call_id: The dialogue.
+        turn: The number of the customer turn in it.
+        generator: The model that generated the answer.
+        temperature: Its sampling temperature.
+        real: The human's answer, y+.
+        fake: The model's answer, y-.
     """
 
     call_id: str
@@ -61,20 +60,20 @@ class Pair:
 
 
 class Answers(NamedTuple):
-    """Answers to learn from.
+    """Answers labeled as a human's or a model's.
 
     Attributes:
-        turns: In their contexts.
-        real: Which are a person's, shape (turns,).
-        dialogues: Of which dialogue each is: what is told apart goes by dialogues.
+        turns: Answers in their contexts.
+        real: True for a human's answer, shape (turns,).
+        dialogues: The dialogue of each answer; training splits keep dialogues together.
     """
 
     turns: list[Turn]
     real: NDArray[np.bool_]
     dialogues: list[str]
 
-    def joined(self, others: "Answers") -> "Answers":
-        """Return these and others."""
+    def concatenate(self, others: "Answers") -> "Answers":
+        """Return these answers followed by others."""
         return Answers(
             [*self.turns, *others.turns],
             np.concatenate([self.real, others.real]),
@@ -82,90 +81,104 @@ class Answers(NamedTuple):
         )
 
 
-def load(d_sim: Path, negatives: Path) -> list[Pair]:
-    """Return the pairs of all negatives that are answers at all
-    (:func:`~gsim_env.rewards.turns.fault_of`).
+def load_pairs(d_sim: Path, negatives: Path) -> list[Pair]:
+    """Return a pair of the human and the model answer for each negative.
+
+    Pairs in which an answer is a fault (:func:`~gsim_env.rewards.turns.fault_of`) are left out.
 
     Raises:
-        CorpusError: if a negative belongs to no row of D_sim, or none is left.
+        CorpusError: if a negative belongs to no row of D_sim, or no pair is left.
     """
     rows = {turn_key(row): row for row in read_rows(d_sim)}
+
     pairs = []
-    for found in read(negatives):
-        row = rows.get(key_of(found))
+    for negative in read_negatives(negatives):
+        row = rows.get(negative.key)
         if row is None:
             raise CorpusError(
-                f"{negatives}: {found['call_id']!r}, turn {found['turn']}, is not in {d_sim}."
+                f"{negatives}: turn {negative.turn} of {negative.call_id!r} is not in {d_sim}. "
+                "Give the D_sim that the negatives were generated for, or another negatives file."
             )
+
         context = row["extra_info"]["context"]
-        real, fake = (
-            Turn(context, row["reward_model"]["ground_truth"]),
-            Turn(context, found["text"]),
-        )
+        real = Turn(context, row["reward_model"]["ground_truth"])
+        fake = Turn(context, negative.text)
         if fault_of(fake) is None and fault_of(real) is None:
-            pairs.append(Pair(*key_of(found), found["generator"], found["temperature"], real, fake))
+            pair = Pair(*negative.key, negative.generator, negative.temperature, real, fake)
+            pairs.append(pair)
+
     if not pairs:
-        raise CorpusError(f"{negatives} holds no answer to any row of {d_sim}.")
+        raise CorpusError(
+            f"{negatives} holds no answer to any row of {d_sim}. Configure a generator."
+        )
     return pairs
 
 
-def held_out(call_id: str, share: float, purpose: str = "test") -> bool:
-    """Return whether a dialogue is held out for a purpose; the same ones whatever the negatives."""
+def is_dialogue_held_out(call_id: str, share: float, purpose: str = "test") -> bool:
+    """Return whether a dialogue is held out for a purpose; new negatives do not change it."""
     return is_held_out(f"{purpose} {call_id}", share)
 
 
-def people(d_sim: Path, wanted: Callable[[str], bool]) -> Answers:
-    """Return every human turn of the dialogues that are wanted, answered by a machine or not."""
-    found = [
-        (
-            Turn(row["extra_info"]["context"], row["reward_model"]["ground_truth"]),
-            row["extra_info"]["call_id"],
-        )
-        for row in read_rows(d_sim)
-        if wanted(row["extra_info"]["call_id"])
-    ]
-    return Answers(
-        [turn for turn, _ in found], np.ones(len(found), dtype=bool), [name for _, name in found]
-    )
+def split_by_dialogue(
+    pairs: Sequence[Pair], share: float, purpose: str = "test"
+) -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs of training dialogues and those of held-out dialogues."""
+    training: list[Pair] = []
+    held_out: list[Pair] = []
+    for pair in pairs:
+        part = held_out if is_dialogue_held_out(pair.call_id, share, purpose) else training
+        part.append(pair)
+    return training, held_out
 
 
-def matched(pairs: Sequence[Pair], language: str = "en") -> Iterator[Pair]:
-    """Yield pairs whose answers are of one length.
+def human_answers(d_sim: Path, include: Callable[[str], bool]) -> Answers:
+    """Return every human answer of the included dialogues, with or without a negative."""
+    turns: list[Turn] = []
+    dialogues: list[str] = []
+    for row in read_rows(d_sim):
+        call_id = row["extra_info"]["call_id"]
+        if include(call_id):
+            turns.append(Turn(row["extra_info"]["context"], row["reward_model"]["ground_truth"]))
+            dialogues.append(call_id)
 
-    The machine's is cut after a sentence where that makes it so.
+    return Answers(turns, np.ones(len(turns), dtype=bool), dialogues)
 
-    Models run on: without cutting, next to no pair matches, and a discriminator that reads length
-    alone would do well.
+
+def length_matched(pairs: Sequence[Pair], language: str = "en") -> Iterator[Pair]:
+    """Yield the pairs whose answers match in length, model answers shortened where that helps.
+
+    A model answer is cut after the sentence that brings it closest to the human's length. Models
+    write long answers: without cutting, almost no pair would match, and a discriminator could do
+    well by length alone.
     """
     for pair in pairs:
-        wanted = length(pair.real.answer, language)
-        best = min(
-            beginnings(pair.fake.answer), key=lambda text: abs(length(text, language) - wanted)
-        )
-        if abs(length(best, language) - wanted) <= max(1, NEAR * wanted):
-            yield replace(pair, fake=pair.fake._replace(answer=best))
+        human_length = count_words(pair.real.answer, language)
+
+        candidates = sentence_prefixes(pair.fake.answer)
+        gaps = [abs(count_words(text, language) - human_length) for text in candidates]
+        gap = min(gaps)
+        closest = candidates[gaps.index(gap)]
+
+        if gap <= max(1, LENGTH_TOLERANCE * human_length):
+            yield replace(pair, fake=pair.fake._replace(answer=closest))
 
 
-def beginnings(text: str) -> list[str]:
-    """Return what a text begins with, up to the end of each of its sentences."""
-    return [text[: found.end()] for found in SENTENCE_END.finditer(text)] + [text]
+def sentence_prefixes(text: str) -> list[str]:
+    """Return the text up to the end of each of its sentences, and the whole text."""
+    return [text[: match.end()] for match in SENTENCE_END.finditer(text)] + [text]
 
 
-def laid_out(pairs: Sequence[Pair]) -> Answers:
+def answers_of(pairs: Sequence[Pair]) -> Answers:
     """Return both answers of each pair, the human's first."""
-    return Answers(
-        [turn for pair in pairs for turn in (pair.real, pair.fake)],
-        np.array([True, False] * len(pairs)),
-        [pair.call_id for pair in pairs for _ in range(2)],
-    )
+    turns: list[Turn] = []
+    dialogues: list[str] = []
+    for pair in pairs:
+        turns += [pair.real, pair.fake]
+        dialogues += [pair.call_id, pair.call_id]
+
+    return Answers(turns, np.array([True, False] * len(pairs)), dialogues)
 
 
-def digest(file: Path) -> str:
-    """Return the SHA-256 of a file, for results."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def counts(pairs: Sequence[Pair]) -> dict[str, int]:
-    """Return how many pairs there are of each generator."""
+def count_by_generator(pairs: Sequence[Pair]) -> dict[str, int]:
+    """Return the number of pairs of each generator, sorted by its name."""
     return dict(sorted(Counter(pair.generator for pair in pairs).items()))

@@ -1,101 +1,105 @@
-"""The plots of a report: reliability, P(real) by who spoke, and the learning curve."""
+"""Plots of a training run: reliability diagram, histogram of P(real), learning curve."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gsim_env.discriminator.baselines import Judge
-from gsim_env.discriminator.pairs import Pair, laid_out
-from gsim_env.discriminator.report import calibration
+from gsim_env.discriminator.baselines import Classifier
+from gsim_env.discriminator.metrics import calibration_bins
+from gsim_env.discriminator.pairs import Pair, answers_of
+from gsim_env.discriminator.report import LearningCurvePoint
 
-__all__ = ["draw"]
+__all__ = ["write_plots"]
 
-MODEL, OTHER, GRAY = "#1b6ca8", "#d1662a", "#777777"
+BLUE, ORANGE, GRAY = "#1b6ca8", "#d1662a", "#777777"
 
 
-def draw(
+def write_plots(
     folder: Path,
-    judges: Mapping[str, Judge],
+    classifiers: Mapping[str, Classifier],
     test: Sequence[Pair],
-    curve: Sequence[Mapping[str, Any]] | None,
+    curve: Sequence[LearningCurvePoint] | None,
 ) -> None:
-    """Write ``reliability.png``, ``scores.png`` and, with a curve, ``learning_curve.png`` to a folder."""
+    """Write ``reliability.png``, ``scores.png`` and, given a curve, ``learning_curve.png``."""
     folder.mkdir(parents=True, exist_ok=True)
-    reliability(judges, test).savefig(folder / "reliability.png", dpi=120)
-    histograms(judges["model"], test).savefig(folder / "scores.png", dpi=120)
+
+    reliability_diagram(classifiers, test).savefig(folder / "reliability.png", dpi=120)
+    score_histogram(classifiers["model"], test).savefig(folder / "scores.png", dpi=120)
     if curve:
-        learning(curve).savefig(folder / "learning_curve.png", dpi=120)
+        learning_curve_plot(curve).savefig(folder / "learning_curve.png", dpi=120)
 
 
-def reliability(judges: Mapping[str, Judge], test: Sequence[Pair]) -> Figure:
-    """Return what the judges say beside what is.
-
-    On the diagonal, seven of ten answers with P = 0.7 are real.
-    """
-    turns, real, _ = laid_out(test)
-    figure, axes = canvas("P(real)", "share of real answers", "Reliability on held-out dialogues")
+def reliability_diagram(classifiers: Mapping[str, Classifier], test: Sequence[Pair]) -> Figure:
+    """Return the share of real answers over P(real); calibrated classifiers are on the diagonal."""
+    turns, real, _ = answers_of(test)
+    figure, axes = empty_plot("P(real)", "share of real answers", "Reliability, held-out dialogues")
     axes.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--")
-    for name, color in (("model", MODEL), ("length_only", OTHER)):
-        bins = calibration(judges[name](turns), real)
-        said, seen, share = zip(*bins, strict=True)
-        axes.plot(said, seen, color=color, linewidth=1.5, label=name.replace("_", " "))
-        axes.scatter(said, seen, s=[20 + 400 * one for one in share], color=color, alpha=0.5)
+
+    for name, color in (("model", BLUE), ("length_only", ORANGE)):
+        bins = calibration_bins(classifiers[name](turns), real)
+        label = name.replace("_", " ")
+        axes.plot(bins.predicted, bins.real, color=color, linewidth=1.5, label=label)
+        sizes = 20 + 400 * bins.share
+        axes.scatter(bins.predicted, bins.real, s=sizes, color=color, alpha=0.5)
+
     axes.legend(frameon=False)
     return figure
 
 
-def histograms(judge: Judge, test: Sequence[Pair]) -> Figure:
-    """Return how P(real) is spread over people's answers and over each generator's."""
-    found = judge(laid_out(test).turns)
-    speakers = [
-        "people" if is_real else pair.generator for pair in test for is_real in (True, False)
-    ]
-    figure, axes = canvas(
-        "P(real)", "share of answers", "What it says of whom, on held-out dialogues"
+def score_histogram(classify: Classifier, test: Sequence[Pair]) -> Figure:
+    """Return the distribution of P(real) over human answers and over each generator's."""
+    probabilities = classify(answers_of(test).turns)
+
+    by_speaker: dict[str, list[float]] = {"people": []}
+    for name in sorted({pair.generator for pair in test}):
+        by_speaker[name] = []
+    # answers_of lists the human's answer of each pair before the model's.
+    for pair, human, model in zip(test, probabilities[::2], probabilities[1::2], strict=True):
+        by_speaker["people"].append(float(human))
+        by_speaker[pair.generator].append(float(model))
+
+    figure, axes = empty_plot(
+        "P(real)", "share of answers", "P(real) by speaker, held-out dialogues"
     )
-    names = ["people", *sorted({pair.generator for pair in test})]
-    parts = [
-        [float(one) for one, speaker in zip(found, speakers, strict=True) if speaker == name]
-        for name in names
-    ]
     axes.hist(
-        parts,
+        list(by_speaker.values()),
         bins=10,
         range=(0, 1),
-        weights=[[1 / len(part)] * len(part) for part in parts],
-        label=names,
+        weights=[[1 / len(values)] * len(values) for values in by_speaker.values()],
+        label=list(by_speaker),
         rwidth=0.9,
     )
     axes.legend(frameon=False)
     return figure
 
 
-def learning(curve: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return accuracy over dialogues in which machines answered.
+def learning_curve_plot(curve: Sequence[LearningCurvePoint]) -> Figure:
+    """Return accuracy over the number of dialogues with negatives.
 
-    The human turns of all are learnt from (embedding).
+    The embedding backend also learns from the human turns of all other training dialogues.
     """
-    figure, axes = canvas(
-        "dialogues that machines answered", "accuracy", "Learning curve on held-out dialogues"
+    figure, axes = empty_plot(
+        "dialogues with negatives", "accuracy", "Learning curve, held-out dialogues"
     )
-    for name, label, color in (
-        ("all", "all pairs", MODEL),
-        ("of_one_length", "pairs of one length", OTHER),
-    ):
-        points = [(point["dialogues"], point[name].get("accuracy")) for point in curve]
-        axes.plot(*zip(*points, strict=True), marker="o", color=color, label=label)
+    dialogues = [point.dialogues for point in curve]
+    lines = {
+        "all pairs": ([point.all.accuracy for point in curve], BLUE),
+        "pairs of one length": ([point.of_one_length.accuracy for point in curve], ORANGE),
+    }
+    for label, (accuracies, color) in lines.items():
+        axes.plot(dialogues, accuracies, marker="o", color=color, label=label)  # type: ignore[arg-type]
+
     axes.legend(frameon=False)
     return figure
 
 
-def canvas(across: str, up: str, title: str) -> tuple[Figure, Axes]:
-    """Return an empty plot."""
+def empty_plot(x_label: str, y_label: str, title: str) -> tuple[Figure, Axes]:
+    """Return a figure with empty axes."""
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    axes.set(xlabel=across, ylabel=up, title=title)
+    axes.set(xlabel=x_label, ylabel=y_label, title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     return figure, axes

@@ -1,127 +1,140 @@
-"""How well a pattern reward model tells people from machines, on dialogues that it did not learn from."""
+"""The report of a training run: the contents of ``report.json``."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from pydantic import BaseModel, ConfigDict, field_serializer
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import f1_score, roc_auc_score
-
-from gsim_env.discriminator.baselines import Judge
-from gsim_env.discriminator.pairs import Floats, Pair, laid_out, matched
-from gsim_env.rewards.pattern import Discriminator
+from gsim_env.discriminator.settings import Settings
 
 __all__ = [
-    "Fit",
-    "calibration",
-    "calibration_error",
-    "learning_curve",
-    "measured",
-    "scores",
-    "transfer",
+    "HeldOutScores",
+    "LearningCurvePoint",
+    "PairCounts",
+    "Report",
+    "Scores",
+    "Sha256",
+    "TransferScores",
 ]
 
-BINS = 15
-SHARES = (0.125, 0.25, 0.5)
-Fit = Callable[[Sequence[Pair], str], Discriminator]
-"""Trains on pairs; the second is a name for what is trained."""
+
+class Document(BaseModel):
+    """A part of the report."""
+
+    model_config = ConfigDict(frozen=True)
 
 
-def measured(judges: Mapping[str, Judge], test: Sequence[Pair], language: str) -> dict[str, Any]:
-    """Return the figures of each judge on all pairs and on those of one length, and of the model by generator."""
-    alike, model = list(matched(test, language)), judges["model"]
-    return {
-        "all": {name: scores(judge, test) for name, judge in judges.items()},
-        "of_one_length": {name: scores(judge, alike) for name, judge in judges.items()},
-        "by_generator": {
-            name: scores(model, own) for name, own in by(test, lambda pair: pair.generator)
-        },
-        "by_temperature": {
-            name: scores(model, own) for name, own in by(test, lambda pair: str(pair.temperature))
-        },
-    }
+class Scores(Document):
+    """How well a classifier tells the answers of pairs apart; both answers of each pair count.
 
+    Only ``pairs`` is set if there is no pair.
 
-def transfer(
-    fit: Fit, train: Sequence[Pair], test: Sequence[Pair], language: str
-) -> dict[str, Any]:
-    """Return how a model that never heard a generator tells it from people.
-
-    Each is left out of training in turn.
+    Attributes:
+        accuracy: Share of answers classified correctly at P(real) = 0.5.
+        auc: Area under the ROC curve.
+        f1: F1 of the class Real.
+        ece: Expected calibration error (Guo et al. 2017), in [0, 1].
+        real_called_real: Share of human answers classified as real.
+        fake_called_fake: Share of model answers classified as fake.
+        pairs: The number of pairs.
     """
-    found: dict[str, Any] = {}
-    for name, own in by(test, lambda pair: pair.generator):
-        others = [pair for pair in train if pair.generator != name]
-        if others:
-            judge = fit(others, f"without_{name}").probability
-            found[name] = {
-                "all": scores(judge, own),
-                "of_one_length": scores(judge, list(matched(own, language))),
-            }
-    return found
+
+    accuracy: float | None = None
+    auc: float | None = None
+    f1: float | None = None
+    ece: float | None = None
+    real_called_real: float | None = None
+    fake_called_fake: float | None = None
+    pairs: int
 
 
-def learning_curve(
-    fit: Fit, train: Sequence[Pair], test: Sequence[Pair], language: str, whole: Judge
-) -> list[dict[str, Any]]:
-    """Return the figures of models that learnt from machines' answers in a part of the dialogues, and of the ``whole``."""
-    names, alike, found = (
-        sorted({pair.call_id for pair in train}),
-        list(matched(test, language)),
-        [],
-    )
-    for share in (*SHARES, 1.0):
-        kept = set(names[: max(5, round(share * len(names)))])
-        own = [pair for pair in train if pair.call_id in kept]
-        judge = whole if share == 1.0 else fit(own, f"{len(kept)}_dialogues").probability
-        figures = {"all": scores(judge, test), "of_one_length": scores(judge, alike)}
-        found.append({"dialogues": len(kept), "pairs": len(own), **figures})
-    return found
+class HeldOutScores(Document):
+    """Scores on held-out dialogues.
 
-
-def by(pairs: Iterable[Pair], key: Callable[[Pair], str]) -> list[tuple[str, list[Pair]]]:
-    """Return the pairs of each kind."""
-    kinds: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        kinds.setdefault(key(pair), []).append(pair)
-    return sorted(kinds.items())
-
-
-def scores(judge: Judge, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Return how a judge does on both answers of each pair.
-
-    Nothing but the count if there is no pair.
+    Attributes:
+        all: On all pairs, by classifier.
+        of_one_length: On pairs whose answers match in length, by classifier.
+        by_generator: The model's, by generator.
+        by_temperature: The model's, by sampling temperature.
     """
-    if not pairs:
-        return {"pairs": 0}
-    turns, real, _ = laid_out(pairs)
-    found = judge(turns)
-    figures = {
-        "accuracy": np.mean((found > 0.5) == real),
-        "auc": roc_auc_score(real, found),
-        "f1": f1_score(real, found > 0.5),
-        "ece": calibration_error(found, real),
-        "real_called_real": np.mean(found[real] > 0.5),
-        "fake_called_fake": np.mean(found[~real] <= 0.5),
-    }
-    return {
-        **{name: round(float(value), 4) for name, value in figures.items()},
-        "pairs": len(pairs),
-    }
+
+    all: dict[str, Scores]
+    of_one_length: dict[str, Scores]
+    by_generator: dict[str, Scores]
+    by_temperature: dict[str, Scores]
 
 
-def calibration(found: Floats, real: NDArray[np.bool_]) -> list[tuple[float, float, float]]:
-    """Return, for each of fifteen equal bins that is not empty, the mean of P(real), the share of real and of all answers."""
-    bins = np.minimum((found * BINS).astype(int), BINS - 1)
-    return [
-        (float(found[bins == b].mean()), float(real[bins == b].mean()), float(np.mean(bins == b)))
-        for b in np.unique(bins)
-    ]
+class TransferScores(Document):
+    """Scores on a generator that the model was not trained on.
 
-
-def calibration_error(found: Floats, real: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error over fifteen equal bins (Guo et al.
-
-    2017), in [0, 1].
+    Attributes:
+        all: On all pairs.
+        of_one_length: On pairs whose answers match in length.
     """
-    return sum(share * abs(said - seen) for said, seen, share in calibration(found, real))
+
+    all: Scores
+    of_one_length: Scores
+
+
+class LearningCurvePoint(Document):
+    """Scores of a model trained on a part of the dialogues.
+
+    Attributes:
+        dialogues: The number of training dialogues with negatives.
+        pairs: The number of training pairs.
+        all: On all held-out pairs.
+        of_one_length: On held-out pairs whose answers match in length.
+    """
+
+    dialogues: int
+    pairs: int
+    all: Scores
+    of_one_length: Scores
+
+
+class PairCounts(Document):
+    """The number of pairs by generator, in training and held-out dialogues."""
+
+    learnt: dict[str, int]
+    held_out: dict[str, int]
+
+
+class Sha256(Document):
+    """Hashes of the input files."""
+
+    d_sim: str
+    negatives: str
+
+
+class Report(Document):
+    """The contents of ``report.json``.
+
+    Attributes:
+        command: The command that was run.
+        model: The trained model's name.
+        versions: Of the packages used.
+        settings: The settings of the run.
+        sha256: Hashes of the input files.
+        seconds_to_learn: Wall-clock time of the training.
+        pairs: The number of pairs.
+        held_out: Scores on held-out dialogues.
+        transfer: By generator that was left out of training; ``None`` without studies.
+        learning_curve: Scores by number of training dialogues; ``None`` without studies.
+    """
+
+    command: str
+    model: str
+    versions: dict[str, str]
+    settings: Settings
+    sha256: Sha256
+    seconds_to_learn: int
+    pairs: PairCounts
+    held_out: HeldOutScores
+    transfer: dict[str, TransferScores] | None = None
+    learning_curve: list[LearningCurvePoint] | None = None
+
+    @field_serializer("settings")
+    def _all_settings(self, settings: Settings) -> dict[str, object]:
+        # The report leaves out what was not measured, but shows default settings too.
+        return settings.model_dump(mode="json")
+
+    def to_json(self) -> str:
+        """Return the report as JSON; what was not measured is left out."""
+        return self.model_dump_json(indent=1, exclude_none=True) + "\n"

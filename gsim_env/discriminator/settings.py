@@ -1,4 +1,4 @@
-"""The settings of a training run: a YAML file and ``key=value`` from the command line."""
+"""Settings of ``gsim train discriminator``: a YAML file plus ``key=value`` overrides."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,20 +15,21 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 class Strict(BaseModel):
-    """Settings whose unknown keys are errors."""
+    """Settings that reject unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Negatives(Strict):
-    """Where y- comes from.
+    """The source of the negatives y-.
 
     Attributes:
-        file: JSONL, appended to; what is in it is not asked for again.
-        dialogues: Of D_sim, drawn by the seed; every turn of them is answered by every generator.
-        temperatures: A dialogue has one of them, in turn.
-        generators: Settings of a backend, by the generator's name in reports; ``None`` asks it no
-            more than it was.
+        file: JSONL file. New answers are appended; answers in it are not generated again.
+        dialogues: Number of dialogues of D_sim, drawn by the seed. Every generator answers every
+            turn of them.
+        temperatures: Sampling temperatures; each dialogue uses one, in turn.
+        generators: Settings of a model backend, by the generator's name in reports. ``None`` keeps
+            the generator's answers in the file and generates no more.
     """
 
     file: Path
@@ -38,23 +39,29 @@ class Negatives(Strict):
 
 
 class Embedding(Strict):
-    """A logistic regression over a frozen encoder: ``reward_fns/embedding_discriminator.py``."""
+    """A logistic regression over a frozen encoder.
+
+    See :mod:`gsim_env.rewards.embedding_discriminator`.
+    """
 
     backend: Literal["embedding"]
     encoder: str
 
 
 class SequenceClassification(Strict):
-    """A causal language model with a linear head: ``reward_fns/sequence_classification.py``.
+    """A causal language model with a linear head.
+
+    See :mod:`gsim_env.rewards.sequence_classifier`.
 
     Attributes:
         model: Folder or hub name of a causal language model that transformers loads.
-        lora_rank: Of the adapter; ``None`` trains all weights.
-        epochs: At most.
-        patience: Evaluations without a lower loss after which training stops.
-        evaluations: In an epoch; a checkpoint goes with each.
-        batch_size: Answers in a step.
-        max_length: Tokens of a turn and its context, the last ones.
+        lora_rank: Rank of the LoRA adapter; ``None`` trains all weights.
+        learning_rate: Peak learning rate.
+        epochs: Maximum number of epochs.
+        patience: Training stops after this many evaluations without a lower loss.
+        evaluations: Evaluations per epoch; each writes a checkpoint.
+        batch_size: Answers per training step.
+        max_length: The number of tokens that the model reads, counted from the end of the answer.
     """
 
     backend: Literal["sequence_classification"]
@@ -69,18 +76,18 @@ class SequenceClassification(Strict):
 
 
 class Settings(Strict):
-    """All of them.
+    """The settings of a training run.
 
     Attributes:
         d_sim: Parquet file that ``gsim group build`` wrote.
         out: Folder of the model, its report, plots and card.
-        license: Of the dialogues that the model learns from; goes into the card.
+        license: License of the training dialogues, for the card.
         language: BCP 47; the unit of length.
-        held_out: Share of the dialogues that the report is about.
-        studies: Train again, on fewer dialogues and without each generator, for the learning curve
-            and the transfer.
-        seed: Of every draw.
-        negatives: Where y- comes from.
+        held_out: Share of the dialogues held out for the report.
+        studies: Also train on fewer dialogues (learning curve) and without each generator
+            (transfer).
+        seed: Seeds every random choice.
+        negatives: The source of y-.
         model: The backend.
     """
 
@@ -96,27 +103,30 @@ class Settings(Strict):
 
 
 def read_settings(config: str, overrides: Sequence[str] = ()) -> Settings:
-    """Return settings, changed by ``a.b=value``.
+    """Return the settings of a YAML file with overrides.
 
     Args:
-        config: A YAML file, or the name of one in ``recipes/discriminator/config``.
-        overrides: ``a.b=value``.
+        config: A YAML file, or the name of a built-in configuration: ``embedding``, ``paper``,
+            ``sequence_classification``.
+        overrides: Settings that replace the file's, as ``a.b=value``.
 
     Raises:
-        ConfigurationError: if the file is not there, or a setting is missing, unknown or out of
+        ConfigurationError: if the file does not exist, or a setting is missing, unknown or out of
             range.
     """
     omegaconf = require("omegaconf", "train")
-    named = {file.stem: file for file in sorted(CONFIGS.glob("*.yaml"))}
-    file = named.get(config, Path(config).expanduser())
+
+    builtin = {file.stem: file for file in sorted(CONFIGS.glob("*.yaml"))}
+    file = builtin.get(config, Path(config).expanduser())
     if not file.is_file():
-        raise unknown("configuration (neither a file nor one that comes along)", config, named)
+        raise unknown("configuration (neither a file nor a built-in name)", config, builtin)
+
     try:
         merged = omegaconf.OmegaConf.merge(
             omegaconf.OmegaConf.load(file), omegaconf.OmegaConf.from_dotlist(list(overrides))
         )
-        found = omegaconf.OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
-        return Settings.model_validate(found)
+        settings = omegaconf.OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+        return Settings.model_validate(settings)
     except omegaconf.MissingMandatoryValue as error:
         raise ConfigurationError(f"{file}: {error}. Give it as key=value.") from error
     except (OSError, omegaconf.errors.OmegaConfBaseException, ValidationError) as error:

@@ -1,37 +1,38 @@
-"""From D_sim to a pattern reward model that is measured: what ``gsim train discriminator`` runs."""
+"""Training run of a pattern reward model: negatives, training, evaluation, report."""
 
-import json
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from gsim_env.discriminator import fit_embedding
-from gsim_env.discriminator.baselines import judges
-from gsim_env.discriminator.card import card
-from gsim_env.discriminator.negatives import drawn, generate
+from gsim_env.discriminator.baselines import Classifier, model_and_baselines
+from gsim_env.discriminator.card import model_card
+from gsim_env.discriminator.fit_embedding import fit_embedding
+from gsim_env.discriminator.metrics import Fit, held_out_scores, learning_curve, transfer_scores
+from gsim_env.discriminator.negatives import draw_dialogues, generate_negatives
 from gsim_env.discriminator.pairs import (
     Pair,
-    counts,
-    digest,
-    held_out,
-    laid_out,
-    load,
-    matched,
-    people,
+    answers_of,
+    count_by_generator,
+    human_answers,
+    is_dialogue_held_out,
+    length_matched,
+    load_pairs,
+    split_by_dialogue,
 )
-from gsim_env.discriminator.plots import draw
-from gsim_env.discriminator.report import Fit, learning_curve, measured, transfer
-from gsim_env.discriminator.settings import SequenceClassification, Settings
+from gsim_env.discriminator.plots import write_plots
+from gsim_env.discriminator.report import PairCounts, Report, Sha256
+from gsim_env.discriminator.settings import Embedding, SequenceClassification, Settings
 from gsim_env.errors import CorpusError
 from gsim_env.models.encoders import CachedEncoder
 from gsim_env.models.registry import build_encoder
 from gsim_env.rewards.pattern import Discriminator
+from gsim_env.util.files import sha256_file, write_atomically
 
-__all__ = ["train"]
+__all__ = ["CARD", "REPORT", "train_discriminator"]
 
-REPORT = "report.json"
+REPORT, CARD = "report.json", "CARD.md"
+
 PACKAGES = (
     "gsim-env",
     "scikit-learn",
@@ -42,100 +43,132 @@ PACKAGES = (
 )
 
 
-def train(settings: Settings, command: str) -> dict[str, Any]:
-    """Ask the generators, train, measure.
+def train_discriminator(settings: Settings, command: str) -> Report:
+    """Generate negatives, train the model, and evaluate it on held-out dialogues.
 
-    Write the model, ``report.json``, ``plots/`` and ``CARD.md`` to ``settings.out``.
-
-    Run again, it goes on: no answer is asked for twice, and a sequence classifier trains on from
-    its last checkpoint.
+    Writes the model, ``report.json``, ``plots/`` and ``CARD.md`` to ``settings.out``. Resumes after
+    an interruption: with the same settings, no answer is generated twice, and a sequence classifier
+    continues from its last checkpoint.
 
     Args:
-        settings: All of them.
-        command: What was called, for the report.
+        settings: The settings of the run.
+        command: The command that was run, for the report.
 
     Returns:
-        What is in ``report.json``.
+        The contents of ``report.json``.
 
     Raises:
-        CorpusError: if the negatives are not of this D_sim, or no dialogue is left to learn from or
-            to report on.
+        CorpusError: if the negatives do not belong to this D_sim, or no dialogue is left for
+            training or for the evaluation.
         SimulatorError: if a generator fails.
     """
     settings.out.mkdir(parents=True, exist_ok=True)
-    asked = settings.negatives
-    dialogues = drawn(settings.d_sim, asked.dialogues, settings.seed)
-    generators = {
-        name: backend for name, backend in asked.generators.items() if backend is not None
-    }
-    generate(dialogues, asked.file, generators, asked.temperatures)
-    pairs = load(settings.d_sim, asked.file)
-    learnt, test = (
-        [pair for pair in pairs if is_held_out(settings, pair.call_id) is out]
-        for out in (False, True)
-    )
-    if not learnt or not test:
+    pairs = generate_pairs(settings)
+    training, test = split_by_dialogue(pairs, settings.held_out)
+    if not training or not test:
         raise CorpusError(
-            f"Of {len(pairs)} pairs {len(test)} are held out: both parts need some. Ask for more dialogues."
+            f"Of {len(pairs)} pairs, {len(test)} are held out: both parts need at least one. "
+            "Increase negatives.dialogues."
         )
-    fit, start = fitter(settings), time.perf_counter()
-    model = fit(learnt, "")
+
+    fit = make_fit(settings)
+    start = time.perf_counter()
+    model = fit(training, "")
     seconds = time.perf_counter() - start
-    compared = judges(learnt, model, settings.seed, settings.language)
-    report = {
-        "command": command,
-        "model": model.name,
-        "versions": {name: version(name) for name in PACKAGES},
-        "settings": settings.model_dump(mode="json"),
-        "sha256": {"d_sim": digest(settings.d_sim), "negatives": digest(asked.file)},
-        "seconds_to_learn": round(seconds),
-        "pairs": {"learnt": counts(learnt), "held_out": counts(test)},
-        "held_out": measured(compared, test, settings.language),
-    }
+
+    classifiers = model_and_baselines(training, model, settings.seed, settings.language)
+    report = Report(
+        command=command,
+        model=model.name,
+        versions={name: version(name) for name in PACKAGES},
+        settings=settings,
+        sha256=Sha256(
+            d_sim=sha256_file(settings.d_sim), negatives=sha256_file(settings.negatives.file)
+        ),
+        seconds_to_learn=round(seconds),
+        pairs=PairCounts(learnt=count_by_generator(training), held_out=count_by_generator(test)),
+        held_out=held_out_scores(classifiers, test, settings.language),
+    )
     if settings.studies:
-        report["transfer"] = transfer(fit, learnt, test, settings.language)
-        report["learning_curve"] = learning_curve(
-            fit, learnt, test, settings.language, compared["model"]
-        )
-    (settings.out / REPORT).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (settings.out / "CARD.md").write_text(card(report), encoding="utf-8")
-    draw(settings.out / "plots", compared, test, report.get("learning_curve"))
+        report = add_studies(report, fit, training, test, classifiers["model"])
+
+    write_atomically(settings.out / REPORT, report.to_json())
+    write_atomically(settings.out / CARD, model_card(report))
+    write_plots(settings.out / "plots", classifiers, test, report.learning_curve)
     return report
 
 
-def is_held_out(settings: Settings, call_id: str) -> bool:
-    """Return whether the report is about a dialogue."""
-    return held_out(call_id, settings.held_out)
+def generate_pairs(settings: Settings) -> list[Pair]:
+    """Generate the missing negatives, and return the pairs of all negatives in the file."""
+    negatives = settings.negatives
+    dialogues = draw_dialogues(settings.d_sim, negatives.dialogues, settings.seed)
+    generators = {
+        name: backend for name, backend in negatives.generators.items() if backend is not None
+    }
+
+    generate_negatives(dialogues, negatives.file, generators, negatives.temperatures)
+    return load_pairs(settings.d_sim, negatives.file)
 
 
-def fitter(settings: Settings) -> Fit:
-    """Return what trains on pairs and on those that can be made of one length, so that length alone
-    gives nobody away.
+def add_studies(
+    report: Report, fit: Fit, training: Sequence[Pair], test: Sequence[Pair], whole: Classifier
+) -> Report:
+    """Return the report with transfer and learning curve, for which more models are trained."""
+    language = report.settings.language
+    studies = {
+        "transfer": transfer_scores(fit, training, test, language),
+        "learning_curve": learning_curve(fit, training, test, language, whole),
+    }
+    return report.model_copy(update=studies)
 
-    The embedded backend learns from all human turns of the other dialogues besides, whether a
-    machine was asked or not: they are there, and it is quick. A model's name is the folder below
-    ``out`` that it is written to.
+
+def make_fit(settings: Settings) -> Fit:
+    """Return the backend's training function; it writes the model to its study's folder."""
+    if isinstance(settings.model, SequenceClassification):
+        return sequence_classification_fit(settings, settings.model)
+    return embedding_fit(settings, settings.model)
+
+
+def sequence_classification_fit(settings: Settings, backend: SequenceClassification) -> Fit:
+    """Return a function that trains a sequence classifier on pairs."""
+    from gsim_env.discriminator.fit_sequence_classifier import fit_sequence_classifier
+
+    def fit(pairs: Sequence[Pair], study: str) -> Discriminator:
+        augmented = add_length_matched(pairs, settings.language)
+        folder = study_folder(settings.out, study)
+        return fit_sequence_classifier(augmented, backend, folder, settings.seed)
+
+    return fit
+
+
+def embedding_fit(settings: Settings, backend: Embedding) -> Fit:
+    """Return a function that trains the embedding backend on pairs.
+
+    It also learns from all human turns of the training dialogues, with or without a negative: they
+    cost little, and training is fast.
     """
+    encoder = CachedEncoder(build_encoder(backend.encoder), limit=None)
+    human = human_answers(
+        settings.d_sim,
+        lambda call_id: not is_dialogue_held_out(call_id, settings.held_out),
+    )
 
-    def folder(name: str) -> Path:
-        found = settings.out / "studies" / name if name else settings.out
-        found.mkdir(parents=True, exist_ok=True)
-        return found
-
-    wanted = settings.model
-    if isinstance(wanted, SequenceClassification):
-        from gsim_env.discriminator import fit_sequence_classifier
-
-        return lambda pairs, name: fit_sequence_classifier.fit(
-            [*pairs, *matched(pairs, settings.language)], wanted, folder(name), settings.seed
-        )
-    phi = CachedEncoder(build_encoder(wanted.encoder), limit=None)
-    others = people(settings.d_sim, lambda call_id: not is_held_out(settings, call_id))
-
-    def fit(pairs: Sequence[Pair], name: str) -> Discriminator:
-        asked = laid_out([*pairs, *matched(pairs, settings.language)])
-        model = fit_embedding.fit(asked.joined(others), wanted.encoder, phi)
-        model.save(folder(name))
+    def fit(pairs: Sequence[Pair], study: str) -> Discriminator:
+        answers = answers_of(add_length_matched(pairs, settings.language)).concatenate(human)
+        model = fit_embedding(answers, backend.encoder, encoder)
+        model.save(study_folder(settings.out, study))
         return model
 
     return fit
+
+
+def add_length_matched(pairs: Sequence[Pair], language: str) -> list[Pair]:
+    """Return pairs and their length-matched copies, so that length alone carries less signal."""
+    return [*pairs, *length_matched(pairs, language)]
+
+
+def study_folder(out: Path, study: str) -> Path:
+    """Return the folder of a study's model, ``out`` itself for ""; create it if needed."""
+    folder = out / "studies" / study if study else out
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,4 +1,1 @@
-"""Reward functions for customers and salespeople: pure functions over batches, without verl.
-
-``reward_fns`` holds each one in the form that verl calls.
-"""
+"""Reward functions for customer and salesperson models: pure functions over batches."""

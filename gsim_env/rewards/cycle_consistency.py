@@ -1,19 +1,20 @@
-"""Cycle consistency.
-
-Whether the profile that a call tells of is the one that the customer was given (USP).
-"""
+"""Cycle consistency (USP): similarity of the given profile and the one extracted from the call."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsim_env.corpus.extraction import ProfileExtractor
 from gsim_env.dialogue import Dialogue
-from gsim_env.dialogue import Turn as Spoken
+from gsim_env.dialogue import Turn as DialogueTurn
 from gsim_env.models import Encoder, Message
 from gsim_env.profiles import CustomerProfile
 
 __all__ = ["cycle_consistency"]
+
+ROLES = {"user": "sales", "assistant": "customer"}
 
 
 def cycle_consistency(
@@ -22,69 +23,75 @@ def cycle_consistency(
     extractor: ProfileExtractor,
     encoder: Encoder,
 ) -> list[float]:
-    """Return how near the profile extracted from each dialogue is to the one that its customer was
-    given, in [-1, 1].
+    """Return the similarity of each dialogue's extracted profile to the given one, in [-1, 1].
 
-    The mean of two cosines: of what the profiles say objectively (facts and pain points) and
-    subjectively (concerns, traits, style). A dialogue in which the customer says nothing has 0.
-    Source: the cycle consistency of USP (Wang et al. 2025).
+    The mean of two cosines: of the objective part (facts and pain points) and of the subjective
+    part (concerns, traits, style) of the profiles. A dialogue in which the customer says nothing
+    gets 0. Source: the cycle consistency of USP (Wang et al. 2025).
 
     Args:
-        dialogues: Messages that alternate from a ``user``, the salesperson; ``assistant`` is the
-            customer. Others are not looked at.
-        profiles: p of each dialogue's customer.
-        extractor: Of the group.
+        dialogues: Messages that alternate, starting with ``user``, the salesperson; ``assistant``
+            is the customer. Other roles are ignored.
+        profiles: The profile p given to each dialogue's customer.
+        extractor: The group's profile extractor.
         encoder: phi.
 
     Raises:
-        ValueError: if a dialogue does not alternate, or there are more or fewer profiles.
+        ValueError: if a dialogue does not alternate, or the numbers of dialogues and profiles
+            differ.
         SimulatorError: if the encoder or the extractor fails.
     """
     if len(profiles) != len(dialogues):
         raise ValueError(f"There are {len(dialogues)} dialogues and {len(profiles)} profiles.")
+
+    # A silent customer has no profile to extract: its dialogue keeps 0.
+    spoken: dict[int, Dialogue] = {}
+    for index, messages in enumerate(dialogues):
+        dialogue = to_dialogue(str(index), messages)
+        if dialogue is not None:
+            spoken[index] = dialogue
+
     rewards = np.zeros(len(dialogues))
-    heard = {
-        index: dialogue
-        for index, messages in enumerate(dialogues)
-        if (dialogue := played(str(index), messages)) is not None
-    }
-    found = extractor.extract(list(heard.values()))
-    pairs = [(profiles[index], profile) for index, profile in zip(heard, found, strict=True)]
-    if pairs:
-        texts = [
-            text
-            for pair in pairs
-            for profile in pair
-            for text in (objective(profile), subjective(profile))
-        ]
-        vectors = encoder.encode(texts).reshape(
-            len(pairs), 2, 2, -1
-        )  # pair; given or extracted; objective or not
-        rewards[list(heard)] = np.einsum("nsd,nsd->ns", vectors[:, 0], vectors[:, 1]).mean(axis=1)
+    extracted = extractor.extract(list(spoken.values()))
+    if spoken:
+        given = [profiles[index] for index in spoken]
+        rewards[list(spoken)] = profile_similarities(given, extracted, encoder)
+
     return [float(reward) for reward in np.clip(rewards, -1.0, 1.0)]
 
 
-def played(name: str, messages: Sequence[Message]) -> Dialogue | None:
-    """Return messages as a dialogue, or ``None`` if the customer said nothing."""
-    roles = {"user": "sales", "assistant": "customer"}
-    turns = [
-        Spoken.model_validate(
-            {"role": roles[message["role"]], "text": message["content"].strip() or "..."}
-        )
-        for message in messages
-        if message["role"] in roles
-    ]
-    silent = not any(
-        letter.isalnum() for turn in turns if turn.role == "customer" for letter in turn.text
-    )
-    return None if silent else Dialogue(id=name, turns=tuple(turns))
+def profile_similarities(
+    given: Sequence[CustomerProfile], extracted: Sequence[CustomerProfile], encoder: Encoder
+) -> NDArray[np.float64]:
+    """Return the mean of the objective and the subjective cosine, shape (profiles,)."""
+    profiles = chain.from_iterable(zip(given, extracted, strict=True))
+    texts = list(chain.from_iterable(map(profile_texts, profiles)))
+
+    # Axes: pair; given or extracted; objective or subjective; dimension.
+    vectors = encoder.encode(texts).reshape(len(given), 2, 2, -1)
+    cosines = np.einsum("nsd,nsd->ns", vectors[:, 0], vectors[:, 1])
+    return np.asarray(cosines.mean(axis=1))
 
 
-def objective(profile: CustomerProfile) -> str:
-    """Return what a profile says of the customer's life."""
-    return "; ".join((*profile.facts, *profile.pain_points)) or profile.description
+def to_dialogue(name: str, messages: Sequence[Message]) -> Dialogue | None:
+    """Return messages as a dialogue, or ``None`` if the customer says nothing."""
+    turns = []
+    for message in messages:
+        if message["role"] in ROLES:
+            text = message["content"].strip() or "..."
+            turns.append(
+                DialogueTurn.model_validate({"role": ROLES[message["role"]], "text": text})
+            )
+
+    customer_text = "".join(turn.text for turn in turns if turn.role == "customer")
+    if not any(letter.isalnum() for letter in customer_text):
+        return None
+    return Dialogue(id=name, turns=tuple(turns))
 
 
-def subjective(profile: CustomerProfile) -> str:
-    """Return what a profile says of the customer's manner."""
-    return f"Concerns: {', '.join(profile.concerns)}. {', '.join(profile.traits)}. {profile.style}"
+def profile_texts(profile: CustomerProfile) -> tuple[str, str]:
+    """Return the objective and the subjective part of a profile as texts."""
+    objective = "; ".join((*profile.facts, *profile.pain_points)) or profile.description
+    concerns = ", ".join(profile.concerns)
+    traits = ", ".join(profile.traits)
+    return objective, f"Concerns: {concerns}. {traits}. {profile.style}"

@@ -1,7 +1,4 @@
-"""The embedded default of the pattern reward model.
-
-A frozen encoder and a logistic regression; milliseconds on a CPU.
-"""
+"""Embedding discriminator: logistic regression over a frozen sentence encoder, fast on a CPU."""
 
 import json
 import math
@@ -18,8 +15,9 @@ from numpy.typing import NDArray
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Encoder
 from gsim_env.models.registry import shared_encoder
-from gsim_env.rewards.turns import Turn
+from gsim_env.rewards.turns import Turn, last_sales_text
 from gsim_env.util.extras import require
+from gsim_env.util.text import words
 
 __all__ = ["EmbeddingDiscriminator", "features"]
 
@@ -27,25 +25,31 @@ Floats = NDArray[np.float64]
 
 SETTINGS, WEIGHTS = "embedding.json", "embedding.npy"
 
-WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
+CHAR_NGRAMS = {
+    "analyzer": "char_wb",
+    "ngram_range": (1, 5),
+    "n_features": 2**15,
+    "lowercase": False,
+}
+WORD_NGRAMS = {"ngram_range": (1, 2), "n_features": 2**14, "token_pattern": r"(?u)\w+|[^\w\s]"}
 
-SPELLING = {"analyzer": "char_wb", "ngram_range": (1, 5), "n_features": 2**15, "lowercase": False}
-WORDING = {"ngram_range": (1, 2), "n_features": 2**14, "token_pattern": r"(?u)\w+|[^\w\s]"}
-COUNTED = 20.0
-"""Rows of n-grams have length 1: by so much they are scaled beside features of about 1 each."""
+NGRAM_SCALE = 20.0
+"""Factor for n-gram rows, which have length 1, to match the dense features of about 1 each."""
+
+LOGIT_BOUND = 60.0
+"""Logits are clipped to this, so that ``exp`` does not overflow."""
 
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingDiscriminator:
-    """P(real | c, y) = sigma((w . x + b) / T), with x the :func:`features` of the salesperson's
-    last words and the answer.
+    """P(real | c, y) = sigma((w . x + b) / T), with x the :func:`features` of a turn.
 
     Attributes:
         name: Identifies it in results.
         encoder: phi, as ``gsim_env.models.registry`` names it.
         weights: w, shape (features,).
         bias: b.
-        temperature: T, by which its probabilities are calibrated (Guo et al. 2017); greater than 0.
+        temperature: T > 0, which calibrates the probabilities (Guo et al. 2017).
     """
 
     name: str
@@ -55,37 +59,38 @@ class EmbeddingDiscriminator:
     temperature: float = 1.0
 
     def probability(self, turns: Sequence[Turn]) -> Floats:
-        """Return P(label = Real | c, y) for each turn, shape (turns,).
+        """Return P(label = Real | c, y) for each turn, shape (turns,), in [0, 1].
 
         Raises:
             ImportError: if the extra ``embedded`` is not installed.
             SimulatorError: if the encoder fails.
         """
-        seen = features(turns, shared_encoder(self.encoder))
-        logits = np.asarray(seen @ self.weights + self.bias, dtype=np.float64) / self.temperature
-        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
+        inputs = features(turns, shared_encoder(self.encoder))
+        logits = np.asarray(inputs @ self.weights + self.bias, dtype=np.float64)
+        logits = np.clip(logits / self.temperature, -LOGIT_BOUND, LOGIT_BOUND)
+        return np.asarray(1.0 / (1.0 + np.exp(-logits)))
 
     def save(self, folder: Path) -> None:
-        """Write it to a folder."""
-        learnt = {
+        """Write ``embedding.json`` and ``embedding.npy`` to a folder."""
+        settings = {
             "name": self.name,
             "encoder": self.encoder,
             "bias": self.bias,
             "temperature": self.temperature,
         }
         np.save(folder / WEIGHTS, self.weights)
-        (folder / SETTINGS).write_text(json.dumps(learnt, indent=1) + "\n", encoding="utf-8")
+        (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read it from a folder.
+        """Read a discriminator from the folder that :meth:`save` wrote.
 
         Raises:
-            ConfigurationError: if the folder holds none.
+            ConfigurationError: if the folder holds no discriminator of this backend.
         """
         try:
-            learnt: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-            return cls(weights=np.load(folder / WEIGHTS, allow_pickle=False), **learnt)
+            settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            return cls(weights=np.load(folder / WEIGHTS, allow_pickle=False), **settings)
         except (OSError, ValueError, TypeError) as error:
             raise ConfigurationError(
                 f"{folder} holds no discriminator of the backend 'embedding': {error}"
@@ -93,63 +98,68 @@ class EmbeddingDiscriminator:
 
 
 def features(turns: Sequence[Turn], encoder: Encoder) -> Any:
-    """Return what the logistic regression sees of each turn.
+    """Return the inputs of the logistic regression, a sparse matrix.
 
-    A sparse matrix, shape (turns, 2 d + 12 + 2^15 + 2^14).
-
-    phi(y); phi(u) * phi(y), by which an answer fits the salesperson's last words u or not; how y is
-    written; and hashed counts of y's letters and words in a row, which tell people from machines
-    when both mean the same.
+    Shape (turns, 2 d + 12 + 2^15 + 2^14), with u the salesperson's last utterance and y the answer:
+    phi(y), the answer's meaning; phi(u) * phi(y), how well y answers u; :func:`style_features` of
+    y; and hashed n-grams of y's letters and words, which differ between people and models even
+    where both mean the same.
     """
-    heard = [
-        next((m["content"] for m in reversed(turn.context) if m["role"] == "user"), "")
-        for turn in turns
-    ]
-    said = [turn.answer for turn in turns]
-    distinct = list(dict.fromkeys([*said, *heard]))
+    answers = [turn.answer for turn in turns]
+    questions = [last_sales_text(turn) for turn in turns]
+
+    # Embed each distinct text once.
+    distinct = list(dict.fromkeys([*answers, *questions]))
     row = {text: index for index, text in enumerate(distinct)}
     vectors = encoder.encode(distinct)
-    answers, before = vectors[[row[text] for text in said]], vectors[[row[text] for text in heard]]
-    scale = math.sqrt(answers.shape[1])  # of unit vectors, so that each feature is about 1
-    writing = np.array([written(text) for text in said])
-    dense = np.concatenate([scale * answers, scale**2 * answers * before, writing], axis=1).astype(
-        np.float32
-    )
+    answer_vectors = vectors[[row[text] for text in answers]]
+    question_vectors = vectors[[row[text] for text in questions]]
+
+    # A unit vector's elements are about 1/sqrt(d): scale them to about 1.
+    scale = math.sqrt(answer_vectors.shape[1])
+    style = np.array([style_features(text) for text in answers])
+    dense = np.concatenate(
+        [scale * answer_vectors, scale**2 * answer_vectors * question_vectors, style], axis=1
+    ).astype(np.float32)
+
+    ngrams = [
+        NGRAM_SCALE * vectorizer.transform(answers).astype(np.float32)
+        for vectorizer in ngram_vectorizers()
+    ]
     sparse = require("scipy.sparse", "embedded")
-    counted = [COUNTED * counter.transform(said).astype(np.float32) for counter in counters()]
-    return sparse.hstack([sparse.csr_matrix(dense), *counted], format="csr")
+    return sparse.hstack([sparse.csr_matrix(dense), *ngrams], format="csr")
 
 
 @cache
-def counters() -> tuple[Any, Any]:
-    """Return what counts n-grams, of letters and of words; they have nothing to learn."""
+def ngram_vectorizers() -> tuple[Any, Any]:
+    """Return the hashing vectorizers of letters and of words; hashing needs no fit."""
     vectorizer = require("sklearn.feature_extraction.text", "embedded").HashingVectorizer
-    return vectorizer(**SPELLING), vectorizer(**WORDING)
+    return vectorizer(**CHAR_NGRAMS), vectorizer(**WORD_NGRAMS)
 
 
-def written(text: str) -> list[float]:
-    """Return how a text is written, each figure about -2 to 2.
+def style_features(text: str) -> list[float]:
+    """Return 12 features of a text's length, case, punctuation and pronouns, each about -2 to 2."""
+    tokens = words(text)
+    count = max(len(tokens), 1)
 
-    Length, case, punctuation, the person it is about.
-    """
-    words = WORD.findall(text)
-    lower = [word.lower() for word in words]
-    count = max(len(words), 1)
+    def per_ten_words(matches: int) -> float:
+        return 10.0 * matches / count
 
-    def share(*wanted: str) -> float:
-        return 10.0 * sum(word in wanted for word in lower) / count
+    contractions = sum("'" in token or "\u2019" in token for token in tokens)
+    first_person = sum(token in {"i", "i'm", "my", "me"} for token in tokens)
+    second_person = sum(token in {"you", "your"} for token in tokens)
 
     return [
-        math.log1p(len(words)) - 2.0,
-        sum(map(len, words)) / count - 4.0,
+        math.log1p(len(tokens)) - 2.0,
+        sum(map(len, tokens)) / count - 4.0,
         float(text[:1].islower()),
         float(text.rstrip()[-1:] not in tuple(".?!\"')")),
         float("?" in text),
         float("!" in text),
-        10.0 * text.count(",") / count,
+        per_ten_words(text.count(",")),
         float(any(mark in text for mark in ("...", "..", "\u2026"))),
         float(re.search(r"\bi\b|\bi'", text) is not None),
-        10.0 * sum("'" in word or "\u2019" in word for word in words) / count,
-        share("i", "i'm", "my", "me"),
-        share("you", "your"),
+        per_ten_words(contractions),
+        per_ten_words(first_person),
+        per_ten_words(second_person),
     ]

@@ -1,16 +1,11 @@
-"""The format reward (eq. 10): an answer as long as the human's."""
+"""The format reward (eq. 10): how close the answer's length is to the human's."""
 
 from collections.abc import Sequence
 
 from gsim_env.rewards.turns import FLOOR, Turn, fault_of
+from gsim_env.util.text import count_words
 
-__all__ = ["format_reward", "length"]
-
-UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
-"""Languages written without spaces between words.
-
-Their unit of length is the character (docs/architecture.md, "Formulas").
-"""
+__all__ = ["format_reward"]
 
 EPSILON = 1e-6
 
@@ -20,24 +15,25 @@ def format_reward(
 ) -> list[float]:
     """Return 1 - (|L(y) - L(y*)| / (L(y*) + eps))^2, in [``floor``, 1], for each turn.
 
-    Equation 10 has no lower bound (an answer of ten times the length would get -80), which would
-    drown the other terms and the group's other answers: it is clipped. A fault
-    (:func:`~gsim_env.rewards.turns.fault_of`) has ``floor``.
+    Equation 10 has no lower bound: an answer ten times as long as the human's would get -80 and
+    outweigh the other terms and the other answers of its GRPO group. It is clipped at ``floor``. A
+    fault (:func:`~gsim_env.rewards.turns.fault_of`) gets ``floor``.
 
     Args:
         turns: Answers with their references.
-        language: BCP 47; decides whether L counts words or characters.
-        floor: The least reward.
+        language: BCP 47; decides whether L counts words or characters
+            (:func:`~gsim_env.util.text.count_words`).
+        floor: The lowest reward.
     """
-    return [floor if fault_of(turn) else max(floor, _deviation(turn, language)) for turn in turns]
+    rewards = []
+    for turn in turns:
+        reward = floor if fault_of(turn) else max(floor, length_reward(turn, language))
+        rewards.append(reward)
+    return rewards
 
 
-def _deviation(turn: Turn, language: str) -> float:
-    expected = length(turn.reference, language)
-    return 1.0 - ((length(turn.answer, language) - expected) / (expected + EPSILON)) ** 2
-
-
-def length(text: str, language: str = "en") -> int:
-    """Return L: words, or characters without spaces in languages that do not write them."""
-    words = text.split()
-    return sum(map(len, words)) if language.partition("-")[0].lower() in UNSPACED else len(words)
+def length_reward(turn: Turn, language: str) -> float:
+    """Return equation 10 without a lower bound, in (-inf, 1]."""
+    expected = count_words(turn.reference, language)
+    deviation = (count_words(turn.answer, language) - expected) / (expected + EPSILON)
+    return 1.0 - deviation**2

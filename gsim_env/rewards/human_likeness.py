@@ -1,9 +1,7 @@
-"""Human likeness.
-
-How much a whole conversation's customer sounds like a person (the second reward of USP).
-"""
+"""Human likeness (USP): how human the customer sounds over a whole call."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -19,29 +17,36 @@ def human_likeness(
 ) -> list[float]:
     """Return the mean of P(real) over the customer's turns of each dialogue, in [0, 1].
 
-    Needs no reference, so it judges calls that no human ever had. A turn that is a fault
-    (:func:`~gsim_env.rewards.turns.fault_of`) counts 0, and so does a dialogue in which the
-    customer says nothing. Source: the AI detection reward of USP (Wang et al. 2025), with the
-    group's discriminator as the detector.
+    Needs no reference, so it also scores simulated calls without a human counterpart. A turn that
+    is a fault (:func:`~gsim_env.rewards.turns.fault_of`) counts as 0; a dialogue in which the
+    customer says nothing gets 0. Source: the AI detection reward of USP (Wang et al. 2025), with
+    the group's discriminator as the detector.
 
     Args:
-        dialogues: Messages: ``user`` is the salesperson, ``assistant`` the customer; others are not
-            looked at.
+        dialogues: Messages: ``user`` is the salesperson, ``assistant`` the customer. Other roles
+            are ignored.
         discriminator: D_phi.
 
     Raises:
         SimulatorError: if the discriminator fails.
     """
-    turns = [answers(messages) for messages in dialogues]
-    found = iter(pattern_reward([turn for own in turns for turn in own], discriminator))
-    return [float(np.mean([next(found) for _ in own])) if own else 0.0 for own in turns]
+    turns_by_dialogue = [customer_turns(messages) for messages in dialogues]
+    all_turns = list(chain.from_iterable(turns_by_dialogue))
+
+    # Score all turns as one batch, then hand them back dialogue by dialogue.
+    scores = iter(pattern_reward(all_turns, discriminator))
+    rewards = []
+    for turns in turns_by_dialogue:
+        dialogue_scores = [next(scores) for _ in turns]
+        rewards.append(float(np.mean(dialogue_scores)) if turns else 0.0)
+    return rewards
 
 
-def answers(messages: Sequence[Message]) -> list[Turn]:
-    """Return what the customer said, each time in its context."""
-    spoken = [message for message in messages if message["role"] in ("user", "assistant")]
+def customer_turns(messages: Sequence[Message]) -> list[Turn]:
+    """Return each customer utterance with its context, without references."""
+    spoken = [message for message in messages if message["role"] in {"user", "assistant"}]
     return [
-        Turn(spoken[:i], one["content"])
-        for i, one in enumerate(spoken)
-        if one["role"] == "assistant"
+        Turn(spoken[:index], message["content"])
+        for index, message in enumerate(spoken)
+        if message["role"] == "assistant"
     ]

@@ -1,4 +1,4 @@
-"""The multi-level reward (section 3.2.2): the weighted sum of pattern, format and semantic."""
+"""The multi-level reward (section 3.2.2): weighted sum of pattern, format and semantic reward."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ __all__ = ["WEIGHTS", "MultiLevel", "Weights", "multi_level"]
 
 
 class Weights(NamedTuple):
-    """What each term counts in the sum."""
+    """The weight of each term in the sum."""
 
     pattern: float
     format: float
@@ -21,7 +21,7 @@ class Weights(NamedTuple):
 
 
 class MultiLevel(NamedTuple):
-    """The reward of one answer and its terms, not yet weighted."""
+    """The multi-level reward of one answer, with its unweighted terms."""
 
     score: float
     pattern: float
@@ -30,9 +30,9 @@ class MultiLevel(NamedTuple):
 
 
 WEIGHTS = Weights(pattern=0.2, format=0.15, semantic=0.65)
-"""The paper leaves them open.
+"""Default weights; the paper gives none.
 
-Chosen, with delta and the floor, by ``recipes/rewards``: ``results/rewards/report.json``.
+Chosen together with delta and the floor by a grid search: ``results/rewards/report.json``.
 """
 
 
@@ -46,33 +46,35 @@ def multi_level(
     floor: float = FLOOR,
     language: str = "en",
 ) -> list[MultiLevel]:
-    """Return w_pattern r_pattern + w_format r_format + w_semantic r_semantic, with its terms, for
-    each turn.
+    """Return w_pattern r_pattern + w_format r_format + w_semantic r_semantic of each turn.
 
-    A fault (:func:`~gsim_env.rewards.turns.fault_of`) has the least of each term: 0, ``floor`` and
-    ``floor``.
+    A fault (:func:`~gsim_env.rewards.turns.fault_of`) gets the lowest value of each term: 0,
+    ``floor`` and ``floor``.
 
     Args:
         turns: Answers with their references.
         discriminator: D_phi.
-        encoder: phi. One that remembers, and that the discriminator shares, embeds each distinct
-            text once.
-        weights: w; ``WEIGHTS`` sum to 1, so that the reference itself has P(real) as its only loss.
+        encoder: phi. With a caching encoder that the discriminator shares, each distinct text is
+            embedded once.
+        weights: w. The defaults sum to 1: a reference as the answer gets
+            1 - w_pattern (1 - P(real)).
         delta: The cutoff of the semantic term, in [0, 1).
-        floor: The least of the format and of the semantic term.
+        floor: The lowest value of the format and of the semantic term.
         language: BCP 47; the unit of length.
 
     Raises:
         ValueError: if ``delta`` is not in [0, 1).
         SimulatorError: if the encoder or the discriminator fails.
     """
-    terms = zip(
+    terms_by_turn = zip(
         pattern_reward(turns, discriminator),
         format_reward(turns, language=language, floor=floor),
         semantic_reward(turns, encoder, delta=delta, floor=floor),
         strict=True,
     )
-    return [
-        MultiLevel(sum(w * r for w, r in zip(weights, found, strict=True)), *found)
-        for found in terms
-    ]
+
+    rewards = []
+    for terms in terms_by_turn:
+        score = sum(weight * term for weight, term in zip(weights, terms, strict=True))
+        rewards.append(MultiLevel(score, *terms))
+    return rewards

@@ -1,4 +1,4 @@
-"""The pattern reward (eq. 9): how likely it is that a person of the group said this here."""
+"""The pattern reward (eq. 9): probability that a person of the group gave the answer."""
 
 import importlib
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ BACKENDS = {
     "embedding.json": "gsim_env.rewards.embedding_discriminator:EmbeddingDiscriminator",
     "classifier.json": "gsim_env.rewards.sequence_classifier:SequenceClassifier",
 }
-"""What reads a discriminator's folder, by the file that it holds."""
+"""The class that loads a discriminator's folder, by the settings file in the folder."""
 
 
 class Discriminator(Protocol):
-    """D_phi of appendix B."""
+    """The pattern reward model D_phi (appendix B)."""
 
     @property
     def name(self) -> str:
@@ -33,7 +33,7 @@ class Discriminator(Protocol):
     def probability(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
         """Return P(label = Real | c, y) for each turn, shape (turns,), in [0, 1].
 
-        References are not looked at.
+        References are ignored.
 
         Raises:
             SimulatorError: if the model fails.
@@ -44,38 +44,50 @@ class Discriminator(Protocol):
 def pattern_reward(turns: Sequence[Turn], discriminator: Discriminator) -> list[float]:
     """Return P(label = Real | c, y), in [0, 1], for each turn.
 
-    0 for a fault (:func:`~gsim_env.rewards.turns.fault_of`).
+    A fault (:func:`~gsim_env.rewards.turns.fault_of`) gets 0.
+
+    Raises:
+        SimulatorError: if the discriminator fails.
     """
     faults = [fault_of(turn) for turn in turns]
-    judged = [turn for turn, fault in zip(turns, faults, strict=True) if fault is None]
-    found = iter(discriminator.probability(judged) if judged else ())
-    return [0.0 if fault else float(next(found)) for fault in faults]
+    valid_turns = [turn for turn, fault in zip(turns, faults, strict=True) if fault is None]
+
+    probabilities = iter(discriminator.probability(valid_turns) if valid_turns else ())
+    return [0.0 if fault else float(next(probabilities)) for fault in faults]
 
 
 @lru_cache(maxsize=8)
-def load_discriminator(place: str) -> Discriminator:
-    """Return a trained discriminator, read once a process.
+def load_discriminator(source: str) -> Discriminator:
+    """Return a trained discriminator, loaded once per process.
 
     Args:
-        place: The folder that ``gsim train discriminator`` wrote, a group's folder with a
-            ``discriminator/`` in it, or the name of a built-in group that comes with one.
+        source: The folder that ``gsim train discriminator`` wrote, a group's folder that contains
+            one as ``discriminator/``, or the name of a built-in group that has one.
 
     Raises:
         ConfigurationError: if there is none.
     """
-    path = builtin_templates().get(place, Path(place).expanduser())
+    path = builtin_templates().get(source, Path(source).expanduser())
     for folder in (path, path / "discriminator"):
-        for file, backend in BACKENDS.items():
-            if (folder / file).is_file():
-                module, _, attribute = backend.partition(":")
-                found: Discriminator = getattr(importlib.import_module(module), attribute).load(
-                    folder
-                )
-                return found
-    builtin = [
-        name for name, folder in builtin_templates().items() if (folder / "discriminator").is_dir()
-    ]
+        for settings_file, backend in BACKENDS.items():
+            if (folder / settings_file).is_file():
+                return load_backend(backend, folder)
+
     raise ConfigurationError(
-        f"There is no discriminator in {place!r}: neither {' nor '.join(BACKENDS)}. Give a folder that gsim train "
-        f"discriminator wrote, or a built-in group that has one: {', '.join(builtin)}."
+        f"There is no discriminator in {source!r}: neither {' nor '.join(BACKENDS)}. Give a folder "
+        "that gsim train discriminator wrote, or a built-in group that has one: "
+        f"{', '.join(groups_with_discriminator())}."
     )
+
+
+def load_backend(backend: str, folder: Path) -> Discriminator:
+    """Load a folder with the class named ``module:attribute``."""
+    module, _, attribute = backend.partition(":")
+    discriminator: Discriminator = getattr(importlib.import_module(module), attribute).load(folder)
+    return discriminator
+
+
+def groups_with_discriminator() -> list[str]:
+    """Return the names of the built-in groups that have a discriminator."""
+    templates = builtin_templates().items()
+    return [name for name, folder in templates if (folder / "discriminator").is_dir()]

@@ -1,7 +1,4 @@
-"""The salesperson's reward for a whole call.
-
-1 for a deal, else 0, and a part for how far the call came.
-"""
+"""Sales outcome: the salesperson's reward for a whole call, and its progress toward a deal."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -12,23 +9,23 @@ __all__ = ["call_progress", "sales_outcome"]
 
 
 def sales_outcome(outcomes: Sequence[Outcome | str]) -> list[float]:
-    """Return 1.0 for each accepted call and 0.0 for any other ending (the environment's ``outcome``
-    reward).
+    """Return 1.0 for each accepted call and 0.0 for every other outcome.
+
+    The same as the environment's ``outcome`` reward.
 
     Raises:
-        ValueError: if something is not an :class:`~gsim_env.dialogue.Outcome`. A call that failed
-            has none: mask it.
+        ValueError: if a value is not an :class:`~gsim_env.dialogue.Outcome`. A call that failed has
+            no outcome: mask it.
     """
     return [float(Outcome(outcome) is Outcome.ACCEPTED) for outcome in outcomes]
 
 
 def call_progress(turn_scores: Sequence[float]) -> float:
-    """Return how much nearer to a deal the customer came, at best, before the call's last turn.
+    """Return the call's largest rise of the potential, max_t Phi(S_t) - Phi(S_0), in [0, 1].
 
-    In [0, 1].
-
-    That is the largest rise of the potential Phi(S_t) above Phi(S_0), which the environment's
-    ``shaped`` rewards sum to: the customer's state decides it, not anybody's words.
+    The ``shaped`` rewards of the first t turns sum to Phi(S_t) - Phi(S_0). The potential depends on
+    the customer's state alone, not on the text of the call. The last turn is left out: its reward
+    contains the outcome.
 
     Args:
         turn_scores: The ``shaped`` reward of each turn, with gamma 1.

@@ -1,4 +1,4 @@
-"""The semantic reward (eq. 11): an answer that means what the human's does."""
+"""The semantic reward (eq. 11): similarity of the answer's meaning to the human's."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,10 @@ __all__ = ["DELTA", "semantic_reward", "similarities"]
 
 
 DELTA = 0.5
-"""The cutoff, which the paper leaves open. Chosen by ``recipes/rewards`` for MiniLM's cosines."""
+"""Default cutoff; the paper gives none.
+
+Chosen by a grid search for MiniLM's cosines: ``results/rewards/report.json``.
+"""
 
 
 def semantic_reward(
@@ -20,13 +23,13 @@ def semantic_reward(
     """Return (sim(phi(y), phi(y*)) - delta) / (1 - delta), in [``floor``, 1], for each turn.
 
     1 for the reference itself, 0 at a cosine of ``delta``, negative below. A fault
-    (:func:`~gsim_env.rewards.turns.fault_of`) has ``floor``.
+    (:func:`~gsim_env.rewards.turns.fault_of`) gets ``floor``.
 
     Args:
         turns: Answers with their references.
         encoder: phi.
         delta: The cutoff, in [0, 1).
-        floor: The least reward.
+        floor: The lowest reward.
 
     Raises:
         ValueError: if ``delta`` is not in [0, 1).
@@ -34,9 +37,11 @@ def semantic_reward(
     """
     if not 0.0 <= delta < 1.0:
         raise ValueError(f"delta must be in [0, 1), got {delta}.")
-    cosines = similarities(
-        [turn.answer for turn in turns], [turn.reference for turn in turns], encoder
-    )
+
+    answers = [turn.answer for turn in turns]
+    references = [turn.reference for turn in turns]
+    cosines = similarities(answers, references, encoder)
+
     return [
         floor if fault_of(turn) else max(floor, (cosine - delta) / (1.0 - delta))
         for turn, cosine in zip(turns, cosines, strict=True)
@@ -44,12 +49,18 @@ def semantic_reward(
 
 
 def similarities(texts: Sequence[str], others: Sequence[str], encoder: Encoder) -> list[float]:
-    """Return the cosine of each pair, in [-1, 1]; each distinct text is embedded once."""
+    """Return the cosine of each pair of texts, in [-1, 1].
+
+    Each distinct text is embedded once.
+    """
     distinct = list(dict.fromkeys([*texts, *others]))
     if not distinct:
         return []
+
     row = {text: index for index, text in enumerate(distinct)}
     vectors = encoder.encode(distinct)
-    pairs = vectors[[row[text] for text in texts]], vectors[[row[text] for text in others]]
-    cosines = np.clip(np.einsum("nd,nd->n", *pairs), -1.0, 1.0)
+    left = vectors[[row[text] for text in texts]]
+    right = vectors[[row[text] for text in others]]
+
+    cosines = np.clip(np.einsum("nd,nd->n", left, right), -1.0, 1.0)
     return [float(cosine) for cosine in cosines]

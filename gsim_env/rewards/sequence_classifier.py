@@ -1,4 +1,4 @@
-"""The pattern reward model as a causal language model with a linear head on the last token (appendix B.2)."""
+"""Sequence-classification discriminator: a causal language model with a linear head (app. B.2)."""
 
 import json
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.rewards.turns import Turn
 from gsim_env.util.extras import loading, require
 
-__all__ = ["ClassifierConfig", "SequenceClassifier", "as_text"]
+__all__ = ["CONFIG", "WEIGHTS", "ClassifierConfig", "SequenceClassifier", "format_turn", "tokenize"]
 
-FILE, WEIGHTS = "classifier.json", "model"
+CONFIG, WEIGHTS = "classifier.json", "model"
 
-BATCH = 32
+BATCH_SIZE = 32
 
 SPEAKERS = {"user": "Salesperson", "assistant": "Customer"}
 
@@ -28,11 +28,11 @@ class ClassifierConfig(BaseModel):
     """The contents of ``classifier.json``.
 
     Attributes:
-        name: Identifies it in results.
-        base: Folder or hub name of the language model under a LoRA; ``None`` if ``model/`` holds
-            all weights.
-        max_length: Tokens that it reads of a turn and its context, the last ones.
-        temperature: T, by which its probabilities are calibrated (Guo et al. 2017).
+        name: Identifies the model in results.
+        base: Folder or hub name of the language model under a LoRA adapter; ``None`` if ``model/``
+            holds all weights.
+        max_length: The number of tokens that the model reads, counted from the end of the answer.
+        temperature: T > 0, which calibrates the probabilities (Guo et al. 2017).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,14 +44,20 @@ class ClassifierConfig(BaseModel):
 
 
 class SequenceClassifier:
-    """P(real | c, y) = sigma(f(c, y) / T), f linear in the hidden state of y's last token."""
+    """P(real | c, y) = sigma(f(c, y) / T), f linear in the hidden state of y's last token.
+
+    The weights are loaded on first use, to a GPU if there is one.
+
+    Args:
+        folder: The folder that ``gsim train discriminator`` wrote.
+        config: Its ``classifier.json``.
+    """
 
     def __init__(self, folder: Path, config: ClassifierConfig) -> None:
-        """Remember where the weights are.
-
-        They are loaded on first use, to a GPU if there is one.
-        """
-        self.folder, self.config, self._lock = folder, config, Lock()
+        """Keep the folder; load nothing yet."""
+        self.folder = folder
+        self.config = config
+        self._lock = Lock()
 
     @property
     def name(self) -> str:
@@ -60,29 +66,28 @@ class SequenceClassifier:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read it from a folder.
+        """Read a classifier's configuration from a folder.
 
         Raises:
-            ConfigurationError: if the folder holds none.
+            ConfigurationError: if the folder holds no sequence classifier.
         """
         try:
-            return cls(
-                folder,
-                ClassifierConfig.model_validate_json((folder / FILE).read_text(encoding="utf-8")),
-            )
+            content = (folder / CONFIG).read_text(encoding="utf-8")
+            return cls(folder, ClassifierConfig.model_validate_json(content))
         except (OSError, ValidationError) as error:
             raise ConfigurationError(f"{folder} holds no sequence classifier: {error}") from error
 
     def save_config(self) -> None:
-        """Write ``classifier.json``; the trainer has written ``model/``."""
-        (self.folder / FILE).write_text(
-            json.dumps(self.config.model_dump(), indent=1) + "\n", encoding="utf-8"
-        )
+        """Write ``classifier.json``; the trainer writes ``model/``."""
+        content = json.dumps(self.config.model_dump(), indent=1)
+        (self.folder / CONFIG).write_text(content + "\n", encoding="utf-8")
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
+        """The tokenizer and the model."""
         transformers = require("transformers", "transformers")
         weights = str(self.folder / WEIGHTS)
+
         with loading(f"the discriminator {self.name}"):
             tokenizer = transformers.AutoTokenizer.from_pretrained(weights)
             model = transformers.AutoModelForSequenceClassification.from_pretrained(
@@ -90,11 +95,12 @@ class SequenceClassifier:
             )
             if self.config.base is not None:
                 model = require("peft", "transformers").PeftModel.from_pretrained(model, weights)
+
             cuda = require("torch", "transformers").cuda.is_available()
             return tokenizer, model.eval().to("cuda" if cuda else "cpu")
 
     def probability(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
-        """Return P(label = Real | c, y) for each turn, shape (turns,).
+        """Return P(label = Real | c, y) for each turn, shape (turns,), in [0, 1].
 
         Raises:
             ImportError: if the extra ``transformers`` is not installed.
@@ -104,41 +110,49 @@ class SequenceClassifier:
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
 
     def logits(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
-        """Return f(c, y), not calibrated, shape (turns,); turns of like length go together."""
+        """Return f(c, y) before calibration, shape (turns,).
+
+        Raises:
+            ImportError: if the extra ``transformers`` is not installed.
+            SimulatorError: if the model fails.
+        """
         torch = require("torch", "transformers")
         with self._lock, torch.inference_mode():
-            tokenizer, model = self._loaded
+            tokenizer, _ = self._loaded
             rows = [
-                tokenizer(as_text(turn), **limits(self.config.max_length))["input_ids"]
-                for turn in turns
+                tokenize(tokenizer, turn, self.config.max_length)["input_ids"] for turn in turns
             ]
+
+            # Batch turns of similar length, which need little padding.
             order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-            found = np.zeros(len(rows))
-            for start in range(0, len(rows), BATCH):
-                batch = order[start : start + BATCH]
-                padded = tokenizer.pad(
-                    {"input_ids": [rows[index] for index in batch]}, return_tensors="pt"
-                )
-                try:
-                    found[batch] = (
-                        model(**padded.to(model.device)).logits[:, 0].float().cpu().numpy()
-                    )
-                except RuntimeError as error:
-                    raise SimulatorError(
-                        f"{self.name} could not judge {len(batch)} turns: {error}"
-                    ) from error
-        return found
+            logits = np.zeros(len(rows))
+            for start in range(0, len(rows), BATCH_SIZE):
+                batch = order[start : start + BATCH_SIZE]
+                logits[batch] = self._batch_logits([rows[index] for index in batch])
+        return logits
+
+    def _batch_logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        tokenizer, model = self._loaded
+        padded = tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+        try:
+            logits = model(**padded.to(model.device)).logits[:, 0].float().cpu().numpy()
+        except RuntimeError as error:
+            raise SimulatorError(
+                f"The discriminator {self.name} failed on {len(rows)} turns: {error}"
+            ) from error
+        return np.asarray(logits, dtype=np.float64)
 
 
-def as_text(turn: Turn) -> str:
-    """Return a turn in its context as a script, a line each; the answer's last word comes last."""
+def format_turn(turn: Turn) -> str:
+    """Return a turn and its context as a script, one line per utterance; the answer is last."""
     lines = [f"{SPEAKERS[message['role']]}: {message['content']}" for message in turn.context]
     return "\n".join([*lines, f"{SPEAKERS['assistant']}: {turn.answer}"])
 
 
-def limits(max_length: int) -> dict[str, Any]:
-    """Return how a tokenizer is to be called.
+def tokenize(tokenizer: Any, turn: Turn, max_length: int) -> dict[str, Any]:
+    """Return a turn's tokens, the last ``max_length`` of them.
 
-    What is too long loses its beginning. It must have ``truncation_side`` left.
+    The tokenizer must have ``truncation_side="left"``.
     """
-    return {"truncation": True, "max_length": max_length}
+    encoding = tokenizer(format_turn(turn), truncation=True, max_length=max_length)
+    return {**encoding}

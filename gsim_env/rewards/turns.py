@@ -1,7 +1,4 @@
-"""What the customer's rewards judge.
-
-One answer in its context, and the faults that have the lowest score everywhere.
-"""
+"""Turns: the customer answers that rewards score, and the faults that get the lowest score."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -10,25 +7,25 @@ from gsim_env.models import Message
 from gsim_env.util.repetition import copies_from
 from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 
-__all__ = ["FLOOR", "Fault", "Turn", "fault_of"]
+__all__ = ["FLOOR", "Fault", "Turn", "fault_of", "last_sales_text"]
 
 FLOOR = -2.0
-"""The least of the format and of the semantic reward, which have no lower bound that matters.
+"""Default lower bound of the format and of the semantic reward.
 
-Chosen by ``recipes/rewards``.
+Chosen by a grid search: ``results/rewards/report.json``.
 """
 
 Fault = Literal["empty", "control_tokens", "wrong_role", "copy"]
 
 
 class Turn(NamedTuple):
-    """One answer to judge.
+    """One customer answer to score.
 
     Attributes:
-        context: c, what was said before: ``user`` is the salesperson, ``assistant`` the customer.
-            No system messages.
-        answer: y, what the customer model said.
-        reference: y*, what the human customer said there; empty where none is known.
+        context: c, the call so far: ``user`` is the salesperson, ``assistant`` the customer. No
+            system messages.
+        answer: y, the answer of the customer model.
+        reference: y*, the human customer's answer in the same context; empty if there is none.
     """
 
     context: Sequence[Message]
@@ -37,11 +34,12 @@ class Turn(NamedTuple):
 
 
 def fault_of(turn: Turn) -> Fault | None:
-    """Return what makes an answer no answer of a customer, or ``None``.
+    """Return why an answer is no utterance of a customer, or ``None`` if it is one.
 
-    ``empty``: no letter and no digit. ``control_tokens``: those of a chat template or of a model's
-    reasoning. ``wrong_role``: a line that names its speaker, as a script does. ``copy``: the
-    salesperson's last words, back to him; of 8,274 human turns of PersuasionForGood 2 are as near.
+    ``empty``: no letter and no digit. ``control_tokens``: tokens of a chat template or of a model's
+    reasoning. ``wrong_role``: a line that starts with a speaker label, as in a script. ``copy``: a
+    repetition of the salesperson's last utterance. Of 8,274 human turns of PersuasionForGood, 2 are
+    taken for a copy.
     """
     if not any(letter.isalnum() for letter in turn.answer):
         return "empty"
@@ -49,7 +47,13 @@ def fault_of(turn: Turn) -> Fault | None:
         return "control_tokens"
     if any(ROLE_LABELS.match(line) for line in turn.answer.splitlines()):
         return "wrong_role"
-    sales = next(
-        (message["content"] for message in reversed(turn.context) if message["role"] == "user"), ""
-    )
-    return "copy" if copies_from(turn.answer, sales) else None
+
+    return "copy" if copies_from(turn.answer, last_sales_text(turn)) else None
+
+
+def last_sales_text(turn: Turn) -> str:
+    """Return the salesperson's last utterance before the answer; empty if there is none."""
+    for message in reversed(turn.context):
+        if message["role"] == "user":
+            return message["content"]
+    return ""

@@ -1,22 +1,36 @@
-"""Negatives, pairs and the pattern reward models, on the written group's calls."""
+"""Training of the pattern reward model, on the calls of food_delivery."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from gsim_env.cli.app import app
-from gsim_env.discriminator.baselines import judges
-from gsim_env.discriminator.negatives import drawn, generate, key_of, mend, read, whole
-from gsim_env.discriminator.pairs import Pair, held_out, laid_out, load, matched
-from gsim_env.discriminator.report import calibration_error
+from gsim_env.discriminator.baselines import model_and_baselines
+from gsim_env.discriminator.metrics import calibration_error
+from gsim_env.discriminator.negatives import (
+    draw_dialogues,
+    drop_cut_sentence,
+    generate_negatives,
+    read_negatives,
+)
+from gsim_env.discriminator.pairs import (
+    Pair,
+    answers_of,
+    length_matched,
+    load_pairs,
+    split_by_dialogue,
+)
 from gsim_env.discriminator.settings import CONFIGS, read_settings
-from gsim_env.discriminator.train import train
+from gsim_env.discriminator.train import train_discriminator
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.rewards.embedding_discriminator import EmbeddingDiscriminator
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.turns import Turn
+from gsim_env.util.files import truncate_torn_line
 
 CONTEXT = [{"role": "user", "content": "Would you like to try it for a month?"}]
 
@@ -25,9 +39,9 @@ def pair(real, fake):
     return Pair("c", 0, "g", 1.0, Turn(CONTEXT, real), Turn(CONTEXT, fake))
 
 
-def test_answers_are_made_of_one_length_by_cutting_after_a_sentence():
+def test_length_matching_cuts_after_a_sentence():
     found = list(
-        matched(
+        length_matched(
             [
                 pair(
                     "No, not now, thank you.",
@@ -38,13 +52,14 @@ def test_answers_are_made_of_one_length_by_cutting_after_a_sentence():
     )
     assert [one.fake.answer for one in found] == ["I would love to hear it."]
     assert (
-        list(matched([pair("No.", "I would love to hear it. Please tell me all about it!")])) == []
+        list(length_matched([pair("No.", "I would love to hear it. Please tell me all about it!")]))
+        == []
     )
-    assert len(list(matched([pair("No.", "Of course.")]))) == 1
+    assert len(list(length_matched([pair("No.", "Of course.")]))) == 1
 
 
-def test_negatives_belong_to_rows_and_are_answers(d_sim, negatives, tmp_path):
-    pairs = load(d_sim, negatives)
+def test_negatives_must_belong_to_rows_and_faults_are_left_out(d_sim, negatives, tmp_path):
+    pairs = load_pairs(d_sim, negatives)
     lines = len(negatives.read_text(encoding="utf-8").splitlines())
     assert 0.9 * lines < len(pairs) <= lines
     assert all(one.real.context == one.fake.context and one.real.answer for one in pairs)
@@ -56,39 +71,45 @@ def test_negatives_belong_to_rows_and_are_answers(d_sim, negatives, tmp_path):
         file = tmp_path / "negatives.jsonl"
         file.write_text(json.dumps(first | change) + "\n", encoding="utf-8")
         with pytest.raises(CorpusError, match=message):
-            load(d_sim, file)
+            load_pairs(d_sim, file)
 
 
-def test_a_line_that_a_crash_cut_off_is_dropped(tmp_path):
+def test_a_torn_line_is_skipped_and_truncated(tmp_path):
     file = tmp_path / "negatives.jsonl"
-    file.write_text('{"turn": 1}\n{"tur', encoding="utf-8")
-    assert list(read(file)) == [{"turn": 1}]
-    assert file.read_text(encoding="utf-8") == '{"turn": 1}\n{"tur'  # somebody may be writing it
-    mend(file)
-    assert file.read_text(encoding="utf-8") == '{"turn": 1}\n'
-    mend(file)
-    assert list(read(file)) == [{"turn": 1}]
+    line = (
+        '{"call_id": "c", "turn": 1, "generator": "g", "temperature": 1.0, "text": "No.\u2028"}\n'
+    )
+    file.write_text(line + '{"call_id": "c", "tur', encoding="utf-8")
+    (negative,) = read_negatives(file)
+    assert (negative.key, negative.text) == (("c", 1), "No.\u2028")
+    # Reading leaves the file alone: another process may be writing it.
+    assert file.read_text(encoding="utf-8") == line + '{"call_id": "c", "tur'
+
+    for _ in range(2):
+        truncate_torn_line(file)
+        assert file.read_text(encoding="utf-8") == line
+        assert list(read_negatives(file)) == [negative]
 
 
-def test_dialogues_are_drawn_whole_and_more_begin_with_the_same_ones(d_sim):
-    few, more = drawn(d_sim, 3, 0), drawn(d_sim, 5, 0)
+def test_dialogues_are_drawn_whole_and_in_a_fixed_order(d_sim):
+    few, more = draw_dialogues(d_sim, 3, 0), draw_dialogues(d_sim, 5, 0)
     assert more[:3] == few
-    assert drawn(d_sim, 3, 1) != few
+    assert draw_dialogues(d_sim, 3, 1) != few
     for rows in more:
         assert len({row["extra_info"]["call_id"] for row in rows}) == 1
         assert [row["extra_info"]["turn"] for row in rows] == list(range(len(rows)))
 
 
-def test_an_answer_that_ran_into_the_limit_loses_its_last_sentence():
+def test_a_truncated_answer_loses_its_last_sentence():
     long = "I see. " + "and so on " * 12
-    assert whole(long) == "I see."
-    assert whole(long + ".") == long + "."
-    assert whole("I see. And so") == "I see. And so"
-    assert whole("on " * 40) == "on " * 40
+    assert drop_cut_sentence(long) == "I see."
+    assert drop_cut_sentence(long + ".") == long + "."
+    assert drop_cut_sentence("I see. And so") == "I see. And so"
+    assert drop_cut_sentence("on " * 40) == "on " * 40
 
 
 def settings_of(d_sim, negatives, out, *more):
-    """The embedded recipe, on negatives that are there."""
+    """Overrides for the embedding configuration with existing negatives."""
     asked = [
         f"d_sim={d_sim}",
         f"out={out}",
@@ -100,7 +121,7 @@ def settings_of(d_sim, negatives, out, *more):
 
 @pytest.fixture(scope="module")
 def trained(d_sim, negatives, tmp_path_factory):
-    """What the command leaves behind, and what it said."""
+    """The output folder of the command, and its printed output."""
     out = tmp_path_factory.mktemp("discriminator")
     command = ["train", "discriminator", "--config", "embedding"]
     done = CliRunner().invoke(
@@ -110,7 +131,7 @@ def trained(d_sim, negatives, tmp_path_factory):
     return out, done.output
 
 
-def test_the_command_leaves_a_model_a_report_plots_and_a_card(trained, pairs):
+def test_the_command_writes_model_report_plots_and_card(trained, pairs):
     out, said = trained
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     everything = report["held_out"]["all"]
@@ -130,15 +151,11 @@ def test_the_command_leaves_a_model_a_report_plots_and_a_card(trained, pairs):
     assert "Apache-2.0" in (out / "CARD.md").read_text(encoding="utf-8")
 
 
-def test_dialogues_held_out_are_not_learnt_from_and_the_saved_model_is_the_one_reported(
-    trained, pairs
-):
-    learnt, test = (
-        [one for one in pairs if held_out(one.call_id, 0.1) is out] for out in (False, True)
-    )
+def test_the_report_is_of_the_saved_model_on_held_out_dialogues(trained, pairs):
+    learnt, test = split_by_dialogue(pairs, 0.1)
     assert not {one.call_id for one in learnt} & {one.call_id for one in test}
     model = load_discriminator(str(trained[0]))
-    turns, real, _ = laid_out(test)
+    turns, real, _ = answers_of(test)
     found = model.probability(turns)
     report = json.loads((trained[0] / "report.json").read_text(encoding="utf-8"))
     assert np.mean((found > 0.5) == real) == pytest.approx(
@@ -146,25 +163,67 @@ def test_dialogues_held_out_are_not_learnt_from_and_the_saved_model_is_the_one_r
     )
     one_by_one = [model.probability([turn])[0] for turn in turns[:20]]
     assert found[:20] == pytest.approx(one_by_one, abs=1e-6)
-    assert judges(learnt, model, 0, "en")["model"](turns) == pytest.approx(found)
+    assert model_and_baselines(learnt, model, 0, "en")["model"](turns) == pytest.approx(found)
 
 
 @pytest.mark.slow
-def test_a_generator_left_out_is_judged_by_a_model_that_never_heard_it(d_sim, negatives, tmp_path):
+def test_transfer_scores_are_of_a_model_trained_without_the_generator(d_sim, negatives, tmp_path):
     lines = [json.loads(line) for line in negatives.read_text(encoding="utf-8").splitlines()]
     shouted = [{**line, "generator": "shouting", "text": line["text"].upper()} for line in lines]
     both = tmp_path / "negatives.jsonl"
     both.write_text("".join(json.dumps(line) + "\n" for line in lines + shouted), encoding="utf-8")
-    report = train(read_settings("embedding", settings_of(d_sim, both, tmp_path / "out")), "")
-    assert set(report["transfer"]) == {"sales", "shouting"}
+    report = train_discriminator(
+        read_settings("embedding", settings_of(d_sim, both, tmp_path / "out")), ""
+    )
+    assert set(report.transfer) == {"sales", "shouting"}
     assert (tmp_path / "out" / "studies" / "without_sales" / "embedding.json").is_file()
     assert (
-        report["transfer"]["shouting"]["all"]["accuracy"]
-        < report["held_out"]["by_generator"]["shouting"]["accuracy"]
+        report.transfer["shouting"].all.accuracy < report.held_out.by_generator["shouting"].accuracy
     )
 
 
-def test_settings_that_are_wrong_are_named():
+BLOCK_EXTRA = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"matplotlib", "omegaconf", "pyarrow", "scipy", "sklearn",
+                                      "threadpoolctl", "torch", "tqdm"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Block())
+"""
+
+
+@pytest.mark.parametrize("extra_installed", [True, False])
+def test_the_command_starts_outside_a_clone_and_without_the_extra(tmp_path, extra_installed):
+    def gsim(*arguments):
+        code = "from gsim_env.cli import main; main()"
+        return subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                code if extra_installed else BLOCK_EXTRA + code,
+                "train",
+                "discriminator",
+                *arguments,
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    shown = gsim("--help")
+    assert shown.returncode == 0, shown.stderr
+    assert "--config" in shown.stdout
+
+    # The built-in settings are found, and only what the user must give is missing.
+    failed = gsim("--config", "embedding")
+    assert failed.returncode == 2
+    missing = "d_sim" if extra_installed else "pip install 'gsim-env[train]'"
+    assert missing in failed.stderr
+
+
+def test_errors_name_the_wrong_setting():
     for change, message in (
         ((), "d_sim"),
         (("d_sim=x", "out=y", "license=z", "seeds=1"), "seeds"),
@@ -196,7 +255,7 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
         EmbeddingDiscriminator.load(tmp_path)
 
 
-def test_calibration_error_is_the_gap_between_what_is_said_and_what_is():
+def test_calibration_error_is_the_gap_of_probability_and_share():
     real = np.array([True, True, False, False])
     assert calibration_error(np.array([1.0, 1.0, 0.0, 0.0]), real) == pytest.approx(0.0)
     assert calibration_error(np.array([1.0, 1.0, 1.0, 1.0]), real) == pytest.approx(0.5)
@@ -204,24 +263,22 @@ def test_calibration_error_is_the_gap_between_what_is_said_and_what_is():
 
 
 @pytest.mark.slow
-def test_a_real_model_is_asked_and_not_asked_twice(d_sim, tmp_path):
-    out, dialogues = tmp_path / "negatives.jsonl", drawn(d_sim, 3, 0)
+def test_a_real_model_generates_each_negative_once(d_sim, tmp_path):
+    out, dialogues = tmp_path / "negatives.jsonl", draw_dialogues(d_sim, 3, 0)
     generators = {"smollm2": {"backend": "embedded", "context": 2048, "parallel": 4}}
-    generate([rows[:2] for rows in dialogues[:2]], out, generators, [0.5, 1.0])
+    generate_negatives([rows[:2] for rows in dialogues[:2]], out, generators, [0.5, 1.0])
     two = out.read_text(encoding="utf-8")
     out.write_text(two[:-20], encoding="utf-8")  # a crash
-    generate([rows[:2] for rows in dialogues], out, generators, [0.5, 1.0])
+    generate_negatives([rows[:2] for rows in dialogues], out, generators, [0.5, 1.0])
     assert out.read_text(encoding="utf-8").startswith("".join(two.splitlines(keepends=True)[:-1]))
-    rows = list(read(out))
-    assert len({key_of(row) for row in rows}) == len(rows) == 6
-    assert {row["temperature"] for row in rows} == {0.5, 1.0}
-    assert load(d_sim, out)
+    rows = list(read_negatives(out))
+    assert len({row.key for row in rows}) == len(rows) == 6
+    assert {row.temperature for row in rows} == {0.5, 1.0}
+    assert load_pairs(d_sim, out)
 
 
 @pytest.mark.slow
-def test_a_language_model_learns_to_tell_and_trains_on_where_it_stopped(
-    d_sim, negatives, smollm2_folder, tmp_path
-):
+def test_a_language_model_learns_and_resumes(d_sim, negatives, smollm2_folder, tmp_path):
     few = tmp_path / "negatives.jsonl"
     few.write_text(
         "".join(negatives.read_text(encoding="utf-8").splitlines(keepends=True)[:120]),
@@ -235,15 +292,15 @@ def test_a_language_model_learns_to_tell_and_trains_on_where_it_stopped(
         "model.epochs=1",
         "held_out=0.3",
     ]
-    report = train(read_settings("sequence_classification", asked), "")
-    assert report["held_out"]["all"]["model"]["auc"] > 0.6
+    report = train_discriminator(read_settings("sequence_classification", asked), "")
+    assert report.held_out.all["model"].auc > 0.6
     model = load_discriminator(str(tmp_path / "out"))
-    turns = laid_out(load(d_sim, few)[:6]).turns
+    turns = answers_of(load_pairs(d_sim, few)[:6]).turns
     assert model.probability(turns) == pytest.approx(
         [model.probability([turn])[0] for turn in turns], abs=1e-3
     )
     checkpoints = sorted((tmp_path / "out" / "checkpoints").rglob("checkpoint-*"))
     assert checkpoints
-    again = train(read_settings("sequence_classification", asked), "")
-    assert again["held_out"] == report["held_out"]
+    again = train_discriminator(read_settings("sequence_classification", asked), "")
+    assert again.held_out == report.held_out
     assert sorted((tmp_path / "out" / "checkpoints").rglob("checkpoint-*")) == checkpoints

@@ -1,4 +1,4 @@
-"""The training loop of one's own: calls at the same time, and failures left out."""
+"""Custom training loop: concurrent calls, failed calls left out."""
 
 import asyncio
 
@@ -8,18 +8,20 @@ from gsim_env.errors import SimulatorError
 from gsim_env.simulation.drivers import Services
 
 
-async def patient(said: list[str]) -> str:
-    return "Hello, this is Li." if len(said) == 1 else "I see. What worries you most about it?"
+async def patient(utterances: list[str]) -> str:
+    return (
+        "Hello, this is Li." if len(utterances) == 1 else "I see. What worries you most about it?"
+    )
 
 
-def test_a_rollout_is_the_brief_and_alternating_words_with_a_reward_a_turn() -> None:
-    said, rewards = asyncio.run(rollout(patient, 3, customer="scripted", max_turns=4))
-    assert "You are calling:" in said[0]
-    assert said[1] == "Hello, this is Li."
-    assert len(said) == 1 + 2 * len(rewards)
+def test_a_rollout_has_the_brief_utterances_and_a_reward_per_turn() -> None:
+    utterances, rewards = asyncio.run(rollout(patient, 3, customer="scripted", max_turns=4))
+    assert "You are calling:" in utterances[0]
+    assert utterances[1] == "Hello, this is Li."
+    assert len(utterances) == 1 + 2 * len(rewards)
 
 
-def test_the_same_seed_is_the_same_call_alone_or_among_others() -> None:
+def test_a_seed_gives_the_same_call_alone_or_among_others() -> None:
     alone = asyncio.run(rollout(patient, 5, customer="scripted"))
     assert asyncio.run(collect(patient, range(8), customer="scripted"))[5] == alone
 

@@ -1,20 +1,20 @@
-"""What eq. 10 pays for."""
+"""Answer lengths that the format reward favors."""
 
 import pytest
-from gsim_recipes.rewards.lengths import reward, rewarded
+from gsim_recipes.rewards.lengths import length_rewards, mean_reward
 
 
-def test_one_length_throughout_earns_most_where_it_is_the_reference_s() -> None:
-    found = rewarded(["one two three four"] * 5)
+def test_the_best_constant_length_is_the_references() -> None:
+    found = length_rewards(["one two three four"] * 5)
     assert (found["best_length"], found["reward_of_best_length"]) == (4, 1.0)
     assert found["reward_of_peoples_lengths"] == 1.0
 
 
-def test_a_short_answer_is_the_safe_one_where_lengths_differ() -> None:
+def test_a_short_answer_is_safe_if_lengths_vary() -> None:
     people = ["word " * count for count in (2, 4, 8, 16, 32)]
-    found = rewarded(people)
+    found = length_rewards(people)
     assert found["people_words_mean"] == pytest.approx(12.4)
     assert found["best_length"] < found["people_words_median"]
     assert found["reward_of_best_length"] > found["reward_of_peoples_lengths"]
-    assert reward(people[:1], [4]) == pytest.approx(0.0, abs=1e-5)  # twice too long
-    assert reward(people[:1], [1]) == pytest.approx(0.75, abs=1e-5)  # half as long
+    assert mean_reward(people[:1], [4]) == pytest.approx(0.0, abs=1e-5)  # twice too long
+    assert mean_reward(people[:1], [1]) == pytest.approx(0.75, abs=1e-5)  # half as long

@@ -1,7 +1,4 @@
-"""The plain PPO example.
-
-The exam is fair, a resumed training is the same training, and the policy learns.
-"""
+"""PPO on script lines: fair held-out evaluation, identical resumed training, and learning."""
 
 import csv
 import shutil
@@ -9,23 +6,29 @@ import shutil
 import gymnasium as gym
 import numpy as np
 import pytest
-from gsim_recipes.ppo_lines import train as recipe
-from gsim_recipes.ppo_lines.held_out_evaluation import ENV, HeldOutEvaluation, settings
-from gsim_recipes.ppo_lines.report import acceptance, by_archetype, draw_curve, write_curve
-from gsim_recipes.ppo_lines.train import CALLS, LINES, PPOSalesAgent, at_random, sample_calls, train
+from gsim_recipes.ppo_lines import agent
+from gsim_recipes.ppo_lines.agent import CALLS, LINES, PPOSalesAgent, train
+from gsim_recipes.ppo_lines.held_out_evaluation import ENV_ID, HeldOutEvaluation, env_settings
+from gsim_recipes.ppo_lines.report import (
+    acceptance,
+    acceptance_by_archetype,
+    draw_curve,
+    write_curve,
+)
+from gsim_recipes.ppo_lines.train import make_report, random_policy, sample_calls
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_calls
 from tests.helpers.attacks import INJECTIONS
 
-EXAM = HeldOutEvaluation("food_delivery", "hashing", 40)
+EVALUATION = HeldOutEvaluation("food_delivery", "hashing", 40)
 
 
 @pytest.fixture
 def short(monkeypatch):
     """One update between two points of the curve."""
-    monkeypatch.setattr(recipe, "CHUNK", CALLS * LINES)
+    monkeypatch.setattr(agent, "CHUNK", CALLS * LINES)
     return CALLS * LINES
 
 
@@ -34,55 +37,62 @@ def in_turn(observations):
     return np.rint(observations[:, -1] * 15).astype(np.int64) * 7 % 37
 
 
-def test_the_customers_of_the_exam_are_nobody_whom_training_meets(group: Group):
+def test_training_never_meets_evaluation_customers(group: Group):
     people = {call.profile.name for call in read_calls(group.path / "held_out.jsonl")}
-    assert {customer.name for customer in EXAM.customers} == people
+    assert {customer.name for customer in EVALUATION.customers} == people
     assert not people & {call.profile.name for call in group.calls}
-    assert EXAM.source == "held_out.jsonl"
+    assert EVALUATION.source == "held_out.jsonl"
 
 
 def test_a_group_without_held_out_calls_draws_customers_by_seed(group: Group, tmp_path):
     shutil.copytree(
         group.path, tmp_path / "group", ignore=shutil.ignore_patterns("adapter", "held_out.jsonl")
     )
-    exam = HeldOutEvaluation(str(tmp_path / "group"), "hashing", 10)
-    assert "seeds that training never used" in exam.source
-    assert exam.customers == exam.customers
-    assert len({repr(customer) for customer in exam.customers}) > 5
-    assert exam.by_policy(in_turn).shape == (10,)
+    evaluation = HeldOutEvaluation(str(tmp_path / "group"), "hashing", 10)
+    assert "seeds that training never used" in evaluation.source
+    assert evaluation.customers == evaluation.customers
+    assert len({repr(customer) for customer in evaluation.customers}) > 5
+    assert evaluation.accepted_by_policy(in_turn).shape == (10,)
 
 
-def test_the_exam_is_the_same_each_time_and_as_single_calls():
-    accepted = EXAM.by_policy(in_turn)
-    assert (accepted == EXAM.by_policy(in_turn)).all()
+def test_the_evaluation_is_repeatable_and_equals_single_calls():
+    accepted = EVALUATION.accepted_by_policy(in_turn)
+    assert (accepted == EVALUATION.accepted_by_policy(in_turn)).all()
     for call in (0, 3, 7):
-        assert EXAM.transcript(call, in_turn).endswith("[accepted]") == accepted[call]
+        assert EVALUATION.transcript(call, in_turn).endswith("[accepted]") == accepted[call]
 
 
-def test_those_who_listen_pass_and_those_who_pitch_do_not():
+def test_the_listening_script_beats_the_pitching_one():
     # Four calls to each customer: with one, chance says as much as they do.
-    exam = HeldOutEvaluation("food_delivery", "hashing", 160)
-    assert exam.by_team("scripted").mean() > 0.4 > 0.1 > exam.by_team("pitching").mean()
+    evaluation = HeldOutEvaluation("food_delivery", "hashing", 160)
+    assert (
+        evaluation.accepted_by_salespeople("scripted").mean()
+        > 0.4
+        > 0.1
+        > evaluation.accepted_by_salespeople("pitching").mean()
+    )
 
 
 def test_intervals_draw_customers_and_policies():
     rng = np.random.default_rng(0)
     same = np.tile(rng.random(20) < 0.5, (2, 4))[:, : 4 * 20]
-    exam = HeldOutEvaluation("food_delivery", "hashing", 80)
-    found = acceptance(same, exam)
+    evaluation = HeldOutEvaluation("food_delivery", "hashing", 80)
+    found = acceptance(same, evaluation)
     low, high = found["ci95"]
     assert low < found["rate"] < high
     assert found["rate"] == pytest.approx(same.mean(), abs=1e-4)
-    assert acceptance(np.ones((3, 80), bool), exam) == {"rate": 1.0, "ci95": [1.0, 1.0]}
-    apart = acceptance(np.stack([np.zeros(80, bool), np.ones(80, bool)]), exam)
+    assert acceptance(np.ones((3, 80), bool), evaluation) == {"rate": 1.0, "ci95": [1.0, 1.0]}
+    apart = acceptance(np.stack([np.zeros(80, bool), np.ones(80, bool)]), evaluation)
     assert apart["ci95"] == [0.0, 1.0]
-    assert set(by_archetype(same, exam)) == {customer.archetype for customer in exam.customers}
+    assert set(acceptance_by_archetype(same, evaluation)) == {
+        customer.archetype for customer in evaluation.customers
+    }
 
 
 def test_a_resumed_training_is_the_same_training(short, tmp_path):
-    whole = train(tmp_path / "whole", EXAM, 3, 3 * short)
+    whole = train(tmp_path / "whole", EVALUATION, 3, 3 * short)
     for steps in (short, 2 * short, 3 * short):
-        parts = train(tmp_path / "parts", EXAM, 3, steps)
+        parts = train(tmp_path / "parts", EVALUATION, 3, steps)
     assert [(at["steps"], at["rate"]) for at in parts.curve] == [
         (at["steps"], at["rate"]) for at in whole.curve
     ]
@@ -91,7 +101,7 @@ def test_a_resumed_training_is_the_same_training(short, tmp_path):
         assert (weights == whole.model.policy.state_dict()[name]).all()
     assert [file.name for file in (tmp_path / "parts").glob("*.zip")] == [f"model_{3 * short}.zip"]
     with pytest.raises(ConfigurationError, match="Choose another --out"):
-        train(tmp_path / "parts", EXAM, 4, short)
+        train(tmp_path / "parts", EVALUATION, 4, short)
 
 
 def test_curve_and_calls_are_written(tmp_path):
@@ -111,14 +121,17 @@ def test_curve_and_calls_are_written(tmp_path):
         {name: {"rate": 0.3} for name in ("random", "pitching", "listening")},
     )
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-    calls = sample_calls(EXAM, PPOSalesAgent("food_delivery", "hashing", 0))
+    calls = sample_calls(EVALUATION, PPOSalesAgent("food_delivery", "hashing", 0))
     assert calls.count("## Call") == 10
     assert calls.count("Salesperson: ") > 12
 
 
-def test_no_injection_makes_a_deal_in_the_environment_that_is_learnt_in():
+def test_no_injection_makes_a_deal_in_the_training_environment():
     env = gym.make_vec(
-        ENV, len(INJECTIONS), autoreset_mode="Disabled", **settings("food_delivery", "hashing")
+        ENV_ID,
+        len(INJECTIONS),
+        autoreset_mode="Disabled",
+        **env_settings("food_delivery", "hashing"),
     )
     for seed in range(0, 200, len(INJECTIONS)):
         env.reset(seed=seed, options={"archetype": "competition_anxious"})
@@ -132,10 +145,26 @@ def test_no_injection_makes_a_deal_in_the_environment_that_is_learnt_in():
             turn += 1
 
 
+def test_the_report_compares_policies_and_baselines_on_the_same_calls():
+    agents = {seed: PPOSalesAgent("food_delivery", "hashing", seed) for seed in (0, 1)}
+    report = make_report(EVALUATION, agents, steps=0)
+    assert report["before"] == report["after"]
+    assert report["seeds"] == [0, 1]
+    assert set(report["after"]) == {"rate", "ci95", "by_seed"}
+    assert set(report["after"]["by_seed"]) == {"0", "1"}
+    assert set(report["by_archetype"]) == {"random", "pitching", "listening", "before", "after"}
+    by_seed = [rates["rate"] for rates in report["after"]["by_seed"].values()]
+    assert report["after"]["rate"] == pytest.approx(np.mean(by_seed), abs=1e-4)
+
+
 @pytest.mark.slow
 def test_a_short_training_closes_more_calls_than_random_lines(tmp_path):
-    exam = HeldOutEvaluation("food_delivery", "hashing", 400)
-    clerk = train(
-        tmp_path, exam, 0, 3 * recipe.CHUNK
+    evaluation = HeldOutEvaluation("food_delivery", "hashing", 400)
+    trained = train(
+        tmp_path, evaluation, 0, 3 * agent.CHUNK
     )  # 0.08 to 0.11 with three seeds, random lines 0.01 to 0.03
-    assert exam.by_policy(clerk.act()).mean() > 0.05 > exam.by_policy(at_random(exam)).mean()
+    assert (
+        evaluation.accepted_by_policy(trained.policy()).mean()
+        > 0.05
+        > evaluation.accepted_by_policy(random_policy(evaluation.group)).mean()
+    )

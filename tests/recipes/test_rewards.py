@@ -1,4 +1,4 @@
-"""The choice of weights, delta and floor, and what answers earn that try to be rewarded for nothing."""
+"""Choice of weights, delta and floor, and rewards of adversarial answers."""
 
 import json
 import subprocess
@@ -6,19 +6,19 @@ import sys
 
 import numpy as np
 import pytest
-from gsim_recipes.rewards.adversarial import adversarial
-from gsim_recipes.rewards.probes import Probe, drawn
+from gsim_recipes.rewards.adversarial import adversarial_rewards
+from gsim_recipes.rewards.probes import Probe, draw_rows
 from gsim_recipes.rewards.ranking import (
-    Choice,
+    Setting,
     Terms,
-    choose,
-    from_kind_to_kind,
+    choose_setting,
+    probe_terms,
     share_ranked,
-    terms,
+    share_ranked_by_pair,
 )
 
-from gsim_env.discriminator.fit_embedding import fit
-from gsim_env.discriminator.pairs import laid_out
+from gsim_env.discriminator.fit_embedding import fit_embedding
+from gsim_env.discriminator.pairs import answers_of
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.rewards.multi_level import WEIGHTS, Weights, multi_level
 from gsim_env.rewards.semantic import DELTA
@@ -27,7 +27,7 @@ from gsim_env.rewards.turns import FLOOR
 
 @pytest.fixture(scope="module")
 def model(pairs):
-    return fit(laid_out(pairs), "hashing", HashingEncoder())
+    return fit_embedding(answers_of(pairs), "hashing", HashingEncoder())
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def humans(pairs):
     )[:40]
 
 
-def test_terms_and_scores_are_those_of_the_rewards(model, humans):
+def test_terms_and_scores_equal_the_rewards(model, humans):
     made = [
         Probe(
             one,
@@ -51,14 +51,19 @@ def test_terms_and_scores_are_those_of_the_rewards(model, humans):
         for one, other in zip(humans[:8], humans[8:16], strict=True)
     ]
     for probe in made:
-        probe.made["over_polite"] = probe.human._replace(answer="...")  # a fault
-        probe.made["off_topic"] = probe.human._replace(answer=f"{probe.human.reference} " * 9)
-    found = terms(made, model, HashingEncoder(), "en")
-    for choice in (Choice(WEIGHTS, DELTA, FLOOR), Choice(Weights(0.1, 0.2, 0.7), 0.4, -2.0)):
+        probe.generated["over_polite"] = probe.human._replace(answer="...")  # a fault
+        probe.generated["off_topic"] = probe.human._replace(answer=f"{probe.human.reference} " * 9)
+    found = probe_terms(made, model, HashingEncoder(), "en")
+    for choice in (Setting(WEIGHTS, DELTA, FLOOR), Setting(Weights(0.1, 0.2, 0.7), 0.4, -2.0)):
         turns = [
             t
             for p in made
-            for t in (p.human, p.made["paraphrase"], p.made["over_polite"], p.made["off_topic"])
+            for t in (
+                p.human,
+                p.generated["paraphrase"],
+                p.generated["over_polite"],
+                p.generated["off_topic"],
+            )
         ]
         expected = multi_level(
             turns,
@@ -73,35 +78,35 @@ def test_terms_and_scores_are_those_of_the_rewards(model, humans):
         )
 
 
-def test_a_context_is_ranked_if_every_answer_has_more_than_the_next():
+def test_a_context_is_ranked_if_every_answer_beats_the_next():
     scores = np.array([[4.0, 3, 2, 1], [4, 3, 1, 2], [4, 4, 3, 2], [1, 0, -1, -2]])
     assert share_ranked(scores) == 0.5
-    assert from_kind_to_kind(scores) == {
+    assert share_ranked_by_pair(scores) == {
         "human > paraphrase": 0.75,
         "paraphrase > over_polite": 1.0,
         "over_polite > off_topic": 0.75,
     }
 
 
-def test_the_choice_ranks_as_well_as_the_best_and_lets_every_term_count():
+def test_the_chosen_setting_ranks_well_and_every_term_counts():
     rng = np.random.default_rng(0)
     good = np.tile([0.9, 0.7, 0.4, 0.1], (60, 1)) + rng.normal(0, 0.02, (60, 4))
     noise = rng.uniform(-1, 1, (60, 4))
-    only_semantic, tried = choose(Terms(pattern=noise, format=noise[::-1], cosine=good))
+    only_semantic, tried = choose_setting(Terms(pattern=noise, format=noise[::-1], cosine=good))
     assert only_semantic.weights.semantic == max(only_semantic.weights)
     assert tried[0]["ranked"] >= max(one["ranked"] for one in tried) - 0.07
-    even, _ = choose(Terms(pattern=good, format=good, cosine=good))
+    even, _ = choose_setting(Terms(pattern=good, format=good, cosine=good))
     assert min(even.weights) >= 0.15
     assert len(tried) == len(
         {tuple(one[key] for key in ("pattern", "format", "delta", "floor")) for one in tried}
     )
 
 
-def test_what_is_said_for_nothing_is_below_the_human(model, humans):
+def test_adversarial_answers_score_below_the_human(model, humans):
     rows = {
         row["answer"]: row
-        for row in adversarial(
-            humans, model, HashingEncoder(), Choice(WEIGHTS, DELTA, FLOOR), "en", seed=0
+        for row in adversarial_rewards(
+            humans, model, HashingEncoder(), Setting(WEIGHTS, DELTA, FLOOR), "en", seed=0
         )
     }
     assert rows["the human's own"]["below_human"] == 0.0
@@ -118,7 +123,7 @@ def test_what_is_said_for_nothing_is_below_the_human(model, humans):
 
 
 @pytest.mark.slow
-def test_a_model_words_the_probes_and_a_run_that_was_cut_off_goes_on(d_sim, model, tmp_path):
+def test_a_model_writes_the_probes_and_a_run_resumes(d_sim, model, tmp_path):
     place = tmp_path / "discriminator"
     place.mkdir()
     model.save(place)
@@ -152,5 +157,7 @@ def test_a_model_words_the_probes_and_a_run_that_was_cut_off_goes_on(d_sim, mode
     subprocess.run([*command, "12"], check=True)
     assert made.read_text(encoding="utf-8").startswith("".join(lines[:-1]))
     assert len(made.read_text(encoding="utf-8").splitlines()) == 36
-    assert all(len(row["reward_model"]["ground_truth"].split()) >= 4 for row in drawn(d_sim, 12, 0))
+    assert all(
+        len(row["reward_model"]["ground_truth"].split()) >= 4 for row in draw_rows(d_sim, 12, 0)
+    )
     assert (tmp_path / "out" / "rewards.png").is_file()

@@ -1,15 +1,15 @@
-"""The weighted sum and its terms, over a discriminator that was trained here on the written group's calls."""
+"""The multi-level reward and its terms, with a discriminator trained on food_delivery."""
 
 import asyncio
 import json
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
 from gsim_recipes.rewards.adversarial import POLITE
 
-from gsim_env.discriminator.fit_embedding import fit
-from gsim_env.discriminator.pairs import laid_out
+from gsim_env.discriminator.fit_embedding import fit_embedding
+from gsim_env.discriminator.pairs import answers_of
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.rewards.format import format_reward
@@ -30,79 +30,79 @@ def folder(pairs, tmp_path_factory):
     """A discriminator of people and salespeople, on disk."""
     made = tmp_path_factory.mktemp("group") / "discriminator"
     made.mkdir()
-    fit(laid_out(pairs), "hashing", HashingEncoder()).save(made)
+    fit_embedding(answers_of(pairs), "hashing", HashingEncoder()).save(made)
     return made
 
 
 @pytest.fixture(scope="module")
 def turns(pairs):
     """Both answers to each reference, the reference itself, a fault, and one answer twice."""
-    some = [
-        turn._replace(reference=one.real.answer)
-        for one in pairs[:20]
-        for turn in (one.real, one.fake)
-    ]
-    return [*some, some[0]._replace(answer="..."), some[3]]
+    turns = []
+    for pair in pairs[:20]:
+        reference = pair.real.answer
+        turns += [pair.real._replace(reference=reference), pair.fake._replace(reference=reference)]
+    return [*turns, turns[0]._replace(answer="..."), turns[3]]
 
 
-def test_the_sum_is_of_its_terms_and_a_batch_judges_as_one_by_one(folder, turns):
+def test_the_score_is_the_weighted_sum_and_independent_of_the_batch(folder, turns):
     model, encoder = load_discriminator(str(folder)), HashingEncoder()
-    found = multi_level(turns, model, encoder)
-    assert [one.pattern for one in found] == pattern_reward(turns, model)
-    assert [one.format for one in found] == format_reward(turns, floor=FLOOR)
-    assert [one.semantic for one in found] == semantic_reward(
-        turns, encoder, delta=DELTA, floor=FLOOR
-    )
-    for one in found:
-        weighed = (
-            WEIGHTS.pattern * one.pattern
-            + WEIGHTS.format * one.format
-            + WEIGHTS.semantic * one.semantic
+    rewards = multi_level(turns, model, encoder)
+
+    assert [reward.pattern for reward in rewards] == pattern_reward(turns, model)
+    assert [reward.format for reward in rewards] == format_reward(turns, floor=FLOOR)
+    semantic = semantic_reward(turns, encoder, delta=DELTA, floor=FLOOR)
+    assert [reward.semantic for reward in rewards] == semantic
+
+    for turn, reward in zip(turns, rewards, strict=True):
+        weighted = (
+            WEIGHTS.pattern * reward.pattern
+            + WEIGHTS.format * reward.format
+            + WEIGHTS.semantic * reward.semantic
         )
-        assert one.score == pytest.approx(weighed)
-    for alone, together in zip(
-        (multi_level([turn], model, encoder)[0] for turn in turns), found, strict=True
-    ):
-        assert alone == pytest.approx(together, abs=1e-6)
-    assert found[0][2:] == pytest.approx((1.0, 1.0))
-    assert found[-2][1:] == (0.0, FLOOR, FLOOR)
-    assert found[-1] == pytest.approx(found[3])
+        assert reward.score == pytest.approx(weighted)
+        assert multi_level([turn], model, encoder)[0] == pytest.approx(reward, abs=1e-6)
+
+    # A reference as the answer, a fault, and a repeated turn.
+    assert rewards[0][2:] == pytest.approx((1.0, 1.0))
+    assert rewards[-2][1:] == (0.0, FLOOR, FLOOR)
+    assert rewards[-1] == pytest.approx(rewards[3])
     assert sum(WEIGHTS) == pytest.approx(1.0)
 
 
-def test_weights_delta_and_floor_are_what_they_say(folder, turns):
+def test_weights_delta_and_floor_have_their_effect(folder, turns):
     model, encoder = load_discriminator(str(folder)), HashingEncoder()
-    only = multi_level(turns, model, encoder, weights=Weights(0.0, 2.0, 0.0), floor=-3.0)
-    assert [one.score for one in only] == pytest.approx(
-        [2.0 * r for r in format_reward(turns, floor=-3.0)]
-    )
+    rewards = multi_level(turns, model, encoder, weights=Weights(0.0, 2.0, 0.0), floor=-3.0)
+    expected = [2.0 * reward for reward in format_reward(turns, floor=-3.0)]
+    assert [reward.score for reward in rewards] == pytest.approx(expected)
+
     assert multi_level([], model, encoder) == []
     with pytest.raises(ValueError, match=r"delta must be in \[0, 1\)"):
         multi_level(turns, model, encoder, delta=1.0)
 
 
-def test_what_verl_asks_for_at_the_same_time_is_judged_as_one_batch(folder, turns, monkeypatch):
-    batches, at = [], {"discriminator": str(folder), "encoder": "hashing"}
-    counted = verl_score(
-        read_turn,
-        lambda turns, **settings: batches.append(len(turns)) or adapted.score(turns, **settings),
-    )
+def test_concurrent_rows_of_verl_are_scored_as_one_batch(folder, turns):
+    batch_sizes = []
+    settings = {"discriminator": str(folder), "encoder": "hashing"}
 
-    async def ask():
+    def score(turns, **settings):
+        batch_sizes.append(len(turns))
+        return adapted.score(turns, **settings)
+
+    compute = verl_score(read_turn, score)
+
+    async def score_all():
         rows = [("gsim", turn.answer, turn.reference, {"context": turn.context}) for turn in turns]
-        return await asyncio.gather(*(counted(*row, **at) for row in rows))
+        return await asyncio.gather(*(compute(*row, **settings) for row in rows))
 
-    found = asyncio.run(ask())
+    rewards = asyncio.run(score_all())
     expected = multi_level(turns, load_discriminator(str(folder)), HashingEncoder())
-    assert batches == [len(turns)]
-    assert [tuple(one) for one in found] == [("score", "pattern", "format", "semantic")] * len(
-        turns
-    )
-    for one, wanted in zip(found, expected, strict=True):
-        assert list(one.values()) == pytest.approx(list(wanted), abs=1e-6)
+    assert batch_sizes == [len(turns)]
+    for reward, expected_reward in zip(rewards, expected, strict=True):
+        assert tuple(reward) == ("score", "pattern", "format", "semantic")
+        assert list(reward.values()) == pytest.approx(list(expected_reward), abs=1e-6)
 
 
-def test_verls_form_says_what_is_wrong(folder):
+def test_errors_of_compute_score_name_the_cause(folder):
     row = ("gsim", "No.", "No.", {"context": []})
     with pytest.raises(TypeError, match="patern"):
         asyncio.run(compute_score(*row, discriminator=str(folder), weights={"patern": 1.0}))
@@ -112,7 +112,7 @@ def test_verls_form_says_what_is_wrong(folder):
         asyncio.run(compute_score(*row, discriminator="nowhere"))
 
 
-def test_a_discriminator_is_found_in_its_folder_in_its_group_and_by_name(folder, turns):
+def test_a_discriminator_is_found_in_its_folder_and_in_its_group(folder, turns):
     assert load_discriminator(str(folder.parent)).probability(turns[:4]) == pytest.approx(
         load_discriminator(str(folder)).probability(turns[:4])
     )
@@ -127,14 +127,12 @@ def test_a_discriminator_is_found_in_its_folder_in_its_group_and_by_name(folder,
 
 @pytest.mark.slow
 @needs_p4g
-def test_the_discriminator_that_comes_along_knows_people_from_an_over_polite_machine():
+def test_the_built_in_discriminator_tells_people_from_an_over_polite_model():
     rows = [json.loads(line)["turns"] for line in P4G.read_text(encoding="utf-8").splitlines()[:60]]
-    humans = [
-        Turn([{"role": "user", "content": before["text"]}], turn["text"])
-        for turns in rows
-        for before, turn in pairwise(turns)
-        if (before["role"], turn["role"]) == ("sales", "customer")
-    ]
+    humans = []
+    for before, turn in chain.from_iterable(map(pairwise, rows)):
+        if (before["role"], turn["role"]) == ("sales", "customer"):
+            humans.append(Turn([{"role": "user", "content": before["text"]}], turn["text"]))
     machines = [turn._replace(answer=POLITE) for turn in humans]
     model = load_discriminator("charity")
     assert np.mean(model.probability(humans) > 0.5) > 0.75

@@ -1,4 +1,4 @@
-"""The salesperson's outcome reward, alone and in verl's form."""
+"""The salesperson's outcome reward, and its compute_score for verl."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ def test_only_an_accepted_call_is_rewarded():
     assert sales_outcome([]) == []
 
 
-def test_verls_form_needs_the_outcome_and_never_makes_one_up():
+def test_compute_score_needs_a_legal_outcome():
     found = asyncio.run(compute_score("gsim", "...", None, {"outcome": "accepted"}))
     assert found == {"score": 1.0, "outcome": 1.0, "progress": 0.0}
     for missing in (None, {}, {"turn": 3}):
@@ -28,7 +28,7 @@ def test_verls_form_needs_the_outcome_and_never_makes_one_up():
         asyncio.run(compute_score("gsim", "...", None, {"outcome": None}))
 
 
-def test_progress_is_the_best_that_a_call_came_to_before_its_last_turn() -> None:
+def test_progress_is_the_largest_rise_before_the_last_turn() -> None:
     assert call_progress([0.1, 0.2, -0.3, 0.05]) == pytest.approx(0.3)
     assert call_progress([0.1, 0.9]) == pytest.approx(
         0.1
@@ -37,7 +37,7 @@ def test_progress_is_the_best_that_a_call_came_to_before_its_last_turn() -> None
     assert call_progress([0.7]) == call_progress([]) == 0.0
 
 
-def test_progress_counts_as_much_as_it_is_told_to_and_never_as_a_deal() -> None:
+def test_progress_is_weighted_and_never_counts_as_a_deal() -> None:
     row = {"outcome": "hung_up", "turn_scores": [0.25, 0.25, -0.4]}
     assert asyncio.run(compute_score("gsim", "", None, row, progress=0.2)) == {
         "score": pytest.approx(0.1),

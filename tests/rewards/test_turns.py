@@ -1,7 +1,4 @@
-"""What is no answer of a customer has the lowest score of every reward.
-
-What people say is never taken for it.
-"""
+"""Faults get the lowest score of every reward; human answers are almost never faults."""
 
 import asyncio
 import json
@@ -11,9 +8,10 @@ import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.encoders import HashingEncoder
-from gsim_env.rewards.format import format_reward, length
+from gsim_env.rewards.format import format_reward
 from gsim_env.rewards.semantic import semantic_reward, similarities
 from gsim_env.rewards.turns import FLOOR, Turn, fault_of
+from gsim_env.util.text import count_words
 from reward_fns.format import compute_score as format_score
 from reward_fns.rows import read_turn
 from reward_fns.semantic import compute_score as semantic_score
@@ -63,12 +61,12 @@ def test_a_fault_has_the_lowest_score_of_every_reward(answer):
         "We pay out? I don't!",
     ],
 )
-def test_an_answer_is_none(answer):
+def test_an_answer_is_no_fault(answer):
     assert fault_of(say(answer)) is None
 
 
 @needs_p4g
-def test_people_are_next_to_never_taken_for_faulty():
+def test_human_answers_are_almost_never_faults():
     faults, total = 0, 0
     for line in P4G.read_text(encoding="utf-8").splitlines():
         turns = json.loads(line)["turns"]
@@ -96,9 +94,9 @@ def test_format_is_equation_10_clipped():
     assert format_reward([say("a b", "")]) == [FLOOR]
 
 
-def test_characters_are_counted_where_words_are_not_written_apart():
-    assert length("我 很忙。", "zh-CN") == 4
-    assert length("我 很忙。") == 2
+def test_length_counts_characters_in_unspaced_languages():
+    assert count_words("我 很忙。", "zh-CN") == 4
+    assert count_words("我 很忙。") == 2
 
 
 def test_semantic_is_equation_11_clipped():
@@ -112,7 +110,7 @@ def test_semantic_is_equation_11_clipped():
         semantic_reward(turns, encoder, delta=1.0)
 
 
-def test_one_by_one_is_as_in_a_batch():
+def test_rewards_are_independent_of_the_batch():
     turns = [
         say(answer)
         for answer in ("When do I get my money?", "No.", "", "How much, and when is it paid?")
@@ -122,7 +120,7 @@ def test_one_by_one_is_as_in_a_batch():
         assert reward([]) == []
 
 
-def test_verls_forms_give_the_same():
+def test_compute_score_gives_the_same_rewards():
     extra, said, wanted = {"context": CONTEXT}, "My money, when?", "When do I get my money?"
     turn = Turn(CONTEXT, said, wanted)
     assert asyncio.run(format_score("gsim", said, wanted, extra)) == {
@@ -134,7 +132,7 @@ def test_verls_forms_give_the_same():
     ) == {"score": expected}
 
 
-def test_what_verl_hands_over_is_checked():
+def test_rows_of_verl_are_checked():
     extra = {"context": CONTEXT, "index": 3}
     assert read_turn("No.", "Yes.", extra) == Turn(CONTEXT, "No.", "Yes.")
     with pytest.raises(ConfigurationError, match="rebuild them"):

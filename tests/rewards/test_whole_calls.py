@@ -16,10 +16,7 @@ from reward_fns.human_likeness import compute_score as likeness_score
 
 
 class Shortness:
-    """P(real) = 1 / words.
-
-    Enough of a discriminator to see what is asked of one, and what is made of its answers.
-    """
+    """A discriminator with P(real) = 1 / words that records its inputs."""
 
     name = "shortness"
 
@@ -57,7 +54,7 @@ def test_human_likeness_is_the_mean_over_the_customers_turns_in_their_contexts()
     assert model.asked == [[Turn(call[1:2], "Who is this?"), Turn(call[1:6], "No.")]]
 
 
-def test_a_calls_own_profile_is_nearer_than_anothers(group):
+def test_the_given_profile_is_nearer_than_another_calls(group):
     encoder = HashingEncoder()
     extractor = StyleExtractor(group.config.archetypes, group.taxonomy, encoder)
     dialogues = [messages(call) for call in group.calls]
@@ -74,7 +71,7 @@ def test_a_calls_own_profile_is_nearer_than_anothers(group):
     assert alone == pytest.approx(own[:9], abs=1e-6)
 
 
-def test_a_profile_that_is_read_back_word_for_word_has_one(group):
+def test_the_extracted_profile_itself_gets_one(group):
     encoder = HashingEncoder()
     extractor = StyleExtractor(group.config.archetypes, group.taxonomy, encoder)
     dialogue = messages(group.calls[0])
@@ -90,7 +87,7 @@ def unlabeled(call):
     return tuple(turn.model_copy(update={"stage": None, "concern": None}) for turn in call.turns)
 
 
-def test_silence_has_nothing_and_counts_must_agree(group):
+def test_a_silent_customer_gets_zero_and_counts_must_agree(group):
     encoder = HashingEncoder()
     extractor = StyleExtractor(group.config.archetypes, group.taxonomy, encoder)
     profile = group.calls[0].profile
@@ -105,7 +102,7 @@ def test_silence_has_nothing_and_counts_must_agree(group):
         )
 
 
-def test_verls_form_reads_the_call_from_the_row(group):
+def test_compute_score_reads_the_call_from_the_row(group):
     call = group.calls[0]
     row = {"messages": messages(call), "profile": call.profile.model_dump()}
     found = asyncio.run(

@@ -1,1 +1,1 @@
-"""A training loop of your own against the simulated customer."""
+"""Rollouts for a custom training loop."""

@@ -1,62 +1,82 @@
-"""Rollouts for a training loop of your own: many calls at a time, whatever your policy is.
+"""Rollouts for a custom training loop: many asynchronous calls with any policy.
 
 python -m gsim_recipes.custom_loop.rollouts
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from gsim_env.envs import AsyncTelemarketingEnv
 from gsim_env.errors import SimulatorError
 
+__all__ = ["Policy", "Rollout", "collect", "rollout"]
+
 Policy = Callable[[list[str]], Awaitable[str]]
-"""What was said so far (the brief, then salesperson and customer in turn) -> what the salesperson says next."""
+"""Returns the salesperson's next utterance, given the brief and the utterances so far."""
 
 
-async def rollout(
-    policy: Policy, seed: int, **settings: object
-) -> tuple[list[str], list[float]] | None:
-    """Play one call.
+class Rollout(NamedTuple):
+    """A finished call.
 
-    What was said, and the reward of each turn; ``None`` if the simulator failed, which is no
-    reward.
+    Attributes:
+        utterances: The brief, then the salesperson's and the customer's utterances in turn.
+        rewards: The reward of each turn.
     """
-    call = AsyncTelemarketingEnv(reward="shaped", **settings)  # type: ignore[arg-type]
-    said, rewards, over = [], [], False
+
+    utterances: list[str]
+    rewards: list[float]
+
+
+async def rollout(policy: Policy, seed: int, **settings: object) -> Rollout | None:
+    """Play one call; return ``None`` if the simulator fails, which is not a reward of 0.
+
+    Args:
+        policy: The salesperson.
+        seed: Seeds the customer.
+        **settings: Arguments of :class:`~gsim_env.envs.AsyncTelemarketingEnv`.
+    """
+    env = AsyncTelemarketingEnv(reward="shaped", **settings)  # type: ignore[arg-type]
+    utterances: list[str] = []
+    rewards: list[float] = []
     try:
-        brief, _ = await call.reset(seed=seed)
-        said.append(brief)
-        while not over:
-            words = await policy(said)  # many calls wait here together: batch them on your side
-            heard, reward, terminated, truncated, _ = await call.step(words)
-            said += [words, heard]
+        brief, _ = await env.reset(seed=seed)
+        utterances.append(brief)
+
+        done = False
+        while not done:
+            # Many calls wait here at the same time: batch them in your policy.
+            action = await policy(utterances)
+            observation, reward, terminated, truncated, _ = await env.step(action)
+            utterances += [action, observation]
             rewards.append(reward)
-            over = terminated or truncated
+            done = terminated or truncated
     except SimulatorError:
         return None
-    return said, rewards
+    return Rollout(utterances, rewards)
 
 
-async def collect(
-    policy: Policy, seeds: range, **settings: object
-) -> list[tuple[list[str], list[float]]]:
-    """Play the calls of all seeds at the same time; those that failed are left out."""
-    played = await asyncio.gather(*(rollout(policy, seed, **settings) for seed in seeds))
-    return [call for call in played if call is not None]
+async def collect(policy: Policy, seeds: range, **settings: object) -> list[Rollout]:
+    """Play the calls of all seeds at the same time; failed calls are left out."""
+    rollouts = await asyncio.gather(*(rollout(policy, seed, **settings) for seed in seeds))
+    return [finished for finished in rollouts if finished is not None]
+
+
+async def repetitive_policy(utterances: list[str]) -> str:
+    """Greet, then repeat one question: replace it with your model."""
+    if len(utterances) == 1:
+        return "Hello, this is Li from QuickEats."
+    return "Shall I set it up for you, then?"
+
+
+def main() -> None:
+    """Collect 64 rollouts; print the mean return and the first call."""
+    rollouts = asyncio.run(collect(repetitive_policy, range(64), customer="scripted"))
+
+    mean_return = sum(sum(call.rewards) for call in rollouts) / len(rollouts)
+    print(f"{len(rollouts)} calls, mean return {mean_return:.3f}")
+    print("\n".join(rollouts[0].utterances))
 
 
 if __name__ == "__main__":
-
-    async def pushy(said: list[str]) -> str:
-        """Say the same thing over and over: put your model here."""
-        return (
-            "Hello, this is Li from QuickEats."
-            if len(said) == 1
-            else "Shall I set it up for you, then?"
-        )
-
-    calls = asyncio.run(collect(pushy, range(64), customer="scripted"))
-    print(
-        f"{len(calls)} calls, mean return {sum(sum(rewards) for _, rewards in calls) / len(calls):.3f}"
-    )
-    print("\n".join(calls[0][0]))
+    main()

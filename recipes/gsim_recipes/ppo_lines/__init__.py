@@ -1,1 +1,1 @@
-"""Plain PPO on a CPU: a salesperson who picks lines of the script learns to close calls."""
+"""PPO for a salesperson that picks lines of the group's script, on a CPU."""

@@ -1,11 +1,9 @@
-"""Held-out customers, the same for everybody.
-
-Whoever calls them, the same seeds draw the same moods.
-"""
+"""Held-out evaluation: calls to customers that training never meets, with fixed seeds."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -20,33 +18,34 @@ from gsim_env.simulation.drivers import drive
 from gsim_env.simulation.salespeople import SalespersonFactory, UtteranceFlow
 from gsim_env.util.aio import block_on
 
-__all__ = ["ENV", "TRAINING_SEEDS", "Act", "HeldOutEvaluation", "settings"]
+__all__ = ["ENV_ID", "TRAINING_SEEDS", "HeldOutEvaluation", "Policy", "env_settings"]
 
-ENV = "GroupedSim-Telemarketing-v0"
+ENV_ID = "GroupedSim-Telemarketing-v0"
+
 TRAINING_SEEDS = 2**31
-"""Training draws its customers from seeds from here on, the exam from seeds below."""
+"""Training draws its customers with seeds from here on, the evaluation with smaller seeds."""
 
-Act = Callable[[NDArray[np.float32]], NDArray[np.int64]]
-"""A policy: observations, shape (calls, width), to actions, shape (calls,)."""
+Policy = Callable[[NDArray[np.float32]], NDArray[np.int64]]
+"""Observations, shape (calls, width), to actions, shape (calls,)."""
 
 
-def settings(group: str, encoder: str) -> dict[str, Any]:
-    """Return what training and exam make the environment with: no model words the customer."""
+def env_settings(group: str, encoder: str) -> dict[str, Any]:
+    """Return the environment's arguments; the customer is ``scripted``, without a model."""
     return {"group": group, "encoder": encoder, "customer": "scripted", "library": "memory"}
 
 
 @dataclass(frozen=True)
 class HeldOutEvaluation:
-    """Calls to customers that training never met.
+    """Calls to held-out customers; every policy gets the same customers with the same seeds.
 
-    They are those of the group's ``held_out.jsonl``, other people than the corpus's, each called
-    several times. A group without one draws each customer from its corpus, by a seed that training
-    never used.
+    The customers are those of the group's ``held_out.jsonl``, who are not in its corpus; each is
+    called several times. For a group without that file, each customer is drawn from the corpus with
+    a seed that training does not use.
 
     Args:
-        group: Name or path.
-        encoder: The environment's.
-        calls: How many.
+        group: Name or path of the group.
+        encoder: The environment's encoder.
+        calls: The number of calls.
     """
 
     group: str
@@ -55,73 +54,75 @@ class HeldOutEvaluation:
 
     @property
     def source(self) -> str:
-        """Say where the customers are from."""
-        return (
-            "held_out.jsonl"
-            if self._file.is_file()
-            else "drawn from the corpus by seeds that training never used"
-        )
+        """Where the customers come from."""
+        if self._file.is_file():
+            return "held_out.jsonl"
+        return "drawn from the corpus by seeds that training never used"
 
     @property
     def customers(self) -> list[CustomerProfile]:
-        """Return whom each call is to.
-
-        Customer ``i`` of ``n`` is called in calls ``i``, ``i + n`` and so on.
-        """
-        group = load_group(self.group)
+        """The customer of each call; customer ``i`` of ``n`` gets calls ``i``, ``i + n``, ..."""
         if self._file.is_file():
             people = [call.profile for call in read_calls(self._file)]
             return [people[row % len(people)] for row in range(self.calls)]
-        drawn = (np.random.default_rng(row) for row in range(self.calls))
-        return [group.profile_generator.sample(rng, ProfileConstraints()) for rng in drawn]
 
-    def by_policy(self, act: Act) -> NDArray[np.bool_]:
-        """Have a policy call; return which calls were accepted, shape (calls,)."""
-        env = VectorScriptLines(self._calls())
-        return self._play(env, self._begin(env), lambda observations, _: act(observations))
+        generator = load_group(self.group).profile_generator
+        return [
+            generator.sample(np.random.default_rng(row), ProfileConstraints())
+            for row in range(self.calls)
+        ]
 
-    def by_team(self, policy: str) -> NDArray[np.bool_]:
-        """Have the fixed salespeople of a policy (``SalespersonFactory``) call.
+    def accepted_by_policy(self, policy: Policy) -> NDArray[np.bool_]:
+        """Play the calls with a policy; return which were accepted, shape (calls,)."""
+        env = VectorScriptLines(self._make_env())
+        observations = self._reset(env)
+        return self._play(env, observations, lambda observations, _: policy(observations))
+
+    def accepted_by_salespeople(self, name: str) -> NDArray[np.bool_]:
+        """Play the calls with a fixed policy of :class:`SalespersonFactory`.
 
         Return which calls were accepted, shape (calls,).
         """
-        team = SalespersonFactory(self.group, policy, self.encoder)
-        people = [team.new_call("", np.random.default_rng(row)) for row in range(self.calls)]
+        factory = SalespersonFactory(self.group, name, self.encoder)
+        salespeople = [
+            factory.new_call("", np.random.default_rng(row)) for row in range(self.calls)
+        ]
 
-        async def together(sayings: Sequence[UtteranceFlow]) -> list[str]:
-            return await asyncio.gather(*(drive(saying, team.services) for saying in sayings))
+        async def drive_all(flows: Sequence[UtteranceFlow]) -> list[str]:
+            return await asyncio.gather(*(drive(flow, factory.services) for flow in flows))
 
-        def say(heard: Sequence[str | None], going_on: NDArray[np.bool_]) -> list[str]:
-            rows = [int(row) for row in np.flatnonzero(going_on)]
-            lines = block_on(together([people[row].respond(heard[row]) for row in rows]))
-            said = dict(zip(rows, lines, strict=True))
-            return [said.get(row, "") for row in range(self.calls)]
+        def respond(heard: Sequence[str | None], active: NDArray[np.bool_]) -> list[str]:
+            rows = [int(row) for row in np.flatnonzero(active)]
+            flows = [salespeople[row].respond(heard[row]) for row in rows]
+            utterances = dict(zip(rows, block_on(drive_all(flows)), strict=True))
+            return [utterances.get(row, "") for row in range(self.calls)]
 
-        env = self._calls()
-        self._begin(env)  # the brief is nothing that the customer said
-        return self._play(env, [None] * self.calls, say)
+        env = self._make_env()
+        self._reset(env)
+        # The salespeople start without an observation: the brief is no customer utterance.
+        return self._play(env, [None] * self.calls, respond)
 
-    def transcript(self, call: int, act: Act) -> str:
-        """Have a policy make one of the calls; return what was said."""
-        env = ScriptLines(gym.make(ENV, render_mode="ansi", **settings(self.group, self.encoder)))
+    def transcript(self, call: int, policy: Policy) -> str:
+        """Play one of the calls with a policy; return its transcript."""
+        settings = env_settings(self.group, self.encoder)
+        env = ScriptLines(gym.make(ENV_ID, render_mode="ansi", **settings))
+
         observation, info = env.reset(seed=call, options={"profile": self.customers[call]})
         while info["outcome"] is None:
-            observation, _, _, _, info = env.step(act(observation[None])[0])
+            observation, _, _, _, info = env.step(policy(observation[None])[0])
         return str(env.render())
 
     @property
-    def _file(self) -> Any:
+    def _file(self) -> Path:
         return load_group(self.group).path / "held_out.jsonl"
 
-    def _calls(self) -> Any:
-        return gym.make_vec(
-            ENV, self.calls, autoreset_mode="Disabled", **settings(self.group, self.encoder)
-        )
+    def _make_env(self) -> Any:
+        settings = env_settings(self.group, self.encoder)
+        return gym.make_vec(ENV_ID, self.calls, autoreset_mode="Disabled", **settings)
 
-    def _begin(self, env: Any) -> Any:
-        for row, customer in enumerate(
-            self.customers
-        ):  # reset's options are for all calls alike: one at a time
+    def _reset(self, env: Any) -> Any:
+        # Reset options apply to all calls alike, so each call is reset alone with its customer.
+        for row, customer in enumerate(self.customers):
             seeds: list[int | None] = [None] * self.calls
             seeds[row] = row
             options = {"profile": customer, "reset_mask": np.arange(self.calls) == row}
@@ -129,11 +130,16 @@ class HeldOutEvaluation:
         return observations
 
     def _play(
-        self, env: Any, heard: Any, say: Callable[[Any, NDArray[np.bool_]], Any]
+        self,
+        env: Any,
+        observations: Any,
+        choose_actions: Callable[[Any, NDArray[np.bool_]], Any],
     ) -> NDArray[np.bool_]:
-        accepted, going_on = np.zeros(self.calls, np.bool_), np.ones(self.calls, np.bool_)
-        while going_on.any():
-            heard, rewards, terminated, truncated, _ = env.step(say(heard, going_on))
+        accepted = np.zeros(self.calls, np.bool_)
+        active = np.ones(self.calls, np.bool_)
+        while active.any():
+            actions = choose_actions(observations, active)
+            observations, rewards, terminated, truncated, _ = env.step(actions)
             accepted |= rewards > 0
-            going_on &= ~(terminated | truncated)
+            active &= ~(terminated | truncated)
         return accepted

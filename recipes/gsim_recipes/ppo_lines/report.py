@@ -1,9 +1,7 @@
-"""What came of it.
-
-Acceptance rates with their confidence, and the learning curve as a table and a plot.
-"""
+"""Results: acceptance rates with confidence intervals, and the learning curve."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,96 +10,96 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from gsim_env.util.files import write_atomically
+from gsim_env.util.stats import bootstrap
 from gsim_recipes.ppo_lines.held_out_evaluation import HeldOutEvaluation
 
-__all__ = ["acceptance", "by_archetype", "draw_curve", "write_curve"]
+__all__ = ["acceptance", "acceptance_by_archetype", "draw_curve", "write_curve"]
 
 RESAMPLES = 2000
-POLICY, GRAY = "#1b6ca8", "#777777"
+
+BLUE, GRAY = "#1b6ca8", "#777777"
+
 BASELINES = {
     "random": ("random lines", ":"),
     "pitching": ("pitching script", "--"),
     "listening": ("listening script", "-."),
 }
+"""Label and line style of each baseline."""
+
+Curves = Mapping[int, Sequence[Mapping[str, float]]]
+"""Learning curve of each seed: points with ``steps`` and ``rate``."""
 
 
-def acceptance(accepted: NDArray[np.bool_], exam: HeldOutEvaluation) -> dict[str, Any]:
-    """Return the share of calls accepted and its 95 % confidence interval.
+def acceptance(accepted: NDArray[np.bool_], evaluation: HeldOutEvaluation) -> dict[str, Any]:
+    """Return the acceptance rate, in [0, 1], and its 95 % confidence interval.
 
-    The bootstrap draws customers, not calls, for calls to one customer come out alike; of several
-    trained policies, those too.
+    The bootstrap resamples customers, because calls to one customer are alike, and, if there are
+    several trained policies, policies too.
 
     Args:
-        accepted: Which calls were, shape (policies, calls).
-        exam: Whose calls.
+        accepted: Which calls were accepted, shape (policies, calls).
+        evaluation: The evaluation that played the calls.
     """
-    names = [customer.model_dump_json() for customer in exam.customers]
-    people = sorted(set(names))
-    rates = np.stack([accepted[:, np.array(names) == name].mean(axis=1) for name in people], axis=1)
+    names = np.array([customer.model_dump_json() for customer in evaluation.customers])
+    people = np.unique(names)
+    # Shape (policies, customers).
+    rates = np.stack([accepted[:, names == name].mean(axis=1) for name in people], axis=1)
     rng = np.random.default_rng(0)
-    means = [
-        rates[rng.integers(len(rates), size=len(rates))][
-            :, rng.integers(len(people), size=len(people))
-        ].mean()
-        for _ in range(RESAMPLES)
-    ]
-    low, high = np.percentile(means, (2.5, 97.5))
+
+    def mean_of_resample(customers: NDArray[np.int64]) -> float:
+        policies = rng.integers(len(rates), size=len(rates))
+        return float(rates[policies][:, customers].mean())
+
+    interval = bootstrap(len(people), mean_of_resample, RESAMPLES)
     return {
         "rate": round(float(rates.mean()), 4),
-        "ci95": [round(float(low), 4), round(float(high), 4)],
+        "ci95": [round(interval.low, 4), round(interval.high, 4)],
     }
 
 
-def by_archetype(accepted: NDArray[np.bool_], exam: HeldOutEvaluation) -> dict[str, float]:
-    """Return the share of calls accepted by archetype; ``accepted`` has shape (policies, calls)."""
-    kinds = np.array([customer.archetype for customer in exam.customers])
+def acceptance_by_archetype(
+    accepted: NDArray[np.bool_], evaluation: HeldOutEvaluation
+) -> dict[str, float]:
+    """Return the acceptance rate by archetype; ``accepted`` has shape (policies, calls)."""
+    archetypes = np.array([customer.archetype for customer in evaluation.customers])
     return {
-        str(kind): round(float(accepted[:, kinds == kind].mean()), 4) for kind in np.unique(kinds)
+        str(archetype): round(float(accepted[:, archetypes == archetype].mean()), 4)
+        for archetype in np.unique(archetypes)
     }
 
 
-def write_curve(file: Path, curves: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
-    """Write a row for each seed and point of the curve."""
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["seed", "steps", "acceptance_rate"])
-        writer.writerows(
-            [seed, point["steps"], point["rate"]]
-            for seed, curve in curves.items()
-            for point in curve
-        )
+def write_curve(file: Path, curves: Curves) -> None:
+    """Write a CSV file with one row per seed and point of the curve."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["seed", "steps", "acceptance_rate"])
+    for seed, curve in curves.items():
+        writer.writerows([seed, point["steps"], point["rate"]] for point in curve)
+
+    write_atomically(file, table.getvalue())
 
 
-def draw_curve(
-    file: Path,
-    curves: Mapping[int, Sequence[Mapping[str, float]]],
-    baselines: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """Draw acceptance over steps.
-
-    Each seed, their mean, and who does not learn as horizontal lines.
-    """
+def draw_curve(file: Path, curves: Curves, baselines: Mapping[str, Mapping[str, Any]]) -> None:
+    """Draw acceptance over training steps: each seed, their mean, and the baselines as lines."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
+
     steps = [point["steps"] for point in next(iter(curves.values()))]
     rates = np.array([[point["rate"] for point in curve] for curve in curves.values()])
     for rate in rates:
-        axes.plot(steps, rate, color=POLICY, linewidth=0.8, alpha=0.4)
-    axes.plot(
-        steps,
-        rates.mean(axis=0),
-        color=POLICY,
-        linewidth=2,
-        label=f"PPO, mean of {len(rates)} seeds",
-    )
+        axes.plot(steps, rate, color=BLUE, linewidth=0.8, alpha=0.4)
+    label = f"PPO, mean of {len(rates)} seeds"
+    axes.plot(steps, rates.mean(axis=0), color=BLUE, linewidth=2, label=label)
+
     for name, (label, style) in BASELINES.items():
-        axes.axhline(
-            baselines[name]["rate"], color=GRAY, linestyle=style, linewidth=1.2, label=label
-        )
+        rate = baselines[name]["rate"]
+        axes.axhline(rate, color=GRAY, linestyle=style, linewidth=1.2, label=label)
+
     axes.set(
         xlabel="lines said in training",
         ylabel="acceptance rate",
-        title="Calls closed with held-out customers",
+        title="Accepted calls, held-out customers",
         xlim=(0, None),
         ylim=(-0.02, None),
     )

@@ -1,7 +1,4 @@
-"""Our vector environment as stable-baselines3 wants it.
-
-Its ``VecEnv`` is older than Gymnasium's and differs in the infos.
-"""
+"""Adapter from Gymnasium's vector environment to stable-baselines3's ``VecEnv``."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,60 +9,64 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from gsim_env.envs import VectorScriptLines
 
-__all__ = ["CallsInStep"]
+__all__ = ["ScriptLinesVecEnv"]
 
 
-class CallsInStep(VecEnv):
-    """Calls in step, a call that ends followed by a new one at once (``SameStep``).
+class ScriptLinesVecEnv(VecEnv):
+    """Calls played in parallel; a finished call is replaced in the same step (``SameStep``).
 
     Args:
-        env: The calls.
+        env: The vector environment.
     """
 
     def __init__(self, env: VectorScriptLines) -> None:
-        """Wrap them."""
+        """Wrap the environment."""
         self.calls = env
         self._actions = np.zeros(env.num_envs, np.int64)
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> NDArray[np.float32]:
-        """Begin new calls, by the number that ``seed`` was given last."""
+        """Start new calls with the seed last passed to ``seed``."""
         observations, _ = self.calls.reset(seed=self._seeds[0])
         self._reset_seeds()
         return observations
 
     def step_async(self, actions: NDArray[np.int64]) -> None:
-        """Remember what to say."""
+        """Store the actions for ``step_wait``."""
         self._actions = actions
 
     def step_wait(
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
-        """Say it."""
-        observations, rewards, terminated, truncated, found = self.calls.step(self._actions)
+        """Play one turn of every call."""
+        observations, rewards, terminated, truncated, vector_info = self.calls.step(self._actions)
+        done = terminated | truncated
+
+        # stable-baselines3 bootstraps the value of a truncated call, not of a terminated one.
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        for row in np.flatnonzero(terminated | truncated):
-            # a truncated call's value is bootstrapped, an ended one's is not
+        for row in np.flatnonzero(done):
             infos[row] = {
-                "terminal_observation": found["final_obs"][row],
+                "terminal_observation": vector_info["final_obs"][row],
                 "TimeLimit.truncated": bool(truncated[row]),
-                "outcome": str(found["final_info"]["outcome"][row]),
+                "outcome": str(vector_info["final_info"]["outcome"][row]),
             }
-        return observations, rewards.astype(np.float32), terminated | truncated, infos
+        return observations, rewards.astype(np.float32), done, infos
 
     def close(self) -> None:
-        """Close the calls."""
+        """Close the environment."""
         self.calls.close()
 
     def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
-        """Return an attribute, which all calls share, once for each."""
+        """Return an attribute once per call; all calls share it."""
         return [getattr(self.calls, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(
         self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None
     ) -> None:
-        """Refuse: the calls share their settings."""
-        raise NotImplementedError(f"{attr_name} is set as the calls are made")
+        """Raise: calls share their settings, which are fixed at construction."""
+        raise NotImplementedError(
+            f"{attr_name} cannot be set per call: pass it to gym.make_vec instead."
+        )
 
     def env_method(
         self,
@@ -74,13 +75,15 @@ class CallsInStep(VecEnv):
         indices: int | Iterable[int] | None = None,
         **kwargs: Any,
     ) -> list[Any]:
-        """Refuse: no call stands alone."""
-        raise NotImplementedError(f"{method_name} would have to be called on one of calls in step")
+        """Raise: there are no single environments to call a method of."""
+        raise NotImplementedError(
+            f"{method_name} cannot be called per call: use the vector environment's methods."
+        )
 
     def env_is_wrapped(
         self,
         wrapper_class: type,  # noqa: ARG002 - part of the interface
         indices: int | Iterable[int] | None = None,
     ) -> list[bool]:
-        """Return False: nothing wraps a single call."""
+        """Return False for each call: single calls have no wrappers."""
         return [False for _ in self._get_indices(indices)]

@@ -1,1 +1,1 @@
-"""Chooses the weights, delta and floor of the multi-level reward by an experiment, and shows what the rewards measure."""
+"""Choice of the multi-level reward's weights, delta and floor, and what the rewards measure."""

@@ -1,7 +1,7 @@
-"""Answers that try to be rewarded for nothing, with their three rewards."""
+"""Adversarial answers: the rewards of answers that a policy might use to game them."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,16 @@ from gsim_env.models import Encoder
 from gsim_env.rewards.multi_level import MultiLevel, multi_level
 from gsim_env.rewards.pattern import Discriminator
 from gsim_env.rewards.turns import Turn
-from gsim_recipes.rewards.ranking import Choice
+from gsim_recipes.rewards.ranking import Setting
 
-__all__ = ["adversarial"]
+__all__ = ["adversarial_rewards"]
 
 POLITE = (
-    "Thank you so much for reaching out, I truly appreciate you taking the time to explain this to me! It sounds absolutely "
-    "wonderful and I would be more than happy to help in any way I can."
+    "Thank you so much for reaching out, I truly appreciate you taking the time to explain this "
+    "to me! It sounds absolutely wonderful and I would be more than happy to help in any way I can."
 )
-FIXED = {
+
+FIXED_ANSWERS = {
     "empty": "",
     "ok": "ok",
     "yes please": "Yes, please.",
@@ -29,68 +30,75 @@ FIXED = {
 }
 
 
-def adversarial(
+def adversarial_rewards(
     humans: Sequence[Turn],
     discriminator: Discriminator,
     encoder: Encoder,
-    choice: Choice,
+    setting: Setting,
     language: str,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Return a row for each kind of answer.
-
-    The mean of each term and of the sum, and how often it is below the human's.
+    """Return one row per kind of answer: mean reward and terms, and the share below the human's.
 
     Args:
         humans: Human turns that are their own references.
         discriminator: D_phi.
         encoder: phi.
-        choice: Weights, delta and floor.
+        setting: Weights, delta and floor.
         language: BCP 47.
-        seed: Draws which human turn of another call is copied.
+        seed: Draws the human turn of another call that is copied.
     """
 
-    def rewards(make: Callable[[Turn], str]) -> list[MultiLevel]:
-        turns = [turn._replace(answer=make(turn)) for turn in humans]
-        weights, delta, floor = choice
+    def rewards(answers: Sequence[str]) -> list[MultiLevel]:
+        turns = [turn._replace(answer=answer) for turn, answer in zip(humans, answers, strict=True)]
         return multi_level(
             turns,
             discriminator,
             encoder,
-            weights=weights,
-            delta=delta,
-            floor=floor,
+            weights=setting.weights,
+            delta=setting.delta,
+            floor=setting.floor,
             language=language,
         )
 
-    rng, reference = random.Random(seed), rewards(lambda turn: turn.reference)
-    others = [
-        rng.choice([one.reference for one in humans if one.context[0] != turn.context[0]])
-        for turn in humans
+    answers_by_kind = adversarial_answers(humans, random.Random(seed))
+    human_rewards = rewards([turn.reference for turn in humans])
+
+    return [
+        summarize(kind, rewards(answers), human_rewards)
+        for kind, answers in answers_by_kind.items()
     ]
-    elsewhere = iter(others)
-    makers: dict[str, Callable[[Turn], str]] = {
-        "the human's own": lambda turn: turn.reference,
-        **{name: lambda _, text=text: text for name, text in FIXED.items()},  # type: ignore[misc]
-        "copy of the salesperson": lambda turn: turn.context[-1]["content"],
-        "a human's, of another call": lambda _: next(elsewhere),
-        "the human's, twice": lambda turn: f"{turn.reference} {turn.reference}",
+
+
+def adversarial_answers(humans: Sequence[Turn], rng: random.Random) -> dict[str, list[str]]:
+    """Return the answers to each human turn, by kind; the first kind is the human's own answer."""
+    from_other_calls = []
+    for turn in humans:
+        candidates = [other.reference for other in humans if other.context[0] != turn.context[0]]
+        from_other_calls.append(rng.choice(candidates))
+
+    return {
+        "the human's own": [turn.reference for turn in humans],
+        **{name: [text] * len(humans) for name, text in FIXED_ANSWERS.items()},
+        "copy of the salesperson": [turn.context[-1]["content"] for turn in humans],
+        "a human's, of another call": from_other_calls,
+        "the human's, twice": [f"{turn.reference} {turn.reference}" for turn in humans],
     }
-    rows = []
-    for name, make in makers.items():
-        found = rewards(make)
-        below = np.mean(
-            [one.score < human.score for one, human in zip(found, reference, strict=True)]
-        )
-        means = {
-            field: float(np.mean([getattr(one, field) for one in found]))
-            for field in MultiLevel._fields
-        }
-        rows.append(
-            {
-                "answer": name,
-                **{key: round(value, 3) for key, value in means.items()},
-                "below_human": float(below),
-            }
-        )
-    return rows
+
+
+def summarize(
+    kind: str, rewards: Sequence[MultiLevel], human_rewards: Sequence[MultiLevel]
+) -> dict[str, Any]:
+    """Return a row of the report."""
+    means = np.mean(rewards, axis=0)
+    below = [
+        reward.score < human.score for reward, human in zip(rewards, human_rewards, strict=True)
+    ]
+    return {
+        "answer": kind,
+        **{
+            term: round(float(mean), 3)
+            for term, mean in zip(MultiLevel._fields, means, strict=True)
+        },
+        "below_human": float(np.mean(below)),
+    }

@@ -1,94 +1,104 @@
-"""What eq. 10 pays for.
-
-The reward of answers of one length throughout, beside that of lengths drawn as people's are.
+"""Answer lengths that the format reward (eq. 10) favors: a constant length or human lengths.
 
     python -m gsim_recipes.rewards.lengths --d-sim my_group/d_sim/test.parquet --out my_rewards
 
-An answer twice too long loses all, one half as long loses a quarter: where the length is not to be
-known, a short answer is the safe one. Writes ``lengths.json`` and ``lengths.png``.
+An answer twice as long as the human's loses the whole reward, one half as long loses a quarter. So
+if the human's length is unknown, a short answer is the safe choice. Writes ``lengths.json`` and
+``lengths.png``.
 """
 
-import argparse
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from matplotlib.figure import Figure
 
 from gsim_env.corpus.d_sim import read_rows
-from gsim_env.discriminator.pairs import digest
-from gsim_env.rewards.format import format_reward, length
+from gsim_env.rewards.format import format_reward
 from gsim_env.rewards.turns import Turn
+from gsim_env.util.files import sha256_file, write_atomically
+from gsim_env.util.text import count_words
 
-LONGEST, DRAWS = 40, 50
+__all__ = ["length_rewards", "mean_reward"]
+
+MAX_LENGTH = 40
+"""The longest constant length, in words."""
+
+PERMUTATIONS = 50
 
 
-def main() -> None:
-    """Parse the command line, reward the lengths, report."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--d-sim", type=Path, required=True, help="parquet of a group's D_sim")
-    parser.add_argument("--out", type=Path, required=True, help="folder")
-    args = parser.parse_args()
-    people = [row["reward_model"]["ground_truth"] for row in read_rows(args.d_sim)]
-    found = {
+def main(
+    d_sim: Annotated[Path, typer.Option(help="Parquet file of a group's D_sim.")],
+    out: Annotated[Path, typer.Option(help="Folder of lengths.json and lengths.png.")],
+) -> None:
+    """Reward constant answer lengths, and permuted human lengths, by the format reward (eq. 10)."""
+    references = [row["reward_model"]["ground_truth"] for row in read_rows(d_sim)]
+    report = {
         "command": shlex.join(["python", "-m", "gsim_recipes.rewards.lengths", *sys.argv[1:]]),
-        "d_sim_sha256": digest(args.d_sim),
-        **rewarded(people),
+        "d_sim_sha256": sha256_file(d_sim),
+        **length_rewards(references),
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "lengths.json").write_text(json.dumps(found, indent=1) + "\n")
-    draw(found).savefig(args.out / "lengths.png", dpi=120)
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / "lengths.json", json.dumps(report, indent=1) + "\n")
+    plot(report).savefig(out / "lengths.png", dpi=120)
 
 
-def rewarded(people: list[str]) -> dict[str, Any]:
-    """Return the mean reward of every length up to :data:`LONGEST` words, and of people's lengths in another order."""
-    words = [length(text) for text in people]
+def length_rewards(references: Sequence[str]) -> dict[str, Any]:
+    """Return the mean reward of each constant length, and of human lengths in another order."""
+    human_lengths = [count_words(text) for text in references]
+    constant = {
+        length: mean_reward(references, [length] * len(references))
+        for length in range(1, MAX_LENGTH + 1)
+    }
+    best = max(constant, key=lambda length: constant[length])
+
     rng = np.random.default_rng(0)
-    constant = {count: reward(people, [count] * len(people)) for count in range(1, LONGEST + 1)}
-    best = max(constant, key=lambda count: constant[count])
+    permuted = [
+        mean_reward(references, rng.permutation(human_lengths).tolist())
+        for _ in range(PERMUTATIONS)
+    ]
     return {
-        "turns": len(people),
-        "people_words_mean": float(np.mean(words)),
-        "people_words_median": float(np.median(words)),
+        "turns": len(references),
+        "people_words_mean": float(np.mean(human_lengths)),
+        "people_words_median": float(np.median(human_lengths)),
         "best_length": best,
         "reward_of_best_length": constant[best],
-        "reward_of_peoples_lengths": float(
-            np.mean([reward(people, rng.permutation(words)) for _ in range(DRAWS)])
-        ),
+        "reward_of_peoples_lengths": float(np.mean(permuted)),
         "reward_by_length": constant,
     }
 
 
-def reward(people: list[str], lengths: Any) -> float:
-    """Return the mean of eq. 10 over turns that are answered with so many words each."""
+def mean_reward(references: Sequence[str], lengths: Sequence[int]) -> float:
+    """Return the mean of eq. 10 over turns answered with the given numbers of words."""
     turns = [
-        Turn([], "word " * int(count), text) for count, text in zip(lengths, people, strict=True)
+        Turn([], "word " * int(length), reference)
+        for length, reference in zip(lengths, references, strict=True)
     ]
     return float(np.mean(format_reward(turns)))
 
 
-def draw(found: dict[str, Any]) -> Figure:
-    """Return the plot of the reward by length."""
+def plot(report: dict[str, Any]) -> Figure:
+    """Return the plot of the reward over the constant length."""
+    rewards = report["reward_by_length"]
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot(
-        list(found["reward_by_length"]),
-        list(found["reward_by_length"].values()),
-        label="always so many words",
-    )
+
+    axes.plot(list(rewards), list(rewards.values()), label="constant length")
     axes.axhline(
-        found["reward_of_peoples_lengths"], color="#d1662a", label="lengths drawn as people's"
+        report["reward_of_peoples_lengths"], color="#d1662a", label="human lengths, permuted"
     )
-    axes.axvline(found["people_words_mean"], color="#888888", linestyle=":", label="people's mean")
+    axes.axvline(report["people_words_mean"], color="#888888", linestyle=":", label="human mean")
+
     axes.set(xlabel="words", ylabel="format reward (eq. 10)")
     axes.legend()
     return figure
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

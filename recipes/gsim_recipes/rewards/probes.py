@@ -1,10 +1,6 @@
-"""Answers of which it is known how good they are.
-
-A model says the human's turn in other words, too politely, and off topic.
-"""
+"""Probes: model answers of known quality (paraphrase, over-polite, off topic) to human turns."""
 
 import asyncio
-import json
 import random
 import zlib
 from collections import Counter
@@ -12,32 +8,68 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from pydantic import BaseModel
 from tqdm import tqdm
 
 from gsim_env.corpus.d_sim import DSimRow, read_rows, turn_key
-from gsim_env.discriminator.negatives import key_of, mend, read, whole
+from gsim_env.discriminator.negatives import drop_cut_sentence
 from gsim_env.models import Complete, LanguageModel, Message, Sampling
 from gsim_env.rewards.turns import Turn
 from gsim_env.simulation.prompts import spoken
 from gsim_env.util.aio import block_on
+from gsim_env.util.files import JsonlStore
 
-__all__ = ["Kind", "Probe", "ask", "authors", "drawn"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Probe",
+    "ProbeAnswer",
+    "count_by_model",
+    "draw_rows",
+    "generate_probes",
+]
 
 Kind = Literal["paraphrase", "over_polite", "off_topic"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=48)
-HEARD = 3
-"""Messages of the context that the over-polite customer is told."""
 
-AT_ONCE = 16
+MIN_WORDS = 4
+"""A human turn needs at least this many words to be paraphrased."""
+
+CONTEXT_MESSAGES = 3
+"""Messages of the context in the prompt of an over-polite answer."""
+
+BATCH_SIZE = 16
 
 TOPICS = (
-    "the football match last night", "how to prune roses", "a recipe for tomato soup", "a noise in the car's engine",
-    "the plot of a film about pirates", "the rules of chess", "the weather in the mountains", "learning the violin",
-    "the history of bridges", "a cat that sleeps all day", "repairing a bicycle", "the phases of the moon",
-    "a holiday on a houseboat", "knitting a scarf", "how volcanoes erupt", "the best way to brew tea",
-)  # fmt: skip
+    "the football match last night",
+    "how to prune roses",
+    "a recipe for tomato soup",
+    "a noise in the car's engine",
+    "the plot of a film about pirates",
+    "the rules of chess",
+    "the weather in the mountains",
+    "learning the violin",
+    "the history of bridges",
+    "a cat that sleeps all day",
+    "repairing a bicycle",
+    "the phases of the moon",
+    "a holiday on a houseboat",
+    "knitting a scarf",
+    "how volcanoes erupt",
+    "the best way to brew tea",
+)
+
+PARAPHRASE_TASK = (
+    "Say the message in other words: the same meaning, the same speaker, about as long. "
+    "Answer with the new wording and nothing else."
+)
+OVER_POLITE_TASK = (
+    "You play the customer in the conversation below, an exceedingly polite, warm and grateful "
+    "one who loves to help. Say the customer's next words and nothing else."
+)
+OFF_TOPIC_TASK = "You chat with a friend. Answer with one or two sentences and nothing else."
 
 
 class Probe(NamedTuple):
@@ -45,109 +77,123 @@ class Probe(NamedTuple):
 
     Attributes:
         human: The human's answer, which is its own reference.
-        made: The model's, by kind.
+        generated: The model's answers, by kind.
     """
 
     human: Turn
-    made: dict[Kind, Turn]
+    generated: dict[Kind, Turn]
 
 
-def drawn(d_sim: Path, count: int, seed: int) -> list[DSimRow]:
-    """Return ``count`` rows of D_sim drawn by ``seed`` whose human turn has four words at least, which can be reworded."""
+class ProbeAnswer(BaseModel):
+    """A model's answer: one line of the probes file.
+
+    Attributes:
+        call_id: Dialogue of the row.
+        turn: Customer turn of the row.
+        kind: The kind of answer.
+        by: Name of the model.
+        text: The answer.
+    """
+
+    call_id: str
+    turn: int
+    kind: Kind
+    by: str
+    text: str
+
+
+def draw_rows(d_sim: Path, count: int, seed: int) -> list[DSimRow]:
+    """Return ``count`` random rows of D_sim with a human turn of at least four words."""
     rows = [
-        row for row in read_rows(d_sim) if len(row["reward_model"]["ground_truth"].split()) >= 4
+        row
+        for row in read_rows(d_sim)
+        if len(row["reward_model"]["ground_truth"].split()) >= MIN_WORDS
     ]
     random.Random(seed).shuffle(rows)
     return rows[:count]
 
 
-def ask(
+def generate_probes(
     rows: Sequence[DSimRow], file: Path, load: Callable[[], LanguageModel], name: str
 ) -> list[Probe]:
-    """Have a model word every kind for every row, keep its answers in a JSONL file, and return them
-    as probes.
+    """Generate an answer of each kind to every row, and return answers and rows as probes.
+
+    Answers are appended to a JSONL file; answers in it are not generated again.
 
     Args:
-        rows: Of D_sim.
-        file: Appended to; what is in it is not asked for again.
-        load: Returns the model, if it is needed.
-        name: Of the model; stands with its answers, for another may word what is missing.
+        rows: Rows of D_sim.
+        file: One :class:`ProbeAnswer` per line.
+        load: Returns the model; called if an answer is missing.
+        name: The model's name, stored with its answers: a later run may use another model.
 
     Raises:
-        SimulatorError: if the model fails. What it had answered is kept.
+        SimulatorError: if the model fails. Earlier answers are kept.
     """
-    mend(file)
-    found = {(*key_of(line), line["kind"]): line["text"] for line in read(file)}
-    missing = [(row, kind) for kind in KINDS for row in rows if (*turn_key(row), kind) not in found]
+    store = JsonlStore(file, ProbeAnswer)
+    texts = {(answer.call_id, answer.turn, answer.kind): answer.text for answer in store.read()}
+
+    missing: list[tuple[DSimRow, Kind]] = []
+    for kind in KINDS:
+        missing += [(row, kind) for row in rows if (*turn_key(row), kind) not in texts]
+
     total = len(rows) * len(KINDS)
-    with (
-        file.open("a", encoding="utf-8") as stream,
-        tqdm(total=total, initial=total - len(missing)) as bar,
-    ):
-        for start in range(0, len(missing), AT_ONCE):
-            batch = missing[start : start + AT_ONCE]
-            for (row, kind), text in zip(batch, block_on(answers(load(), batch)), strict=True):
+    with tqdm(total=total, initial=total - len(missing)) as bar:
+        for start in range(0, len(missing), BATCH_SIZE):
+            batch = missing[start : start + BATCH_SIZE]
+            generated = block_on(generate_batch(load(), batch))
+
+            for (row, kind), text in zip(batch, generated, strict=True):
                 call_id, turn = turn_key(row)
-                line = {"call_id": call_id, "turn": turn, "kind": kind, "by": name, "text": text}
-                stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-                found[call_id, turn, kind] = text
-            stream.flush()
+                store.append(ProbeAnswer(call_id=call_id, turn=turn, kind=kind, by=name, text=text))
+                texts[call_id, turn, kind] = text
             bar.update(len(batch))
-    return [probe(row, found) for row in rows]
+
+    return [make_probe(row, texts) for row in rows]
 
 
-def authors(file: Path) -> dict[str, dict[str, int]]:
-    """Return how many answers of each kind each model has worded."""
-    found = {
-        kind: Counter(line["by"] for line in read(file) if line["kind"] == kind) for kind in KINDS
-    }
-    return {kind: dict(counter) for kind, counter in found.items()}
+def count_by_model(file: Path) -> dict[str, dict[str, int]]:
+    """Return the number of answers of each kind by each model."""
+    counters: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    for answer in JsonlStore(file, ProbeAnswer).read():
+        counters[answer.kind][answer.by] += 1
+    return {kind: dict(counter) for kind, counter in counters.items()}
 
 
-def probe(row: DSimRow, found: dict[tuple[str, int, Kind], str]) -> Probe:
-    """Return a row's answers as turns."""
+def make_probe(row: DSimRow, texts: dict[tuple[str, int, Kind], str]) -> Probe:
+    """Return a row and its answers as turns."""
     context, reference = row["extra_info"]["context"], row["reward_model"]["ground_truth"]
     key = turn_key(row)
     return Probe(
         Turn(context, reference, reference),
-        {kind: Turn(context, found[*key, kind], reference) for kind in KINDS},
+        {kind: Turn(context, texts[*key, kind], reference) for kind in KINDS},
     )
 
 
-async def answers(model: LanguageModel, batch: Sequence[tuple[DSimRow, Kind]]) -> list[str]:
-    """Return what the model says, in one line each."""
+async def generate_batch(model: LanguageModel, batch: Sequence[tuple[DSimRow, Kind]]) -> list[str]:
+    """Return the model's answers, each one line of text."""
     requests = [
         Complete("customer", prompt(row, kind), SAMPLING, seed_of(row, kind)) for row, kind in batch
     ]
-    return [
-        whole(spoken(answer.text))
-        for answer in await asyncio.gather(*map(model.acomplete, requests))
-    ]
+    completions = await asyncio.gather(*map(model.acomplete, requests))
+    return [drop_cut_sentence(spoken(completion.text)) for completion in completions]
 
 
 def prompt(row: DSimRow, kind: Kind) -> list[Message]:
-    """Return what the model is asked."""
+    """Return the model's messages for an answer of a kind."""
     match kind:
         case "paraphrase":
-            task = (
-                "Say the message in other words: the same meaning, the same speaker, about as long. Answer with the new "
-                "wording and nothing else."
-            )
+            human_text = row["reward_model"]["ground_truth"]
             return [
-                {"role": "system", "content": task},
-                {"role": "user", "content": row["reward_model"]["ground_truth"]},
+                {"role": "system", "content": PARAPHRASE_TASK},
+                {"role": "user", "content": human_text},
             ]
         case "over_polite":
-            task = (
-                "You play the customer in the conversation below, an exceedingly polite, warm and grateful one who loves to "
-                "help. Say the customer's next words and nothing else."
-            )
-            return [{"role": "system", "content": task}, *row["extra_info"]["context"][-HEARD:]]
+            context = row["extra_info"]["context"][-CONTEXT_MESSAGES:]
+            return [{"role": "system", "content": OVER_POLITE_TASK}, *context]
         case "off_topic":
             topic = TOPICS[seed_of(row, kind) % len(TOPICS)]
-            task = "You chat with a friend. Answer with one or two sentences and nothing else."
             return [
-                {"role": "system", "content": task},
+                {"role": "system", "content": OFF_TOPIC_TASK},
                 {"role": "user", "content": f"Tell me something about {topic}."},
             ]
 

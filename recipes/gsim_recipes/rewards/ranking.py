@@ -1,11 +1,7 @@
-"""Which weights, delta and floor rank answers as they should be.
+"""Ranking: weights, delta and floor that score human > paraphrase > over-polite > off topic."""
 
-Human > paraphrase > over-polite > off topic.
-"""
-
-from collections.abc import Mapping, Sequence
-from itertools import pairwise as neighbors
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,26 +13,35 @@ from gsim_env.rewards.multi_level import Weights
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.semantic import semantic_reward
 from gsim_env.rewards.turns import Turn
-from gsim_recipes.rewards.probes import Probe
+from gsim_recipes.rewards.probes import KINDS, Probe
 
-__all__ = ["ORDER", "Choice", "Terms", "choose", "from_kind_to_kind", "share_ranked", "terms"]
+__all__ = [
+    "ORDER",
+    "Setting",
+    "Terms",
+    "choose_setting",
+    "probe_terms",
+    "share_ranked",
+    "share_ranked_by_pair",
+]
 
 Floats = NDArray[np.float64]
 
-ORDER = ("human", "paraphrase", "over_polite", "off_topic")
+ORDER = ("human", *KINDS)
+"""Kinds of answers, best first."""
 
 STEPS = 20
-"""The weights tried are the multiples of 1/20 that sum to 1, none of them 0.
+"""The grid of weights: multiples of 1/20 that sum to 1, none of them 0.
 
-A term that does not count can be gamed.
+A term without weight can be gamed.
 """
 
 DELTAS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 FLOORS = (-2.0, -1.0, -0.5, 0.0)
 
 
-class Choice(NamedTuple):
-    """One setting of the multi-level reward."""
+class Setting(NamedTuple):
+    """The free parameters of the multi-level reward."""
 
     weights: Weights
     delta: float
@@ -44,90 +49,113 @@ class Choice(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The terms of every probe, each of shape (probes, 4), in ``ORDER``.
+    """The terms of every probe's answers, each of shape (probes, 4), in ``ORDER``.
 
-    Format and semantic have no floor yet.
+    Format and cosine are before delta and floor; a fault has minus infinity.
     """
 
     pattern: Floats
     format: Floats
     cosine: Floats
 
-    def scores(self, choice: Choice) -> Floats:
+    def scores(self, setting: Setting) -> Floats:
         """Return the reward of every answer, shape (probes, 4)."""
-        return sum(
-            (weight * term for weight, term in zip(choice.weights, self.at(choice), strict=True)),
-            np.zeros(1),
-        )
+        weighted = [
+            weight * term
+            for weight, term in zip(setting.weights, self.with_setting(setting), strict=True)
+        ]
+        return sum(weighted, np.zeros(1))
 
-    def at(self, choice: Choice) -> tuple[Floats, Floats, Floats]:
-        """Return the three terms as a setting has them."""
-        semantic = (self.cosine - choice.delta) / (1.0 - choice.delta)
+    def with_setting(self, setting: Setting) -> tuple[Floats, Floats, Floats]:
+        """Return the pattern, format and semantic term with a setting's delta and floor."""
+        semantic = (self.cosine - setting.delta) / (1.0 - setting.delta)
         return (
             self.pattern,
-            np.maximum(choice.floor, self.format),
-            np.maximum(choice.floor, semantic),
+            np.maximum(setting.floor, self.format),
+            np.maximum(setting.floor, semantic),
         )
 
 
-def terms(
+class Trial(NamedTuple):
+    """A setting that was tried.
+
+    Attributes:
+        ranked: Share of contexts that it ranks right.
+        least_term: The smallest of weight times standard deviation over the terms.
+        setting: The setting.
+    """
+
+    ranked: float
+    least_term: float
+    setting: Setting
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the trial as a row of the report."""
+        return {
+            **self.setting.weights._asdict(),
+            "delta": self.setting.delta,
+            "floor": self.setting.floor,
+            "ranked": self.ranked,
+            "least_term": round(self.least_term, 4),
+        }
+
+
+def probe_terms(
     probes: Sequence[Probe], discriminator: Discriminator, encoder: Encoder, language: str
 ) -> Terms:
-    """Return the terms of probes; a fault has minus infinity before it has a floor."""
-    turns: list[Turn] = [
-        turn
-        for probe in probes
-        for turn in (probe.human, *(probe.made[kind] for kind in ORDER[1:]))
-    ]
-    found = (
+    """Return the terms of probes."""
+    turns: list[Turn] = []
+    for probe in probes:
+        turns += [probe.human, *(probe.generated[kind] for kind in KINDS)]
+
+    terms = (
         pattern_reward(turns, discriminator),
         format_reward(turns, language=language, floor=-np.inf),
         semantic_reward(turns, encoder, delta=0.0, floor=-np.inf),
     )
-    return Terms(*(np.array(term).reshape(-1, len(ORDER)) for term in found))
+    return Terms(*(np.array(term).reshape(-1, len(ORDER)) for term in terms))
 
 
 def share_ranked(scores: Floats) -> float:
-    """Return in which share of contexts every answer has more than the next."""
+    """Return the share of contexts in which every answer scores more than the next in ``ORDER``."""
     return float(np.mean((np.diff(scores, axis=1) < 0).all(axis=1)))
 
 
-def choose(found: Terms) -> tuple[Choice, list[dict[str, Any]]]:
-    """Return the setting to take, and all that were tried, best first.
-
-    Of the settings that rank as many contexts as the best does, or fewer by at most one standard
-    error, the one is taken whose least term counts most (its weight times its spread over the
-    answers): what counts little can be gamed.
-    """
-    tried = []
-    for first, second, delta, floor in product(range(1, STEPS), range(1, STEPS), DELTAS, FLOORS):
-        if first + second < STEPS:
-            weights = Weights(*(part / STEPS for part in (first, second, STEPS - first - second)))
-            choice = Choice(weights, delta, floor)
-            least = min(
-                weight * float(term.std())
-                for weight, term in zip(weights, found.at(choice), strict=True)
-            )
-            tried.append((share_ranked(found.scores(choice)), least, choice))
-    best, count = max(share for share, _, _ in tried), len(found.pattern)
-    enough = best - np.sqrt(best * (1.0 - best) / count)
-    tried.sort(key=lambda one: (one[0] >= enough, one[1]), reverse=True)
-    table = [
-        {
-            **one.weights._asdict(),
-            "delta": one.delta,
-            "floor": one.floor,
-            "ranked": share,
-            "least_term": round(least, 4),
-        }
-        for share, least, one in tried
-    ]
-    return tried[0][2], table
-
-
-def from_kind_to_kind(scores: Floats) -> Mapping[str, float]:
-    """Return in which share of contexts each answer has more than the next."""
+def share_ranked_by_pair(scores: Floats) -> Mapping[str, float]:
+    """Return the share of contexts in which an answer scores more than the next, by pair."""
     return {
         f"{better} > {worse}": float(np.mean(scores[:, index] > scores[:, index + 1]))
-        for index, (better, worse) in enumerate(neighbors(ORDER))
+        for index, (better, worse) in enumerate(pairwise(ORDER))
     }
+
+
+def choose_setting(terms: Terms) -> tuple[Setting, list[dict[str, Any]]]:
+    """Return the chosen setting, and a row for every setting tried, best first.
+
+    Candidates are the settings that rank as many contexts as the best one, or fewer by at most one
+    standard error. Of these, the setting with the largest least term is chosen (weight times the
+    standard deviation over the answers): a term with little influence can be gamed.
+    """
+    trials = []
+    for setting in grid():
+        spreads = [float(term.std()) for term in terms.with_setting(setting)]
+        influences = [
+            weight * spread for weight, spread in zip(setting.weights, spreads, strict=True)
+        ]
+        trials.append(Trial(share_ranked(terms.scores(setting)), min(influences), setting))
+
+    best = max(trial.ranked for trial in trials)
+    standard_error = np.sqrt(best * (1.0 - best) / len(terms.pattern))
+    threshold = best - standard_error
+
+    trials.sort(key=lambda trial: (trial.ranked >= threshold, trial.least_term), reverse=True)
+    return trials[0].setting, [trial.as_row() for trial in trials]
+
+
+def grid() -> Iterator[Setting]:
+    """Yield every setting of the grid."""
+    for pattern, format_, delta, floor in product(range(1, STEPS), range(1, STEPS), DELTAS, FLOORS):
+        semantic = STEPS - pattern - format_
+        if semantic > 0:
+            weights = Weights(pattern / STEPS, format_ / STEPS, semantic / STEPS)
+            yield Setting(weights, delta, floor)
