@@ -137,7 +137,7 @@ def play_block(
     simulator = plan.simulator(plan.methods[method])
     model = simulator.services.models["customer"]
     if isinstance(model, EmbeddedModel):
-        model.forget()
+        model.unload()
     team = SalespersonFactory(plan.group, plan.salespeople[salesperson], plan.encoder)
 
     async def one(number: int, whom: CustomerProfile) -> EvaluatedCall:

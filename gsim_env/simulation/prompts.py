@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gsim_env.groups import Group
 from gsim_env.models import Message
-from gsim_env.models.scripted import QUOTED
+from gsim_env.models.protocol import QUOTE_PREFIX
 from gsim_env.profiles import CustomerProfile
 from gsim_env.util.text_safety import sanitize
 
@@ -72,7 +72,7 @@ def guidance_message(group: Group, guidance: Guidance) -> Message:
         concern="none"
         if concern is None
         else f"{concern}, {group.taxonomy.concerns[concern].definition}",
-        references="\n".join(QUOTED + sanitize(text) for text in guidance.references),
+        references="\n".join(QUOTE_PREFIX + sanitize(text) for text in guidance.references),
     )
     return {"role": "system", "content": content}
 
@@ -103,7 +103,7 @@ def spoken(text: str) -> str:
     The first line, without control tokens or wrapping quotes.
     """
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
-    line = sanitize(first).removeprefix(QUOTED.strip()).strip()
+    line = sanitize(first).removeprefix(QUOTE_PREFIX.strip()).strip()
     if len(line) > 1 and line[0] == line[-1] == '"':
         line = line[1:-1].strip()
     return line
@@ -112,4 +112,4 @@ def spoken(text: str) -> str:
 def reads_out(text: str, guidance: Message) -> bool:
     """Return whether ``text`` holds a line of the guidance that is an instruction, not one of the references."""
     lines = guidance["content"].splitlines()
-    return any(line in text for line in lines if line and not line.startswith(QUOTED))
+    return any(line in text for line in lines if line and not line.startswith(QUOTE_PREFIX))

@@ -11,7 +11,7 @@ from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_prompt
 from gsim_env.models import Complete, Message, Sampling
-from gsim_env.models.scripted import QUOTED
+from gsim_env.models.protocol import QUOTE_PREFIX
 from gsim_env.simulation.prompts import SILENCE, spoken
 from gsim_env.simulation.salespeople.protocol import UtteranceFlow
 from gsim_env.simulation.salespeople.script_library import Script
@@ -97,7 +97,7 @@ class LLMSalesperson:
         content = self._prompts["script"].substitute(
             stage=stage,
             definition=self._group.taxonomy.sales[stage].definition,
-            scripts="\n".join(QUOTED + script.text for script in scripts),
+            scripts="\n".join(QUOTE_PREFIX + script.text for script in scripts),
         )
         return [{"role": "system", "content": content}]
 
