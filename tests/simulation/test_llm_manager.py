@@ -104,7 +104,7 @@ def test_no_patience_ends_the_call_and_a_farewell_too(call):
 def test_answers_that_do_not_fit_are_asked_for_again_and_then_given_up(call):
     wrong = GENEROUS.model_copy(update={"stage": "dancing"}).model_dump_json()
     assert decide(call, "not json", wrong, GENEROUS.model_dump_json()).guidance.stage
-    with pytest.raises(SimulatorError, match="in 3 tries: unknown stage 'dancing'"):
+    with pytest.raises(SimulatorError, match="in 3 tries, the last: unknown stage 'dancing'"):
         decide(call, "{}", "[]", wrong)
 
 
