@@ -6,7 +6,7 @@ import pytest
 from gsim_env.models import Complete, Completion
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.candidate_steps import CandidateSteps
-from gsim_env.simulation.conversation import SPEAKING_TRIES, WARMER, _speak
+from gsim_env.simulation.conversation import SPEAKING_TRIES, TEMPERATURE_STEP, _speak
 from gsim_env.simulation.manager import Call
 from gsim_env.simulation.prompts import Guidance, customer_system
 from gsim_env.simulation.state import CustomerState
@@ -56,7 +56,7 @@ def test_a_model_that_repeats_itself_is_asked_again_each_time_warmer(call):
     assert said == "Give me a week."
     temperature = call.group.config.sampling.temperature
     assert [request.sampling.temperature for request in asked] == pytest.approx(
-        [temperature + WARMER * k for k in range(3)]
+        [temperature + TEMPERATURE_STEP * k for k in range(3)]
     )
     assert len({request.seed for request in asked}) == 3
 
