@@ -212,7 +212,7 @@ def test_a_bad_policy_says_what_is_legal(policy, said):
 
 def test_a_group_that_lacks_what_a_policy_needs_is_refused_at_once(group, copied):
     folder = copied([call for call in group.calls if call.outcome is not Outcome.ACCEPTED])
-    with pytest.raises(ConfigurationError, match="none was accepted"):
+    with pytest.raises(ConfigurationError, match="needs accepted calls"):
         team("outline", str(folder))
     (folder / "script.toml").unlink()
     with pytest.raises(CorpusError, match=r"script\.toml"):
