@@ -426,7 +426,10 @@ def test_the_command_needs_its_extra() -> None:
 
 
 def test_importing_the_package_imports_no_command_line() -> None:
-    code = "import sys, gsim_env, gsim_env.cli, gsim_env.envs; sys.exit(bool({'typer', 'rich'} & set(sys.modules)))"
+    code = (
+        "import sys, gsim_env, gsim_env.cli, gsim_env.envs; "
+        "sys.exit(bool({'typer', 'rich'} & set(sys.modules)))"
+    )
     assert run_process(code=code).returncode == 0
 
 

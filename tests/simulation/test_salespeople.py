@@ -183,7 +183,10 @@ def test_a_team_is_plain_data(policy):
     [
         (
             "scriptd",
-            "Unknown salesperson 'scriptd'. Legal values: llm, outline, pitching, scripted. Did you mean",
+            (
+                "Unknown salesperson 'scriptd'. Legal values: llm, outline, pitching, scripted. "
+                "Did you mean"
+            ),
         ),
         ({"model": "embedded"}, "Unknown salesperson None"),
         ("llm", "'llm' needs a language model, got None"),

@@ -89,9 +89,7 @@ def test_a_model_that_says_the_salespersons_words_back_is_asked_again(call):
     )
 
 
-def test_a_model_that_reads_out_its_instructions_is_asked_again_and_one_that_quotes_a_reference_is_not(
-    call,
-):
+def test_reading_out_instructions_is_retried_and_quoting_a_reference_is_not(call):
     told = str(call.group.prompts["guidance"].template).splitlines()[-1]
     assert speak(call, f"No. {told}", "No.")[0] == "No."
     assert len(speak(call, "Ring after the holidays.")[1]) == 1
