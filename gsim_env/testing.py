@@ -318,22 +318,20 @@ async def _content(body: Mapping[str, Any]) -> str:
 
 
 def _completion(body: Mapping[str, Any], content: str) -> dict[str, Any]:
+    """Return a chat completion as an OpenAI-compatible server does."""
+    message = {"role": "assistant", "content": content}
+    usage = {
+        "prompt_tokens": 20,
+        "completion_tokens": 5,
+        "total_tokens": 25,
+        "prompt_tokens_details": {"cached_tokens": 16},
+    }
+
     return {
         "id": "mock",
         "object": "chat.completion",
         "created": 0,
         "model": body["model"],
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "stop",
-                "message": {"role": "assistant", "content": content},
-            }
-        ],
-        "usage": {
-            "prompt_tokens": 20,
-            "completion_tokens": 5,
-            "total_tokens": 25,
-            "prompt_tokens_details": {"cached_tokens": 16},
-        },
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": usage,
     }

@@ -163,9 +163,10 @@ class EmbeddedModel:
         if len(choices) > 1:  # llama.cpp reports the usage of a batch's first request only
             return [Completion(choice["text"]) for choice in choices]
 
-        text, usage = choices[0]["text"], answer["usage"]
+        usage = answer["usage"]
         cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
-        return [Completion(text, usage["prompt_tokens"], cached, usage["completion_tokens"])]
+        tokens = usage["prompt_tokens"], cached, usage["completion_tokens"]
+        return [Completion(choices[0]["text"], *tokens)]
 
     def _body(self, requests: Sequence[Complete]) -> dict[str, Any]:
         """Return the body of a llama.cpp completion request."""
@@ -181,6 +182,7 @@ class EmbeddedModel:
             "seed": first.seed,
             "cache_prompt": True,
         }
+
         if first.schema is not None:
             body["json_schema"] = first.schema
         return body

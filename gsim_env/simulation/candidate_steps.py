@@ -96,7 +96,7 @@ class CandidateSteps:
             at.setdefault((step.stage, step.concern), []).append(index)
 
         kinds = [group.taxonomy.customer[step.stage].kind for step in steps]
-        own = words(f"{profile.name} {profile.listing} {profile.text}")
+        profile_words = words(f"{profile.name} {profile.listing} {profile.text}")
         return cls(
             steps,
             np.concatenate([behavior.vectors for behavior in chains]),
@@ -110,7 +110,7 @@ class CandidateSteps:
             np.array([kind in NEVER_REPEATED for kind in kinds]),
             np.array([kind == "warm" for kind in kinds]),
             np.array([kind in IDLE_KINDS for kind in kinds]),
-            np.array([is_reusable(step.customer, group, own) for step in steps]),
+            np.array([is_reusable(step.customer, group, profile_words) for step in steps]),
             profile.name,
         )
 
@@ -176,12 +176,12 @@ class CandidateSteps:
         return reusable, others
 
 
-def is_reusable(line: str, group: Group, own: frozenset[str]) -> bool:
-    """Return whether a customer with the words ``own`` in their profile could say ``line``.
+def is_reusable(line: str, group: Group, profile_words: frozenset[str]) -> bool:
+    """Return whether a customer with these words in their profile could say ``line``.
 
     A reusable line has no proper noun and few personal terms of another customer.
     """
-    foreign = group.personal_terms.in_text(line) - own
+    foreign = group.personal_terms.in_text(line) - profile_words
     return (
         not group.personal_terms.proper_nouns(line) & foreign
         and len(foreign) <= len(line.split()) // WORDS_PER_FOREIGN_TERM

@@ -1,6 +1,7 @@
 """Drivers of a conversation: they answer its requests, so all produce the same transcript."""
 
 from collections.abc import Generator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -55,7 +56,8 @@ class Services:
         return await self._search(request)
 
     def _embed_all(self, requests: Sequence[Embed]) -> list[NDArray[np.float32]]:
-        vectors = self.encoder.encode([text for request in requests for text in request.texts])
+        texts = list(chain.from_iterable(request.texts for request in requests))
+        vectors = self.encoder.encode(texts)
         ends = np.cumsum([len(request.texts) for request in requests])
         return np.split(vectors, ends[:-1])
 

@@ -64,7 +64,9 @@ class LLMManager:
         schema["properties"]["stage"]["enum"] = stages
         schema["properties"]["concern"]["enum"] = [*group.taxonomy.concerns, NO_CONCERN]
         schema["additionalProperties"] = False
-        self._schema, self._stages = schema, frozenset(stages)
+
+        self._schema = schema
+        self._stages = frozenset(stages)
 
     def decide(
         self, call: Call, heard: SanitizedUtterance
@@ -134,9 +136,11 @@ def apply(verdict: Verdict, state: CustomerState, move: SalesMove) -> None:
     state.turn += 1
     state.patience = min(state.patience, verdict.patience / 10)
 
-    interest, trust = verdict.interest / 10, verdict.trust / 10
+    interest = verdict.interest / 10
+    trust = verdict.trust / 10
     if move.wasted:
-        interest, trust = min(interest, state.interest), min(trust, state.trust)
+        interest = min(interest, state.interest)
+        trust = min(trust, state.trust)
     elif verdict.answered:
         state.settle()
 

@@ -54,6 +54,7 @@ def steps_of(call: RecordedCall) -> tuple[ChainStep, ...]:
     """Return the exchanges of a recorded call; a last sales turn without an answer is dropped."""
     pairs = list(zip(call.turns[::2], call.turns[1::2], strict=False))
     last = max(len(pairs) - 1, 1)
+
     return tuple(
         ChainStep(
             sales=sales.text,

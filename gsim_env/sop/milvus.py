@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gsim_env.errors import SimulatorError
-from gsim_env.sop.chain import BehaviorChain, ChainStep
+from gsim_env.sop.chain import BehaviorChain, ChainStep, steps_of
 from gsim_env.sop.library import Hit, Indexed, Search
 from gsim_env.util.cache import cache_folder
 from gsim_env.util.extras import loading, require
@@ -189,20 +189,23 @@ def build_lite(indexed: Indexed, key: str) -> Path:
     An interrupted build leaves no folder.
     """
     template = cache_folder("sop") / f"{key}.db"
-    if not template.is_dir():
-        # Lite lacks AllocTimestamp, and pymilvus logs a traceback.
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-        pymilvus = require("pymilvus", "embedded")
-        folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
-        with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
-            partial = folder / template.name
-            client = pymilvus.MilvusClient(str(partial), grpc_options=NO_KEEPALIVE)
-            fill(client, indexed, f"gsim_{key}")
-            client.close()
-            release(partial, remove=False)
-            if not template.is_dir():
-                partial.rename(template)
-            shutil.rmtree(folder, ignore_errors=True)
+    if template.is_dir():
+        return template
+
+    # Lite lacks AllocTimestamp, and pymilvus logs a traceback.
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    pymilvus = require("pymilvus", "embedded")
+    folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
+    with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
+        partial = folder / template.name
+        client = pymilvus.MilvusClient(str(partial), grpc_options=NO_KEEPALIVE)
+        fill(client, indexed, f"gsim_{key}")
+        client.close()
+        release(partial, remove=False)
+
+        if not template.is_dir():  # another process may have built it
+            partial.rename(template)
+        shutil.rmtree(folder, ignore_errors=True)
     return template
 
 
@@ -220,35 +223,34 @@ def fill(client: Any, indexed: Indexed, prefix: str) -> None:
     ``{prefix}_turns`` is renamed last, so it exists only in a complete library.
     """
     dimensions = int(indexed.profiles.shape[1])
-    chains = indexed.chains()
-    profiles = (
-        {
+    columns: dict[str, int | None] = {"call_id": 256, "archetype": 256, "steps": None}
+    create(client, f"{prefix}_profiles", dimensions, columns, profile_rows(indexed))
+
+    partial = f"{prefix}_turns_partial"
+    create(client, partial, dimensions, {"id": 300, "step": 4 * MAX_TEXT_BYTES}, turn_rows(indexed))
+    client.rename_collection(partial, f"{prefix}_turns")
+
+
+def profile_rows(indexed: Indexed) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the collection of profiles."""
+    for call, vector in zip(indexed.calls, indexed.profiles, strict=True):
+        yield {
             "call_id": call.id,
             "archetype": call.profile.archetype,
-            "steps": len(chain.steps),
+            "steps": len(steps_of(call)),
             "vector": vector.tolist(),
         }
-        for call, chain, vector in zip(indexed.calls, chains, indexed.profiles, strict=True)
-    )
-    create(
-        client,
-        f"{prefix}_profiles",
-        dimensions,
-        {"call_id": 256, "archetype": 256, "steps": None},
-        profiles,
-    )
-    turns = (
-        {
-            "id": turn_id(chain.call_id, position),
-            "step": json.dumps(asdict(step)),
-            "vector": vector.tolist(),
-        }
-        for chain in chains
-        for position, (step, vector) in enumerate(zip(chain.steps, chain.vectors, strict=True))
-    )
-    partial = f"{prefix}_turns_partial"
-    create(client, partial, dimensions, {"id": 300, "step": 4 * MAX_TEXT_BYTES}, turns)
-    client.rename_collection(partial, f"{prefix}_turns")
+
+
+def turn_rows(indexed: Indexed) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the collection of turns."""
+    for chain in indexed.chains():
+        for position, (step, vector) in enumerate(zip(chain.steps, chain.vectors, strict=True)):
+            yield {
+                "id": turn_id(chain.call_id, position),
+                "step": json.dumps(asdict(step)),
+                "vector": vector.tolist(),
+            }
 
 
 def create(
@@ -271,16 +273,18 @@ def create(
     data_type = require("pymilvus", "embedded").DataType
     if client.has_collection(name):  # left by an interrupted build
         client.drop_collection(name)
+
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     for position, (column, length) in enumerate(columns.items()):
         text = {"datatype": data_type.VARCHAR, "max_length": length}
-        schema.add_field(
-            column, is_primary=position == 0, **(text if length else {"datatype": data_type.INT64})
-        )
+        kind = text if length else {"datatype": data_type.INT64}
+        schema.add_field(column, is_primary=position == 0, **kind)
     schema.add_field("vector", data_type.FLOAT_VECTOR, dim=dimensions)
+
     index = client.prepare_index_params()
     index.add_index("vector", index_type="FLAT", metric_type="COSINE")
     client.create_collection(name, schema=schema, index_params=index)
+
     while batch := list(itertools.islice(rows, INSERT_ROWS)):
         client.insert(name, batch)
 

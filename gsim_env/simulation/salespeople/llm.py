@@ -51,7 +51,9 @@ class LLMSalesperson:
         self, group: Group, brief: str, rng: np.random.Generator, sampling: Sampling = SAMPLING
     ) -> None:
         """Begin a call."""
-        self._group, self._rng, self._sampling = group, rng, sampling
+        self._group = group
+        self._rng = rng
+        self._sampling = sampling
         self._prompts = sales_prompts(group)
         self._history: list[Message] = [sales_system(group, brief)]
         self._said: set[str] = set()

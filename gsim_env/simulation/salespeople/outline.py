@@ -45,7 +45,9 @@ class Outline:
 
     def _count(self, call: RecordedCall) -> None:
         """Count the transitions of one call."""
-        last, answered, is_open = None, 0, False
+        last: str | None = None
+        answered = 0
+        is_open = False
         for turn in call.turns:
             if turn.role == "customer":
                 is_open = turn.concern is not None

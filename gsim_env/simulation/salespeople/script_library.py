@@ -79,9 +79,7 @@ class ScriptLibrary:
         self._heard = vectors[: len(scripts)]
 
         # Fitness without the similarity to the customer's words.
-        said_in: Counter[str] = Counter()
-        for call in group.calls:
-            said_in.update(words_of(turn.text for turn in call.turns))
+        said_in = calls_by_word(group)
         specific = np.array(
             [
                 call_specific_share(script.text, call, said_in)
@@ -93,12 +91,10 @@ class ScriptLibrary:
             - CALL_SPECIFIC_WEIGHT * specific
         )
 
-        self._openings: list[int] = []
+        self._openings = [index for index, script in enumerate(scripts) if script.heard is None]
         self._at: dict[tuple[str, str | None], list[int]] = {}
         for index, script in enumerate(scripts):
-            if script.heard is None:
-                self._openings.append(index)
-            else:
+            if script.heard is not None:
                 self._at.setdefault((script.stage, script.answers), []).append(index)
 
     def openings(self) -> list[Script]:
@@ -159,6 +155,14 @@ def words_of(texts: Iterable[str]) -> set[str]:
     for text in texts:
         words.update(WORDS.findall(text.lower()))
     return words
+
+
+def calls_by_word(group: Group) -> Counter[str]:
+    """Return the number of calls in which each word occurs."""
+    counts: Counter[str] = Counter()
+    for call in group.calls:
+        counts.update(words_of(turn.text for turn in call.turns))
+    return counts
 
 
 def call_specific_share(text: str, call: RecordedCall, said_in: Counter[str]) -> float:

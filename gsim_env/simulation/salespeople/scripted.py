@@ -51,7 +51,8 @@ class PitchingSalesperson:
         if self._turn == 1:
             return self._script.opening[0]
 
-        pitch, close = self._script.pitch, self._script.close
+        pitch = self._script.pitch
+        close = self._script.close
         return f"{pitch[self._turn % len(pitch)]} {close[self._turn % len(close)]}"
         yield  # makes it a generator, as every policy is
 
