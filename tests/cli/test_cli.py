@@ -325,7 +325,7 @@ def test_group_index_builds_the_library_once() -> None:
 
 
 @pytest.mark.slow
-def test_doctor_finds_the_core_well() -> None:
+def test_doctor_checks_the_core() -> None:
     result = run_process("doctor", "--json", OPENAI_BASE_URL="")
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
@@ -338,7 +338,7 @@ def test_doctor_finds_the_core_well() -> None:
 
 
 @pytest.mark.slow
-def test_doctor_proves_that_verl_knows_the_plugin_here_and_in_a_ray_worker() -> None:
+def test_doctor_checks_verl_in_the_driver_and_in_a_ray_worker() -> None:
     pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
     result = run_process("doctor", "verl", "--json")
     assert result.returncode == 0, result.stderr
@@ -351,7 +351,7 @@ def test_doctor_proves_that_verl_knows_the_plugin_here_and_in_a_ray_worker() -> 
 
 
 @pytest.mark.slow
-def test_doctor_says_when_verl_was_told_to_leave_plugins_out() -> None:
+def test_doctor_reports_disabled_verl_plugins() -> None:
     pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
     result = run_process("doctor", "verl", "--json", VERL_USE_EXTERNAL_PLUGINS="none")
     assert result.returncode == 1
@@ -483,7 +483,7 @@ def test_the_process_logs_tidily_and_lets_openmp_sleep() -> None:
     assert run_process("--version", code=code).stdout.splitlines()[1:] == ["PASSIVE"]
 
 
-def test_group_inspect_shows_a_dialogue_with_profile_stages_and_concerns(group: Group) -> None:
+def test_group_inspect_shows_an_annotated_dialogue(group: Group) -> None:
     call = group.calls[1]
     result = gsim("group", "inspect", "--call", call.id)
     assert result.exit_code == 0

@@ -254,7 +254,7 @@ def test_a_connection_is_kept_within_an_event_loop_and_no_longer(server):
     assert not any(loop.is_closed() for loop, _ in POOLS), "connections outlived their event loop"
 
 
-def test_nothing_is_left_open_as_the_process_ends():
+def test_connections_are_closed_at_exit():
     program = """
 import asyncio
 from gsim_env.models.openai_compatible import OpenAIConfig

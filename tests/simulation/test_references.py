@@ -22,7 +22,7 @@ def refer(candidates, group, stage, concern=None, used=()):
     )
 
 
-def test_what_is_about_anothers_life_comes_only_when_nothing_else_is_left(group, chains):
+def test_personal_utterances_of_others_are_the_last_resort(group, chains):
     profile = group.calls[60].profile
     candidates = CandidateSteps.of(chains, group, profile)
     assert 0.1 < candidates.is_reusable.mean() < 0.5
@@ -77,7 +77,7 @@ def test_a_concern_missing_in_the_chains_is_worded_by_the_taxonomy(group, chains
     assert len(set(shown.values())) > 4
 
 
-def test_a_concern_that_is_raised_at_another_stage_only_is_worded_by_that(group, chains):
+def test_references_of_a_concern_may_be_from_other_stages(group, chains):
     profile = group.calls[0].profile
     candidates = CandidateSteps.of(chains, group, profile)
     at = {

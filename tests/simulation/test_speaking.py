@@ -51,7 +51,7 @@ def speak(call, *answers):
         return end.value, asked
 
 
-def test_a_model_that_repeats_itself_is_asked_again_each_time_warmer(call):
+def test_repetitions_are_retried_with_a_higher_temperature(call):
     said, asked = speak(call, SAID, "i'd have to ask my wife!", "Give me a week.")
     assert said == "Give me a week."
     temperature = call.group.config.sampling.temperature
@@ -67,7 +67,7 @@ def test_what_it_insists_on_is_taken(call):
     assert len(asked) == SPEAKING_TRIES
 
 
-def test_a_word_or_two_are_taken_again_but_not_right_after_themselves(call):
+def test_short_utterances_may_repeat_but_not_consecutively(call):
     call.add("user", "It is nineteen.")
     call.add("assistant", "Nineteen.")
     call.add("user", "Nineteen, yes.")
@@ -81,7 +81,7 @@ def test_a_model_that_is_caught_in_a_word_is_asked_again(call):
     assert speak(call, "No, no, no, no, no, no,", "No.")[0] == "No."
 
 
-def test_a_model_that_says_the_salespersons_words_back_is_asked_again(call):
+def test_echoing_the_salesperson_is_retried(call):
     call.add("user", "It's fifteen on what we bring you and nothing on pick-up.")
     assert (
         speak(call, "Oh, it's fifteen on what we bring you and nothing on pick-up.", "Fifteen?")[0]
