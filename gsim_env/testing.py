@@ -1,10 +1,7 @@
-"""Fake parts for tests.
+"""Test doubles: a model with a given latency, and an OpenAI-compatible server with planned faults.
 
-A model that takes its time, and an OpenAI-compatible server that fails on demand.
-
-:class:`LatencyModel` stands in for a language model whose only property of interest is how long it
-takes, and :func:`mock_server` for one that is reached over HTTP. Both play the customer and the
-``llm`` Manager.
+:class:`LatencyModel` replaces a language model, :func:`mock_server` one that is reached over HTTP.
+Both play the customer and the ``llm`` Manager.
 """
 
 import asyncio
@@ -45,18 +42,25 @@ Fault = (
     Literal["ok", "timeout", "cut", "invalid_json", "not_an_object", "empty_choices", "bad_schema"]
     | int
 )
-"""What the server does to a request: see :func:`mock_server`."""
+"""A fault of the server: see :func:`mock_server`."""
+
+MALFORMED: Mapping[Fault, str] = {
+    "invalid_json": '{"choices": [',
+    "not_an_object": "[]",
+    "empty_choices": '{"choices": []}',
+}
+"""Answers of status 200 that are not chat completions, by fault."""
 
 Faults = Iterable[Fault] | Callable[[Mapping[str, Any]], Fault]
-"""A fault for each request in turn and ``"ok"`` when they are used up, or a function from the request's body."""
+"""A fault for each request in order, then ``"ok"``; or a function of the request's body."""
 
 
 class LatencyConfig(BaseModel):
-    """Settings of a :class:`LatencyModel`, which are its arguments.
+    """Settings of a :class:`LatencyModel`: its arguments.
 
-    With ``BACKENDS["latency"] = "gsim_env.testing:LatencyConfig"`` (``gsim_env.models.registry``;
-    pytest's ``monkeypatch.setitem``) any environment takes ``customer={"backend": "latency",
-    "mean": 0.05}``.
+    Register it with ``BACKENDS["latency"] = "gsim_env.testing:LatencyConfig"``
+    (``gsim_env.models.registry``; pytest's ``monkeypatch.setitem``) to use ``customer={"backend":
+    "latency", "mean": 0.05}`` in any environment.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,32 +75,31 @@ class LatencyConfig(BaseModel):
 
 
 class LatencyModel:
-    """Answers after a while, any number of requests at a time.
+    """A language model that answers after a latency, any number of requests at a time.
 
-    As the customer it says a line that the guidance quotes, like the ``scripted`` backend. As the
-    Manager it gives the same verdict every time: nothing is won or lost, and the call goes on until
-    the turn limit.
+    As the customer it repeats a line that the guidance quotes, like the ``scripted`` backend. As
+    the Manager it always gives the same neutral verdict, so a call goes on until the turn limit.
 
-    A request's latency depends on its sampling seed and on nothing else, so that every driver meets
-    the same latencies.
+    A request's latency depends on its sampling seed only, so it is equal for all drivers.
 
     Args:
-        mean: Seconds that a request takes on average.
-        sigma: 0 for exactly ``mean`` each time; else latencies are lognormal, of which this is the
-            shape.
-        seed: Changes the lognormal latencies.
+        mean: Mean latency in seconds.
+        sigma: 0 for a constant latency; else the shape of a lognormal distribution.
+        seed: Seeds the lognormal latencies.
 
     Attributes:
-        calls: How many requests have been made.
+        calls: Number of requests.
     """
 
     def __init__(self, mean: float = 0.05, sigma: float = 0.0, seed: int = 0) -> None:
-        """Make a model that has not been asked yet."""
+        """Create a model without requests."""
         self.calls = 0
-        self._mean, self._sigma, self._seed = mean, sigma, seed
+        self._mean = mean
+        self._sigma = sigma
+        self._seed = seed
 
     async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request, late.
+        """Answer one request after its latency.
 
         Raises:
             SimulatorError: if a customer's last message quotes nothing.
@@ -106,21 +109,20 @@ class LatencyModel:
         return await answer(request)
 
     def latency(self, request: Complete) -> float:
-        """Return the seconds that ``request`` takes."""
+        """Return the latency of ``request`` in seconds."""
         if not self._sigma:
             return self._mean
+
         draw = random.Random(self._seed << 32 | request.seed).lognormvariate(0.0, self._sigma)  # noqa: S311
-        return (
-            self._mean * draw * math.exp(-(self._sigma**2) / 2)
-        )  # a lognormal's mean is exp(mu + sigma^2 / 2)
+        # The mean of a lognormal distribution is exp(mu + sigma^2 / 2).
+        return self._mean * draw * math.exp(-(self._sigma**2) / 2)
 
 
 async def answer(request: Complete) -> Completion:
-    """Return the verdict that changes nothing if the request has a schema, else a line that its
-    last message quotes.
+    """Return a neutral verdict for a request with a schema, else a quoted line.
 
-    The line ends with the request's seed: a customer who repeats himself is asked again, and calls
-    are to be countable.
+    The request's seed is appended to the line, so that no answer repeats another: repetitions are
+    retried, which would change the number of requests.
 
     Raises:
         SimulatorError: if there is neither a schema nor a quoted line.
@@ -148,11 +150,11 @@ def _verdict(stage: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request as the server saw it.
+    """A request as the server received it.
 
     Attributes:
-        port: The client's, which tells one connection from another.
-        authorization: The header of that name, or nothing.
+        port: The client's port, which identifies the connection.
+        authorization: The header ``Authorization``; empty without one.
         body: The request's JSON.
     """
 
@@ -162,27 +164,28 @@ class Received:
 
 
 class MockServer:
-    """The server of :func:`mock_server`, which starts and stops it.
+    """The server of :func:`mock_server`.
 
     Attributes:
-        requests: All that was received, in order.
-        url: What a client takes as ``base_url``.
+        requests: All received requests, in order.
+        url: The ``base_url`` for clients.
     """
 
     def __init__(self, faults: Faults, latency: float, retry_after: float) -> None:
-        """Make a server that does not listen yet."""
+        """Create a server that is not listening yet."""
         self.requests: list[Received] = []
         self.url = ""
-        self._latency, self._retry_after = latency, retry_after
+        self._latency = latency
+        self._retry_after = retry_after
         self.plan(faults)
 
     def plan(self, faults: Faults) -> None:
-        """Forget the faults that are still to come and plan these."""
+        """Replace the faults of future requests."""
         if callable(faults):
             self._fault = faults
         else:
-            rest = iter(faults)
-            self._fault = lambda _: next(rest, "ok")
+            remaining = iter(faults)
+            self._fault = lambda _: next(remaining, "ok")
 
     async def start(self) -> "web.AppRunner":
         """Listen on a free port of the loopback interface."""
@@ -191,15 +194,17 @@ class MockServer:
         self._stopping = asyncio.Event()
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._respond)
+
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
+
         host, port = runner.addresses[0]
         self.url = f"http://{host}:{port}/v1"
         return runner
 
     async def stop(self, runner: "web.AppRunner") -> None:
-        """Let go of the requests that are never to be answered, and close."""
+        """Release the requests that time out, and close."""
         self._stopping.set()
         await runner.cleanup()
 
@@ -210,58 +215,60 @@ class MockServer:
         assert request.transport is not None
         port = request.transport.get_extra_info("peername")[1]
         self.requests.append(Received(port, request.headers.get("Authorization", ""), body))
+
         fault = self._fault(body)
         await (self._stopping.wait() if fault == "timeout" else asyncio.sleep(self._latency))
+
         if isinstance(fault, int):
-            headers = {"Retry-After": f"{self._retry_after:g}"} if fault == 429 else {}
-            return web.json_response(
-                {"error": {"message": "as planned"}}, status=fault, headers=headers
-            )
+            return self._error_response(fault)
         if fault == "cut":
-            response = web.StreamResponse(
-                headers={"Content-Length": "1000", "Content-Type": "application/json"}
-            )
-            await response.prepare(request)
-            await response.write(b'{"choices": [')
-            request.transport.close()
-            return response
-        text = {
-            "invalid_json": '{"choices": [',
-            "not_an_object": "[]",
-            "empty_choices": '{"choices": []}',
-        }.get(fault)
-        if text is None:
-            try:
-                content = '{"interest": 11}' if fault == "bad_schema" else await _content(body)
-            except SimulatorError as error:  # the customer's messages quote nothing
-                raise web.HTTPBadRequest(text=str(error)) from error
-            text = json.dumps(_completion(body, content))
+            return await self._cut_response(request)
+        text = MALFORMED.get(fault) or await _answer_text(body, fault)
         return web.Response(text=text, content_type="application/json")
+
+    def _error_response(self, status: int) -> "web.Response":
+        from aiohttp import web
+
+        headers = {"Retry-After": f"{self._retry_after:g}"} if status == 429 else {}
+        error = {"error": {"message": "as planned"}}
+        return web.json_response(error, status=status, headers=headers)
+
+    async def _cut_response(self, request: "web.Request") -> "web.StreamResponse":
+        """Close the connection in the middle of an answer."""
+        from aiohttp import web
+
+        headers = {"Content-Length": "1000", "Content-Type": "application/json"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        await response.write(b'{"choices": [')
+
+        assert request.transport is not None
+        request.transport.close()
+        return response
 
 
 @contextmanager
 def mock_server(
     faults: Faults = (), *, latency: float = 0.0, retry_after: float = 0.0
 ) -> Iterator[MockServer]:
-    """Serve ``/v1/chat/completions`` on the loopback interface, in a thread, as an
-    OpenAI-compatible server would.
+    """Run an OpenAI-compatible server with planned faults on the loopback interface, in a thread.
 
-    A request with a ``response_format`` is answered like a Manager, any other like a customer (see
-    :class:`LatencyModel`). Faults:
+    It serves ``/v1/chat/completions``. A request with a ``response_format`` is answered like a
+    Manager, any other like a customer (see :class:`LatencyModel`). Faults:
 
     * ``"ok"``: none;
-    * ``"timeout"``: it is never answered;
+    * ``"timeout"``: no answer;
     * ``"cut"``: the connection is closed in the middle of the answer;
     * ``"invalid_json"``, ``"not_an_object"``, ``"empty_choices"``: status 200, but not a chat
       completion;
-    * ``"bad_schema"``: a sound chat completion, whose content does not fit the Manager's schema;
+    * ``"bad_schema"``: a chat completion with content that does not fit the Manager's schema;
     * an ``int``: that status.
 
     Args:
-        faults: A fault for each request in turn (``"ok"`` when they are used up;
-            ``itertools.repeat(500)`` for all), or a function that is given the request's body.
+        faults: A fault for each request in order, then ``"ok"`` (``itertools.repeat(500)`` for
+            all), or a function of the request's body.
         latency: Seconds until an answer.
-        retry_after: What the header ``Retry-After`` of status 429 says, in seconds.
+        retry_after: The header ``Retry-After`` of status 429, in seconds.
 
     Yields:
         The server, with its ``url`` and the ``requests`` it received.
@@ -287,33 +294,44 @@ def mock_server(
         loop.close()
 
 
+async def _answer_text(body: Mapping[str, Any], fault: Fault) -> str:
+    """Return a chat completion as JSON."""
+    from aiohttp import web
+
+    if fault == "bad_schema":
+        return json.dumps(_completion(body, '{"interest": 11}'))
+    try:
+        return json.dumps(_completion(body, await _content(body)))
+    except SimulatorError as error:  # the customer's messages quote nothing
+        raise web.HTTPBadRequest(text=str(error)) from error
+
+
 async def _content(body: Mapping[str, Any]) -> str:
-    wanted = body.get("response_format")
-    schema = wanted["json_schema"]["schema"] if wanted else None
+    """Return the content of the answer to a request's body."""
+    response_format = body.get("response_format")
+    schema = response_format["json_schema"]["schema"] if response_format else None
+    role = "manager" if response_format else "customer"
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=64)
-    request = Complete(
-        "manager" if wanted else "customer", body["messages"], sampling, body.get("seed", 0), schema
-    )
+
+    request = Complete(role, body["messages"], sampling, body.get("seed", 0), schema)
     return (await answer(request)).text
 
 
 def _completion(body: Mapping[str, Any], content: str) -> dict[str, Any]:
+    """Return a chat completion as an OpenAI-compatible server does."""
+    message = {"role": "assistant", "content": content}
+    usage = {
+        "prompt_tokens": 20,
+        "completion_tokens": 5,
+        "total_tokens": 25,
+        "prompt_tokens_details": {"cached_tokens": 16},
+    }
+
     return {
         "id": "mock",
         "object": "chat.completion",
         "created": 0,
         "model": body["model"],
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "stop",
-                "message": {"role": "assistant", "content": content},
-            }
-        ],
-        "usage": {
-            "prompt_tokens": 20,
-            "completion_tokens": 5,
-            "total_tokens": 25,
-            "prompt_tokens_details": {"cached_tokens": 16},
-        },
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": usage,
     }

@@ -1,11 +1,9 @@
-"""Shared by all tests.
-
-No network but loopback, no progress bars, and quick access to the built-in group.
-"""
+"""Fixtures of all tests: a network guard, the built-in group, and data sets derived from it."""
 
 import json
 import os
 import socket
+from itertools import chain
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -30,7 +28,7 @@ _connect = socket.socket.connect
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test that tries to reach anything but this machine (invariant 7)."""
+    """Fail a test that connects to anything but the loopback interface."""
 
     def connect(self: socket.socket, address):
         if self.family != socket.AF_UNIX and not str(address[0]).startswith(LOOPBACK):
@@ -47,7 +45,7 @@ def group() -> Group:
 
 @pytest.fixture(scope="session")
 def d_sim(group, tmp_path_factory):
-    """D_sim of the written group, on disk."""
+    """D_sim of the built-in group, on disk."""
     indexed = index_calls(group.calls, HashingEncoder())
     calls = replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(0))
     file = tmp_path_factory.mktemp("d_sim") / "train.parquet"
@@ -57,8 +55,8 @@ def d_sim(group, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def negatives(d_sim, tmp_path_factory):
-    """What salespeople said elsewhere, as answers: another side's real words."""
-    rows = [row for rows in draw_dialogues(d_sim, 80, 0) for row in rows]
+    """Salespeople's utterances from other calls as negative answers."""
+    rows = list(chain.from_iterable(draw_dialogues(d_sim, 80, 0)))
     said = [row["extra_info"]["context"][-1]["content"] for row in rows]
     file = tmp_path_factory.mktemp("negatives") / "negatives.jsonl"
     with file.open("w", encoding="utf-8") as stream:
@@ -77,7 +75,7 @@ def negatives(d_sim, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pairs(d_sim, negatives):
-    """People beside salespeople."""
+    """Pairs of a customer's answer and a negative."""
     return load_pairs(d_sim, negatives)
 
 
@@ -94,5 +92,5 @@ def smollm2_folder(tmp_path_factory):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Launch first: they take longest and want much memory, which no other test has taken yet."""
+    """Run the launch tests first: they take longest and need the most memory."""
     items.sort(key=lambda item: "launch" not in item.path.parts)

@@ -39,9 +39,9 @@ def test_the_core_plays_a_call_without_any_extra():
         import sys
         class Block:
             def find_spec(self, name, path=None, target=None):
-                if name.partition(".")[0] in {"torch", "sentence_transformers", "pymilvus",
-                                              "xllamacpp", "openai", "aiohttp", "rich", "typer",
-                                              "gguf", "safetensors"}:
+                blocked = {"torch", "sentence_transformers", "pymilvus", "xllamacpp", "openai",
+                           "aiohttp", "rich", "typer", "gguf", "safetensors"}
+                if name.partition(".")[0] in blocked:
                     raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         sys.meta_path.insert(0, Block())
         import logging; logging.getLogger("gsim_env").setLevel("ERROR")

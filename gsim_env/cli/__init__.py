@@ -1,7 +1,4 @@
-"""The ``gsim`` command.
-
-Typer and rich are imported in this package only, and only once the command runs.
-"""
+"""The ``gsim`` command; only this package imports typer and rich, and only when it runs."""
 
 import os
 import sys
@@ -9,23 +6,24 @@ import sys
 __all__ = ["main"]
 
 ENVIRONMENT = {
-    # OpenMP threads that wait by spinning ruin the throughput of whatever else is busy on the machine (a training run,
-    # another simulator): let them sleep. Read once, when torch or llama.cpp load OpenMP, so it stands before both.
+    # Spinning OpenMP threads slow down other processes (a training run, another simulator): let
+    # them sleep. OpenMP reads this once, when torch or llama.cpp loads it.
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
-    # Progress bars and notices of libraries would tear the output; what is being loaded is logged by this package.
+    # Progress bars and messages of libraries would disturb the output; this package logs loading.
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TQDM_DISABLE": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "GRPC_VERBOSITY": "NONE",
 }
-"""What the command sets for its own process, unless the user has set it."""
+"""Environment variables that the command sets for its process, unless the user has set them."""
 
 
 def main() -> None:
     """Run ``gsim``: the entry point of the command."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+
     try:
         from gsim_env.cli.app import app
         from gsim_env.cli.terminal import show_logs
@@ -37,5 +35,6 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+
     show_logs()
     app()

@@ -1,4 +1,4 @@
-"""The typer application: its commands, ``--version``, and what becomes of errors."""
+"""The typer application: commands, ``--version``, and exit codes of errors."""
 
 from typing import Annotated, Any
 
@@ -13,22 +13,20 @@ from gsim_env.errors import GsimError, SimulatorError
 __all__ = ["app"]
 
 EPILOG = (
-    "[b]Exit codes[/b]  [b]0[/b] done.  [b]1[/b] what was checked failed the check (group validate, doctor).  "
-    "[b]2[/b] bad usage or configuration.  [b]3[/b] a model, the encoder or the database did not answer."
+    "[b]Exit codes[/b]  [b]0[/b] success.  [b]1[/b] a check found problems (group validate, "
+    "doctor).  [b]2[/b] wrong usage or configuration.  "
+    "[b]3[/b] a model, the encoder or the database failed."
 )
 
 
 class ReportingGroup(TyperGroup):
-    """Turns the errors that the package raises on purpose into a message and an exit code.
-
-    Others are bugs and show.
-    """
+    """Reports the package's own errors as a message and an exit code; other errors are bugs."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
 
         Raises:
-            typer.Exit: with 3 for a SimulatorError, with 2 for what the user can mend.
+            typer.Exit: with 3 for a SimulatorError, with 2 for errors that the user can fix.
         """
         try:
             return super().invoke(ctx)
@@ -49,9 +47,9 @@ app = typer.Typer(
 )
 
 
-def show_version(wanted: bool) -> None:
-    """Print the version and stop, if it was asked for."""
-    if wanted:
+def show_version(requested: bool) -> None:
+    """Print the version and exit if requested."""
+    if requested:
         out.print(f"gsim-env {__version__}")
         raise typer.Exit
 
@@ -61,11 +59,11 @@ def gsim(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=show_version, is_eager=True, help="Print the version and stop."
+            "--version", callback=show_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Simulated telemarketing customers: try them, talk to them, look into their groups."""
+    """Simulated telemarketing customers: watch them, talk to them, build and evaluate groups."""
 
 
 app.command()(demo.demo)

@@ -1,4 +1,4 @@
-"""``gsim chat``: you are the salesperson."""
+"""``gsim chat``: the user calls a simulated customer."""
 
 import sys
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from rich.text import Text
 from gsim_env.cli.options import CustomerOption, GroupOption, model_spec
 from gsim_env.cli.terminal import out
 from gsim_env.cli.view import call_header, exchange_view, outcome_text
+from gsim_env.dialogue import Outcome
 from gsim_env.envs import TelemarketingEnv
 from gsim_env.envs.playing import Exchange
 
@@ -25,66 +26,84 @@ def chat(
     group: GroupOption = "food_delivery",
     customer: CustomerOption = "embedded",
     archetype: Annotated[
-        str | None, typer.Option("--archetype", help="Kind of customer to call; any, unless given.")
+        str | None,
+        typer.Option("--archetype", help="Archetype of the customer; random by default."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Makes the call repeatable.")
+        int | None,
+        typer.Option("--seed", min=0, help="Seed of the call: equal seeds give equal calls."),
     ] = None,
     reveal: Annotated[
         bool,
-        typer.Option("--reveal", help="Show the customer's hidden profile, state and guidance."),
+        typer.Option(
+            "--reveal", help="Show the hidden profile, state and guidance of the customer."
+        ),
     ] = False,
 ) -> None:
     """Call a customer yourself.
 
-    One line is one utterance, an empty line is silence, /quit or Ctrl-D hangs up.
+    Each line is one utterance, an empty line is silence, /quit or Ctrl-D hangs up.
 
-    Lines may be piped in: gsim chat < lines.txt
+    Input can be piped: gsim chat < lines.txt
     """
     env = TelemarketingEnv(group=group, customer=model_spec(customer), reveal=reveal)
-    brief, info = env.reset(
-        seed=seed, options={} if archetype is None else {"archetype": archetype}
-    )
+    options = {} if archetype is None else {"archetype": archetype}
+    brief, info = env.reset(seed=seed, options=options)
     out.print(
         Panel(Text(unwrapped(brief)), title="Your call", title_align="left", border_style="dim")
     )
     if reveal:
         out.print(call_header(info["profile"], "hidden"))
-    outcome = None
-    turns = 0
-    for line in spoken_lines():
-        words, _, _, _, info = env.step(line)
-        exchange = Exchange.from_step(line, words, info)
-        outcome, turns = exchange.outcome, turns + 1
-        out.print(exchange_view(exchange, sales=False))
-        if outcome is not None:
-            break
+
+    outcome, turns = converse(env)
     if outcome is None:
         out.print()
-    ended = (
-        outcome_text(outcome) if outcome is not None else Text("you hung up", style="bold magenta")
-    )
-    out.print(Text.assemble(ended, (f" after {turns} exchange{'' if turns == 1 else 's'}", "dim")))
+        ending = Text("you hung up", style="bold magenta")
+    else:
+        ending = outcome_text(outcome)
+    count = f" after {turns} exchange{'' if turns == 1 else 's'}"
+    out.print(Text.assemble(ending, (count, "dim")))
+
+
+def converse(env: TelemarketingEnv) -> tuple[Outcome | None, int]:
+    """Play the call with the user's lines.
+
+    Returns:
+        The outcome, ``None`` if the user hung up, and the number of exchanges.
+    """
+    turns = 0
+    for line in read_lines():
+        words, _, _, _, info = env.step(line)
+        turns += 1
+        exchange = Exchange.from_step(line, words, info)
+        out.print(exchange_view(exchange, sales=False))
+        if exchange.outcome is not None:
+            return exchange.outcome, turns
+    return None, turns
 
 
 def unwrapped(text: str) -> str:
-    """Return ``text`` with each paragraph on one line, for the terminal to wrap."""
+    """Return ``text`` with each paragraph on one line, so that the terminal wraps it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-def spoken_lines() -> Iterator[str]:
-    """Yield what the user says, line by line, until ``/quit`` or the end of the input."""
-    typed = sys.stdin.isatty()
-    if typed:
-        with suppress(ImportError):  # line editing, where the platform has it
-            import readline  # noqa: F401 - importing it is what it takes
+def read_lines() -> Iterator[str]:
+    """Yield the user's lines until ``/quit`` or the end of the input."""
+    is_terminal = sys.stdin.isatty()
+    if is_terminal:
+        with suppress(ImportError):  # line editing, if available
+            import readline  # noqa: F401 - the import enables it
+
     while True:
         try:
-            line = input(PROMPT) if typed else sys.stdin.readline()
+            line = input(PROMPT) if is_terminal else sys.stdin.readline()
         except EOFError:
             return
-        if not typed and line:
+
+        if not is_terminal:
+            if not line:
+                return
             out.print(Text.assemble((PROMPT, "cyan"), line.rstrip("\n")))
-        if (not typed and not line) or line.strip() == QUIT:
+        if line.strip() == QUIT:
             return
         yield line.rstrip("\n")

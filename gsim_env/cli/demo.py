@@ -1,12 +1,20 @@
 """``gsim demo``: a salesperson calls one customer of each archetype."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from gymnasium.utils import seeding
 
-from gsim_env.cli.options import CustomerOption, GroupOption, JsonOption, SeedOption, model_spec
+from gsim_env.cli.options import (
+    SPEC_METAVAR,
+    CustomerOption,
+    GroupOption,
+    JsonOption,
+    SeedOption,
+    model_spec,
+    policy_spec,
+)
 from gsim_env.cli.terminal import out, print_json
 from gsim_env.cli.view import call_header, exchange_view, figures_table
 from gsim_env.envs.episode import Episode
@@ -29,9 +37,10 @@ def demo(
         str,
         typer.Option(
             "--salesperson",
-            metavar="NAME|JSON",
-            help="Who calls: scripted, pitching, outline, or settings such as "
-            '\'{"policy": "llm", "model": {"backend": "openai", "model": "...", "base_url": "..."}}\'.',
+            metavar=SPEC_METAVAR,
+            help="Salesperson: scripted, pitching, outline, a language model (openai:MODEL), a "
+            "TOML file of settings (@sales.toml), or JSON "
+            '(\'{"policy": "llm", "model": {"backend": "openai", "model": "..."}}\').',
         ),
     ] = "scripted",
     seed: SeedOption = 0,
@@ -39,61 +48,84 @@ def demo(
 ) -> None:
     """Watch a salesperson call one customer of each archetype.
 
-    Beside the words stands what the simulator has in mind: stage, mood, concern, and what like
-    customers said.
+    Next to the words it shows the customer's hidden stage, mood and concern, and the retrieved
+    reference utterances.
     """
-    spec = model_spec(customer)
-    simulator = Simulator(SimulatorConfig(group=group, customer=spec))
-    team = SalespersonFactory(
-        group, model_spec(salesperson, "--salesperson"), simulator.config.encoder_name
-    )
+    config = SimulatorConfig(group=group, customer=model_spec(customer))
+    simulator = Simulator(config)
+    factory = SalespersonFactory(group, policy_spec(salesperson), config.encoder_name)
     episode = Episode(simulator, Reward("outcome", 1.0), reveal=True)
-    block_on(warm_up(episode, team, seed))
-    cohort = simulator.group
-    archetypes = list(cohort.config.archetypes)
-    calls = []
-    for number, archetype in enumerate(archetypes, start=1):
 
-        def show(call: PlayedCall, place: str = f"{number}/{len(archetypes)}") -> None:
-            out.print(
-                exchange_view(call.turns[-1]) if call.turns else call_header(call.profile, place)
-            )
-
-        rng, _ = seeding.np_random(seed)
-        calls.append(
-            block_on(play(episode, team, rng, {"archetype": archetype}, None if as_json else show))
-        )
-    table = [call.figures(cohort) for call in calls]
-    if not as_json:
-        out.print(figures_table(table))
-        return
-    print_json(
-        {
-            "group": cohort.config.name,
-            "group_digest": cohort.digest,
-            "customer": parse_model(spec)[0],  # its settings may hold a key
-            "salesperson": team.name,
-            "seed": seed,
-            "calls": [
-                {
-                    "profile": call.profile,
-                    "outcome": call.outcome,
-                    "turns": [asdict(turn) for turn in call.turns],
-                }
-                for call in calls
-            ],
-            "table": table,
-        }
-    )
+    block_on(warm_up(episode, factory, seed))
+    calls = play_calls(episode, factory, seed, show=not as_json)
+    if as_json:
+        print_json(document(simulator, factory.name, seed, calls))
+    else:
+        out.print(figures_table([call.figures(simulator.group) for call in calls]))
 
 
-async def warm_up(episode: Episode, team: SalespersonFactory, seed: int) -> None:
-    """Load what is to be loaded now, not amid a transcript nor in the seconds of a call.
-
-    One exchange, and a reply to it.
-    """
+async def warm_up(episode: Episode, factory: SalespersonFactory, seed: int) -> None:
+    """Load all models by one exchange and a reply, so that loading is not part of a call."""
     rng, _ = seeding.np_random(seed)
     brief, _ = await episode.reset(rng, {})
-    salesperson = team.new_call(brief, rng)
-    heard, *_ = await episode.step(await drive(salesperson.respond(None), team.services))
-    await drive(salesperson.respond(heard), team.services)
+    salesperson = factory.new_call(brief, rng)
+    heard, *_ = await episode.step(await drive(salesperson.respond(None), factory.services))
+    await drive(salesperson.respond(heard), factory.services)
+
+
+def play_calls(
+    episode: Episode, factory: SalespersonFactory, seed: int, *, show: bool
+) -> list[PlayedCall]:
+    """Play one call with each archetype; print the calls if ``show`` is set."""
+    archetypes = list(episode.simulator.group.config.archetypes)
+    calls = []
+    for number, archetype in enumerate(archetypes, start=1):
+        watch = CallPrinter(f"{number}/{len(archetypes)}") if show else None
+        rng, _ = seeding.np_random(seed)
+        calls.append(block_on(play(episode, factory, rng, {"archetype": archetype}, watch)))
+    return calls
+
+
+class CallPrinter:
+    """Prints the header of a call, then each exchange.
+
+    Args:
+        label: The number of the call, such as ``1/5``.
+    """
+
+    def __init__(self, label: str) -> None:
+        """Store the label."""
+        self._label = label
+
+    def __call__(self, call: PlayedCall) -> None:
+        """Print what is new in the call."""
+        if call.turns:
+            out.print(exchange_view(call.turns[-1]))
+        else:
+            out.print(call_header(call.profile, self._label))
+
+
+def document(
+    simulator: Simulator, salesperson: str, seed: int, calls: list[PlayedCall]
+) -> dict[str, Any]:
+    """Return the JSON document of the calls."""
+    group = simulator.group
+    return {
+        "group": group.config.name,
+        "group_digest": group.digest,
+        # The name only: the settings may contain an API key.
+        "customer": parse_model(simulator.config.customer)[0],
+        "salesperson": salesperson,
+        "seed": seed,
+        "calls": [call_document(call) for call in calls],
+        "table": [call.figures(group) for call in calls],
+    }
+
+
+def call_document(call: PlayedCall) -> dict[str, Any]:
+    """Return one call as plain data."""
+    return {
+        "profile": call.profile,
+        "outcome": call.outcome,
+        "turns": [asdict(turn) for turn in call.turns],
+    }

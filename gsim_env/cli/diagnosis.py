@@ -1,20 +1,17 @@
-"""What ``gsim doctor`` looks into.
-
-Installed packages, extras that import, the cache, the endpoint, the core itself.
-"""
+"""Checks of ``gsim doctor``: versions, extras, weights, the endpoint, the core, and plugins."""
 
 import asyncio
 import importlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Literal
 
 import gymnasium
 
 from gsim_env.envs import TelemarketingEnv
-from gsim_env.errors import GsimError
+from gsim_env.errors import GsimError, unknown
 from gsim_env.models.openai_compatible import OpenAIConfig, OpenAIModel
 from gsim_env.models.weights import BASE_FILE
 from gsim_env.util.aio import block_on
@@ -28,13 +25,14 @@ __all__ = [
     "check_extras",
     "check_weights",
     "environment_ids",
+    "plugin_checks",
     "versions",
 ]
 
 CORE = "core"
 PACKAGES = (
-    "gsim-env", "gymnasium", "numpy", "pydantic", "torch", "transformers", "sentence-transformers", "xllamacpp",
-    "pymilvus", "milvus-lite", "openai", "aiohttp", "vllm", "verl",
+    "gsim-env", "gymnasium", "numpy", "pydantic", "torch", "transformers", "sentence-transformers",
+    "xllamacpp", "pymilvus", "milvus-lite", "openai", "aiohttp", "vllm", "verl",
 )  # fmt: skip
 EXTRAS = {
     "embedded": (
@@ -47,25 +45,27 @@ EXTRAS = {
         "torch",
         "xllamacpp",
     ),
-    "openai": ("aiohttp", "httpx2", "openai"),
+    "openai": ("aiohttp", "openai", "stamina"),
     "transformers": ("peft", "torch", "transformers"),
     "vllm": ("vllm",),
 }
-"""The modules that each extra's backend imports."""
+"""The modules that the backend of each extra imports."""
 
-PATIENCE = 3.0
-"""Seconds that an endpoint has to answer."""
+ENDPOINT_TIMEOUT = 3.0
+"""Seconds to wait for an endpoint's answer."""
+
+PLUGIN_GROUP = "gsim.doctor"
+"""Entry-point group of further checks: functions without arguments that return checks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What came of looking into one thing.
+    """The result of one check.
 
     Attributes:
-        name: The thing.
-        status: ``works``; ``absent`` (a choice: it is not installed, or not fetched yet);
-            ``broken``.
-        detail: What was found, or what to do.
+        name: The checked part.
+        status: ``works``; ``absent`` (optional and not installed or not downloaded); ``broken``.
+        detail: The finding, or how to fix the problem.
     """
 
     name: str
@@ -74,28 +74,28 @@ class Check:
 
 
 def versions() -> dict[str, str | None]:
-    """Return the version of Python and of each package that matters here, ``None`` for one that is not installed."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    """Return the versions of Python and relevant packages; ``None`` if not installed."""
+    result: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            result[package] = version(package)
         except PackageNotFoundError:
-            found[package] = None
-    return found
+            result[package] = None
+    return result
 
 
 def environment_ids() -> list[str]:
-    """Return the ids of this package's environments that Gymnasium knows."""
+    """Return the ids of this package's environments in Gymnasium's registry."""
     return sorted(name for name in gymnasium.registry if name.startswith("GroupedSim-"))
 
 
 def check_core() -> Check:
-    """Play one exchange with nothing but the core."""
+    """Check the core by one exchange with the scripted customer."""
     try:
         env = TelemarketingEnv(customer="scripted")
         env.reset(seed=0)
         env.step("Good morning, it is about delivering your food. Have you got a minute?")
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the diagnosis
+    except Exception as error:  # noqa: BLE001 - any error is the diagnosis
         return Check(CORE, "broken", f"a scripted call failed: {error!r}")
     if not environment_ids():
         return Check(CORE, "broken", "no environment is registered with Gymnasium")
@@ -103,12 +103,12 @@ def check_core() -> Check:
 
 
 def check_extras() -> list[Check]:
-    """Import what each extra brings."""
+    """Check that the modules of each extra import."""
     return [check_modules(extra, modules) for extra, modules in EXTRAS.items()]
 
 
 def check_modules(extra: str, modules: Sequence[str]) -> Check:
-    """Import the modules of one extra."""
+    """Check that the modules of one extra import."""
     missing = []
     for module in modules:
         try:
@@ -117,43 +117,57 @@ def check_modules(extra: str, modules: Sequence[str]) -> Check:
             if error.name != module:
                 return Check(extra, "broken", f"importing {module} failed: {error!r}")
             missing.append(module)
-        except Exception as error:  # noqa: BLE001 - a broken installation fails in its own way
+        except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
             return Check(extra, "broken", f"importing {module} failed: {error!r}")
+
     if missing:
-        return Check(
-            extra, "absent", f"pip install 'gsim-env[{extra}]' (missing: {', '.join(missing)})"
-        )
+        command = f"pip install 'gsim-env[{extra}]'"
+        return Check(extra, "absent", f"{command} (missing: {', '.join(missing)})")
     return Check(extra, "works", f"imports {', '.join(modules)}")
 
 
 def check_weights() -> Check:
-    """Look for the embedded model's weights in the cache."""
+    """Check that the embedded model's weights are in the cache."""
     file = cache_folder("models") / BASE_FILE
     if not file.is_file():
         return Check(
             "embedded weights",
             "absent",
-            "fetched by the first embedded call, or now by: gsim models pull",
+            "the first embedded call downloads them; to download them now: gsim models pull",
         )
     return Check("embedded weights", "works", f"{file} ({file.stat().st_size / 1e6:.0f} MB)")
 
 
 def check_endpoint(url: str) -> Check:
-    """Ask the OpenAI-compatible endpoint at ``url`` for its models."""
+    """Check an OpenAI-compatible endpoint by the list of its models."""
 
-    async def names() -> list[str]:
-        config = OpenAIConfig(model="any", base_url=url, timeout=PATIENCE, max_retries=0)
-        async with asyncio.timeout(PATIENCE), OpenAIModel(config).client as client:
+    async def model_names() -> list[str]:
+        config = OpenAIConfig(model="any", base_url=url, timeout=ENDPOINT_TIMEOUT, max_retries=0)
+        async with asyncio.timeout(ENDPOINT_TIMEOUT), OpenAIModel(config).client as client:
             return [model.id async for model in client.models.list()]
 
     try:
-        served = block_on(names())
+        served = block_on(model_names())
     except TimeoutError:
-        return Check("endpoint", "broken", f"{url} did not answer within {PATIENCE:g} s")
+        return Check("endpoint", "broken", f"{url} did not answer within {ENDPOINT_TIMEOUT:g} s")
     except ImportError as error:
-        return Check("endpoint", "absent", f"{url} cannot be asked: {error}")
+        return Check("endpoint", "absent", f"{url} cannot be checked: {error}")
     except GsimError as error:
         return Check("endpoint", "broken", f"{url}: {error}")
-    except Exception as error:  # noqa: BLE001 - openai's errors have no common ground with ours
+    except Exception as error:  # noqa: BLE001 - openai and its HTTP client have own errors
         return Check("endpoint", "broken", f"{url}: {error!r}")
     return Check("endpoint", "works", f"{url} serves {', '.join(served) or 'no model'}")
+
+
+def plugin_checks(name: str) -> list[Check]:
+    """Run the checks of a plugin: an entry point of the group ``gsim.doctor``.
+
+    Raises:
+        ConfigurationError: if no installed package has such an entry point.
+    """
+    plugins = {plugin.name: plugin for plugin in entry_points(group=PLUGIN_GROUP)}
+    if name not in plugins:
+        raise unknown("plugin of gsim doctor", name, plugins)
+
+    run_checks: Callable[[], list[Check]] = plugins[name].load()
+    return run_checks()

@@ -1,8 +1,7 @@
-"""``gsim doctor``: what is installed, what works, what to do about the rest."""
+"""``gsim doctor``: checks of the installation, and how to fix problems."""
 
 import os
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -16,98 +15,110 @@ from gsim_env.cli.diagnosis import (
     check_extras,
     check_weights,
     environment_ids,
+    plugin_checks,
     versions,
 )
 from gsim_env.cli.options import JsonOption
 from gsim_env.cli.terminal import err, out, print_json
 from gsim_env.util.cache import cache_folder
-from gsim_env.util.extras import require
 
 __all__ = ["doctor"]
 
 MARKS = {"works": ("✓", "green"), "absent": ("·", "bright_black"), "broken": ("✗", "bold red")}
 
-
-class Subject(StrEnum):
-    """What to look into more closely."""
-
-    VERL = "verl"
+PACKAGES_PER_ROW = 3
 
 
 def doctor(
-    subject: Annotated[
-        Subject | None,
-        typer.Argument(help="verl: whether verl knows the plugin, here and in Ray's workers."),
+    plugin: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PLUGIN]",
+            help="Run the checks of a plugin instead, such as verl (entry points gsim.doctor).",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is installed and what works, and what to do about the rest.
+    """Check the installation and show how to fix problems.
 
-    Exit with 1 if the core, or verl, is broken.
+    Exits with 1 if the core, or a check of the given plugin, is broken.
     """
-    if subject is not None:
-        with err.status("asking verl, here and in a Ray worker ..."):
-            checks = require("verl_plugins.doctor", "verl").checks()
+    if plugin is None:
+        checks = standard_checks()
+        required = checks[:1]  # the core
     else:
-        checks = everything()
-    cache = cache_folder("models").parent
-    size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
-    installed, ids = versions(), environment_ids()
+        with err.status(f"running the checks of {plugin} ..."):
+            checks = plugin_checks(plugin)
+        required = checks
+
     if as_json:
-        print_json(
-            {
-                "versions": installed,
-                "environments": ids,
-                "cache": {"folder": str(cache), "bytes": size},
-                "checks": [asdict(check) for check in checks],
-            }
-        )
+        print_document(checks)
     else:
-        out.print(version_table(installed))
-        out.print(check_table(checks))
-        out.print(
-            Text(f"environments  {', '.join(ids)}\ncache         {cache} ({size / 1e6:.0f} MB)"),
-            soft_wrap=True,
-        )
-    vital = checks if subject is not None else checks[:1]
-    if any(check.status == "broken" for check in vital):
+        print_tables(checks)
+    if any(check.status == "broken" for check in required):
         raise typer.Exit(1)
 
 
-def everything() -> list[Check]:
-    """Look at the core, then at each extra, the weights, and the endpoint if there is one."""
+def standard_checks() -> list[Check]:
+    """Check the core, the extras, the weights, and the endpoint of ``OPENAI_BASE_URL``."""
     core = check_core()
-    with err.status("importing what is installed ..."):
+    with err.status("importing the installed packages ..."):
         checks = [core, *check_extras(), check_weights()]
         if url := os.environ.get("OPENAI_BASE_URL"):
             checks.append(check_endpoint(url))
     return checks
 
 
+def cache_size() -> int:
+    """Return the size of the cache folder in bytes."""
+    cache = cache_folder("models").parent
+    return sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
+
+
+def print_document(checks: list[Check]) -> None:
+    """Print versions, environments, cache and checks as JSON."""
+    cache = {"folder": str(cache_folder("models").parent), "bytes": cache_size()}
+    print_json(
+        {
+            "versions": versions(),
+            "environments": environment_ids(),
+            "cache": cache,
+            "checks": [asdict(check) for check in checks],
+        }
+    )
+
+
+def print_tables(checks: list[Check]) -> None:
+    """Print versions, checks, environments and cache for readers."""
+    out.print(version_table(versions()))
+    out.print(check_table(checks))
+
+    cache = f"{cache_folder('models').parent} ({cache_size() / 1e6:.0f} MB)"
+    environments = ", ".join(environment_ids())
+    out.print(Text(f"environments  {environments}\ncache         {cache}"), soft_wrap=True)
+
+
 def version_table(installed: dict[str, str | None]) -> Table:
-    """Return the versions, three packages to a row."""
+    """Return the table of versions, three packages per row."""
+    cells: list[Text] = []
+    for name, number in installed.items():
+        cells.append(Text(name, style="dim"))
+        cells.append(Text(number or "·", style="bold" if number else "bright_black"))
+
     table = Table.grid(padding=(0, 2))
-    cells = [
-        cell
-        for name, number in installed.items()
-        for cell in (
-            Text(name, style="dim"),
-            Text(number or "·", style="bold" if number else "bright_black"),
-        )
-    ]
-    for start in range(0, len(cells), 6):
-        table.add_row(*cells[start : start + 6])
+    width = 2 * PACKAGES_PER_ROW
+    for start in range(0, len(cells), width):
+        table.add_row(*cells[start : start + width])
     return table
 
 
 def check_table(checks: list[Check]) -> Table:
-    """Return the checks with their marks."""
+    """Return the table of checks with their marks."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_row()
     for check in checks:
         mark, style = MARKS[check.status]
-        table.add_row(
-            Text(mark, style=style), Text(check.name, style="magenta"), Text(check.detail)
-        )
+        name = Text(check.name, style="magenta")
+        table.add_row(Text(mark, style=style), name, Text(check.detail))
     table.add_row()
     return table

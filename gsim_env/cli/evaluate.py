@@ -164,7 +164,7 @@ def run(
         )
 
     names = [name.strip() for name in methods.split(",") if name.strip()]
-    policies = [model_spec(text, "--salesperson") for text in salesperson or ["scripted"]]
+    policies = [policy_spec(text) for text in salesperson or ["scripted"]]
     plan = Plan(
         simulator=SimulatorConfig(group=group, max_turns=max_turns, encoder=encoder),
         methods=known_methods(names, methods_file),

@@ -1,4 +1,4 @@
-"""Where the command writes: results to standard output, everything else to standard error."""
+"""Output of the command: results to standard output, everything else to standard error."""
 
 import json
 import logging
@@ -15,10 +15,10 @@ err = Console(highlight=False, stderr=True)
 
 
 class NoticeHandler(RichHandler):
-    """Shows log messages as dim lines: they are there for whoever wonders what takes so long."""
+    """Shows log messages as dim lines."""
 
     def render_message(self, record: logging.LogRecord, message: str) -> Text:  # noqa: ARG002 - RichHandler's signature
-        """Return the message as text, whatever brackets it holds."""
+        """Return the message as plain text: brackets are not markup."""
         return Text(message, style="dim")
 
 
@@ -31,10 +31,10 @@ def show_logs() -> None:
 
 
 def print_error(error: BaseException) -> None:
-    """Print what went wrong as one message on standard error."""
+    """Print an error's message on standard error."""
     err.print(Text.assemble(("Error: ", "bold red"), (str(error), "red")), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output, as it is: not wrapped, not colored."""
+    """Print one JSON document on standard output, not wrapped and not colored."""
     print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""How calls look in a terminal: words on the left, what is behind them on the right."""
+"""Terminal views of calls: utterances on the left, the hidden state on the right."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,16 +24,15 @@ OUTCOME_STYLES = {
     Outcome.TURN_LIMIT: "bright_black",
 }
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-BEHIND = 47
-"""Columns for what is behind the words; the words have the rest."""
+STATE_WIDTH = 47
+"""Width of the hidden state in columns; the utterances get the rest."""
 
 
 def bar(level: float, cells: int, style: str) -> Text:
     """Return a bar of ``cells`` columns filled to ``level`` in [0, 1], to an eighth of a column."""
     full, part = divmod(round(level * cells * 8), 8)
-    return Text(
-        (("█" * full) + (EIGHTHS[part] if part else "")).ljust(cells), style=f"{style} on gray19"
-    )
+    blocks = "█" * full + (EIGHTHS[part] if part else "")
+    return Text(blocks.ljust(cells), style=f"{style} on gray19")
 
 
 def outcome_text(outcome: Outcome | None) -> Text:
@@ -43,51 +42,39 @@ def outcome_text(outcome: Outcome | None) -> Text:
     return Text(outcome.replace("_", " "), style=f"bold {OUTCOME_STYLES[outcome]}")
 
 
-def call_header(profile: dict[str, Any], place: str) -> RenderableType:
-    """Return the head of a call: who is called.
+def call_header(profile: dict[str, Any], label: str) -> RenderableType:
+    """Return the header of a call with the customer's profile.
 
     Args:
         profile: The customer's profile, hidden from the salesperson.
-        place: Which call of how many.
+        label: A label before the archetype, such as the number of the call.
     """
-    who = Table.grid(padding=(0, 2))
-    who.add_column(style="dim", justify="right")
-    who.add_column()
+    fields = Table.grid(padding=(0, 2))
+    fields.add_column(style="dim", justify="right")
+    fields.add_column()
     for name in ("listing", "description", "situation", "style"):
-        who.add_row(name, Text(profile[name]))
-    who.add_row("concerns", Text(", ".join(profile["concerns"]), style="yellow"))
+        fields.add_row(name, Text(profile[name]))
+    fields.add_row("concerns", Text(", ".join(profile["concerns"]), style="yellow"))
+
     title = Text.assemble(
-        (f"{place}  ", "dim"),
+        (f"{label}  ", "dim"),
         (profile["archetype"], "bold magenta"),
         ("  " + profile["name"], "bold"),
     )
-    return Stack("", Rule(title, align="left", style="dim"), Padding(who, (0, 0, 1, 0)))
+    return Stack("", Rule(title, align="left", style="dim"), Padding(fields, (0, 0, 1, 0)))
 
 
 def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
-    """Return one exchange.
-
-    The words and, where it is revealed, what the simulator has in mind beside them.
+    """Return one exchange: the utterances and, if revealed, the hidden state.
 
     Args:
-        exchange: What was said and why.
+        exchange: The exchange.
         sales: Show the salesperson's words too.
     """
-    words = Table.grid(padding=(0, 1))
-    words.add_column(style="cyan", width=8, justify="right", no_wrap=True)
-    words.add_column()
-    if sales:
-        words.add_row("sales", Text(exchange.sales))
-    words.add_row(Text("customer", style="bold"), Text(exchange.customer, style="bold"))
-    if exchange.outcome is not None:
-        words.add_row(
-            "",
-            Text.assemble(
-                "■ ", outcome_text(exchange.outcome), style=OUTCOME_STYLES[exchange.outcome]
-            ),
-        )
+    words = words_view(exchange, sales=sales)
     if exchange.state is None or exchange.guidance is None:
         return Padding(words, (0, 0, 1, 0))
+
     columns = Table(
         box=DIVIDER,
         show_header=False,
@@ -97,21 +84,39 @@ def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
         border_style="gray37",
     )
     columns.add_column(ratio=1)
-    columns.add_column(width=BEHIND)
-    columns.add_row(words, behind_view(exchange.state, exchange.guidance))
+    columns.add_column(width=STATE_WIDTH)
+    columns.add_row(words, state_view(exchange.state, exchange.guidance))
     return Padding(columns, (0, 0, 1, 0))
 
 
-def behind_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableType:
-    """Return the customer's stage, mood and concern, the levels as bars, and the retrieved reference utterances."""
+def words_view(exchange: Exchange, *, sales: bool) -> Table:
+    """Return the utterances of an exchange, and the outcome if the call ends with it."""
+    words = Table.grid(padding=(0, 1))
+    words.add_column(style="cyan", width=8, justify="right", no_wrap=True)
+    words.add_column()
+    if sales:
+        words.add_row("sales", Text(exchange.sales))
+    words.add_row(Text("customer", style="bold"), Text(exchange.customer, style="bold"))
+
+    outcome = exchange.outcome
+    if outcome is not None:
+        text = Text.assemble("■ ", outcome_text(outcome), style=OUTCOME_STYLES[outcome])
+        words.add_row("", text)
+    return words
+
+
+def state_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableType:
+    """Return stage, mood, concern, the levels as bars, and the reference utterances."""
     title = Text.assemble(
         (guidance["stage"], "bold magenta"), (f"  {guidance['stance']}", "italic")
     )
     if guidance["concern"] is not None:
         title.append(f"  {guidance['concern']}", style="yellow")
+
     levels = Text()
     for name, style in (("interest", "green"), ("trust", "blue"), ("patience", "red")):
         levels.append(f"{name} ", style="dim").append_text(bar(state[name], 6, style)).append("  ")
+
     references = [
         Text.assemble(("≈ ", "dim"), (text, "dim italic"), no_wrap=True, overflow="ellipsis")
         for text in guidance["references"]
@@ -120,7 +125,7 @@ def behind_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableTy
 
 
 def figures_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Return the table of calls: rows as :meth:`PlayedCall.figures` gives them."""
+    """Return the table of calls, from the rows of :meth:`PlayedCall.figures`."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("archetype", style="magenta")
     table.add_column("outcome")
@@ -128,6 +133,7 @@ def figures_table(rows: Sequence[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right")
     table.add_column("SOP coverage", justify="right")
     table.add_column("seconds", justify="right")
+
     for row in rows:
         coverage = Text(f"{row['stages_visited']:>2}/{row['stages']} ").append_text(
             bar(row["sop_coverage"], 8, "cyan")
@@ -144,4 +150,4 @@ def figures_table(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 DIVIDER = box.Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
-"""A box of nothing but the line between its columns."""
+"""A box that draws only the line between its columns."""

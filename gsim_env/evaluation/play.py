@@ -131,7 +131,7 @@ def play_block(
     # block makes a resumed run equal to an uninterrupted one.
     model = simulator.services.models["customer"]
     if isinstance(model, EmbeddedModel):
-        model.forget()
+        model.unload()
 
     config = simulator.config
     salespeople = SalespersonFactory(config.group, plan.salespeople[salesperson], config.encoder)

@@ -1,4 +1,4 @@
-"""Backends behind two small protocols: language models that complete, encoders that embed."""
+"""Model backends: language models that complete chats, encoders that embed texts."""
 
 from gsim_env.models.protocol import (
     Complete,

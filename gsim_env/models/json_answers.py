@@ -1,4 +1,4 @@
-"""Asking a language model for JSON until the answer fits."""
+"""JSON answers of language models: asks again until an answer fits."""
 
 from collections.abc import Callable, Generator
 from typing import TypeVar
@@ -22,13 +22,13 @@ def complete_json(
     subject: str,
     tries: int = TRIES,
 ) -> Generator[Complete, Completion, T]:
-    """Ask until an answer fits: a generator that yields requests and is sent completions.
+    """Ask for JSON until an answer fits; a generator that yields requests and is sent completions.
 
     Args:
-        request: Returns the request of a try, from 0; give each try another seed.
-        read: Makes a value of an answer's text; raises a ``ValueError`` (pydantic's included) that says
-            what is wrong with it.
-        subject: Who is asked for what; begins the error message.
+        request: Returns the request of a try, counted from 0; give each try another seed.
+        read: Parses an answer's text; raises a ``ValueError`` (pydantic's included) that says what
+            is wrong with it.
+        subject: What is asked for; begins the error message.
         tries: The number of tries.
 
     Raises:
@@ -43,7 +43,8 @@ def complete_json(
             reason = describe(error)
 
     raise SimulatorError(
-        f"{subject}: no answer fits the schema in {tries} tries, the last: {reason}. Use a larger model."
+        f"{subject}: no answer fits the schema in {tries} tries, the last: {reason}. "
+        "Use a larger model."
     )
 
 

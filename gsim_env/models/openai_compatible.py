@@ -1,29 +1,58 @@
 """The ``openai`` backend: any OpenAI-compatible endpoint (OpenAI, vLLM, SGLang, llama.cpp, ...).
 
-The ``openai`` client is the interface: it resolves the address and the key (arguments,
-``OPENAI_BASE_URL``, ``OPENAI_API_KEY``), and its error types are the causes of ours. Plain chat
-completions are posted through a pooled aiohttp session instead, for ten times less CPU a request
-(``tests/benchmarks`` shows both).
+The ``openai`` client resolves the address and the key (arguments, ``OPENAI_BASE_URL``,
+``OPENAI_API_KEY``) and serves everything but chat completions. Those are posted through a pooled
+aiohttp session, for ten times less CPU per request (``tests/benchmarks`` compares both).
 """
 
-import asyncio
 import json
-import random
-from collections.abc import AsyncGenerator
+import os
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from gsim_env.errors import SimulatorError
+from gsim_env.models.http_pool import http_session
 from gsim_env.models.protocol import Complete, Completion
 from gsim_env.util.extras import require
 
-__all__ = ["OpenAIConfig", "OpenAIModel"]
+__all__ = ["EndpointError", "OpenAIConfig", "OpenAIModel"]
 
-RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
-LONGEST_WAIT = 30.0
+RETRIED_STATUS = frozenset({408, 409, 429})
+"""Client errors that a retry can resolve; server errors (5xx) are retried too."""
+
+MAX_WAIT = 30.0
+"""Longest wait before a retry, in seconds."""
+
+OPENAI_HOST = "api.openai.com"
+
+PLACEHOLDER_KEY = "EMPTY"
+"""API key for servers that check none, as in vLLM's documentation."""
+
+
+class EndpointError(SimulatorError):
+    """One failed attempt at a request.
+
+    Attributes:
+        status: The HTTP status; ``None`` if no complete chat completion arrived.
+        retry_after: Seconds that the server asks to wait before a retry; 0 if it names none.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float = 0.0
+    ) -> None:
+        """Create the error."""
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether a retry may succeed."""
+        return self.status is None or self.status in RETRIED_STATUS or self.status >= 500
 
 
 class OpenAIConfig(BaseModel):
@@ -33,13 +62,14 @@ class OpenAIConfig(BaseModel):
         model: Name of the model as the server knows it.
         base_url: For instance ``http://localhost:8000/v1``; ``None`` for ``OPENAI_BASE_URL`` or
             OpenAI's own.
-        api_key: ``None`` for ``OPENAI_API_KEY``. Servers that want none take any text.
+        api_key: ``None`` for ``OPENAI_API_KEY``. If that is unset too, OpenAI's own endpoint is an
+            error, and every other server gets ``EMPTY``.
         timeout: Seconds for one attempt.
-        max_retries: Further attempts after a time-out, a cut connection, a malformed answer, or
+        max_retries: Further attempts after a timeout, a cut connection, a malformed answer, or
             status 408, 409, 429, 5xx.
         backoff: Seconds before the first retry; doubled each time, with jitter. ``Retry-After`` is
             honored up to 30 s.
-        max_connections: Requests in flight at most, an event loop.
+        max_connections: Maximum number of requests in flight per event loop.
         extra_body: Fields added to each request; ``None`` as a value removes one. (OpenAI's own API
             takes no ``repetition_penalty``: ``{"repetition_penalty": None}``.)
     """
@@ -59,21 +89,28 @@ class OpenAIConfig(BaseModel):
         """Return the backend; nothing is contacted before the first request."""
         return OpenAIModel(self)
 
+    def resolve_key(self) -> str | None:
+        """Return the API key; ``None`` leaves it to the ``openai`` client."""
+        base_url = self.base_url or os.environ.get("OPENAI_BASE_URL")
+        if self.api_key is not None or os.environ.get("OPENAI_API_KEY") or not base_url:
+            return self.api_key
+        return None if urlsplit(base_url).hostname == OPENAI_HOST else PLACEHOLDER_KEY
+
 
 class OpenAIModel:
     """Chat completions over HTTP with bounded retries."""
 
     def __init__(self, config: OpenAIConfig) -> None:
-        """Remember the settings."""
+        """Store the settings."""
         self.config = config
 
     @cached_property
     def client(self) -> Any:
-        """The ``openai.AsyncOpenAI`` client, for anything but plain completions (``client.models.list()``, say)."""
+        """The ``openai.AsyncOpenAI`` client, for all but completions (``client.models.list()``)."""
         openai = require("openai", "openai")
         try:
             return openai.AsyncOpenAI(
-                api_key=self.config.api_key,
+                api_key=self.config.resolve_key(),
                 base_url=self.config.base_url,
                 timeout=self.config.timeout,
                 max_retries=self.config.max_retries,
@@ -96,24 +133,29 @@ class OpenAIModel:
 
         Raises:
             SimulatorError: when the retries are used up, or at once for an error that a retry
-                cannot mend; its cause is the ``openai`` error of the same meaning.
+                cannot resolve; its cause is the :class:`EndpointError` of the last attempt.
         """
-        payload = to_json(
-            self._body(request)
-        )  # several times as fast as json.dumps, which shows: prompts are long
-        attempts = self.config.max_retries + 1
-        for attempt in range(attempts):
-            answer, error, retry_after = await self._post(payload)
-            if answer is not None:
-                return answer
-            if retry_after is None or attempt + 1 == attempts:
-                url = self._endpoint[0]
-                raise SimulatorError(
-                    f"{url} failed {attempt + 1} time(s), the last: {error}"
-                ) from error
-            wait = self.config.backoff * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
-            await asyncio.sleep(min(max(wait, retry_after), LONGEST_WAIT))
-        raise AssertionError("unreachable")
+        # Several times as fast as json.dumps, which matters for long prompts.
+        payload = to_json(self._body(request))
+        attempts = require("stamina", "openai").retry_context(
+            on=_wait_before_retry,
+            attempts=self.config.max_retries + 1,
+            timeout=None,
+            wait_initial=self.config.backoff,
+            wait_jitter=self.config.backoff,
+            wait_max=MAX_WAIT,
+        )
+
+        number = 0
+        try:
+            async for attempt in attempts:
+                number = attempt.num
+                with attempt:
+                    return await self._post(payload)
+        except EndpointError as error:
+            url = self._endpoint[0]
+            raise SimulatorError(f"{url} failed {number} time(s), the last: {error}") from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _body(self, request: Complete) -> dict[str, Any]:
         sampling = request.sampling
@@ -130,76 +172,50 @@ class OpenAIModel:
         if request.schema is not None:
             schema = {"name": "answer", "schema": request.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
+
         if self.config.extra_body:
             body.update(self.config.extra_body)
             body = {key: value for key, value in body.items() if value is not None}
         return body
 
-    async def _post(
-        self, payload: bytes
-    ) -> tuple[Completion | None, Exception | None, float | None]:
-        """Try once.
-
-        The answer, or the error with the seconds to wait before a retry (``None``: do not retry).
-        """
-        aiohttp, openai = require("aiohttp", "openai"), require("openai", "openai")
+    async def _post(self, payload: bytes) -> Completion:
+        """Make one attempt; raises an EndpointError if it fails."""
+        aiohttp = require("aiohttp", "openai")
         url, headers = self._endpoint
-        session = await _session(self.config.max_connections)
+        session = await http_session(self.config.max_connections)
         try:
             async with session.post(
                 url, data=payload, headers=headers, timeout=self._timeout
             ) as response:
-                text = await response.read()
-                status, reason, after = (
-                    response.status,
-                    response.reason,
-                    response.headers.get("Retry-After", ""),
-                )
-        except TimeoutError:
-            return None, openai.APITimeoutError(request=_request(url)), 0.0
+                content = await response.read()
+        except TimeoutError as error:
+            raise EndpointError(f"no answer within {self.config.timeout:g} s") from error
         except aiohttp.ClientError as error:
-            message = str(error) or type(error).__name__
-            return None, openai.APIConnectionError(message=message, request=_request(url)), 0.0
-        if status != 200:
-            failure = _status_error(
-                url, status, f"{status} {reason}: {text[:300].decode(errors='replace')}"
-            )
-            seconds = float(after) if after.replace(".", "", 1).isdigit() else 0.0
-            return None, failure, seconds if status in RETRIED or status > 500 else None
+            raise EndpointError(str(error) or type(error).__name__) from error
+
+        if response.status != 200:
+            raise _status_error(response, content)
         try:
-            return _completion(json.loads(text)), None, None
+            return _completion(json.loads(content))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            message = f"not a chat completion ({error!r}): {text[:200].decode(errors='replace')}"
-            return None, openai.APIError(message, request=_request(url), body=None), 0.0
+            excerpt = content[:200].decode(errors="replace")
+            raise EndpointError(f"not a chat completion ({error!r}): {excerpt}") from error
 
 
-POOLS: dict[tuple[asyncio.AbstractEventLoop, int], tuple[Any, AsyncGenerator[Any, None]]] = {}
-"""Connections belong to the event loop that uses them: models come and go, and share them."""
+def _wait_before_retry(error: Exception) -> bool | float:
+    """Return whether to retry (stamina's backoff hook), or the seconds the server asks to wait."""
+    if not isinstance(error, EndpointError) or not error.is_transient:
+        return False
+    return min(error.retry_after, MAX_WAIT) or True
 
 
-async def _session(max_connections: int) -> Any:
-    """Return the running event loop's ``aiohttp`` session for that many connections."""
-    key = asyncio.get_running_loop(), max_connections
-    if key not in POOLS:
-        pool = _pool(key)
-        POOLS[key] = await anext(pool), pool
-    return POOLS[key][0]
-
-
-async def _pool(key: tuple[asyncio.AbstractEventLoop, int]) -> AsyncGenerator[Any, None]:
-    """Yield a session and close it as its loop shuts down.
-
-    ``asyncio.run`` closes asynchronous generators.
-    """
-    aiohttp = require("aiohttp", "openai")
-    connector = aiohttp.TCPConnector(limit=key[1], keepalive_timeout=30)
-    async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
-        try:
-            yield session
-        finally:
-            del POOLS[key]
+def _status_error(response: Any, content: bytes) -> EndpointError:
+    after = response.headers.get("Retry-After", "")
+    return EndpointError(
+        f"{response.status} {response.reason}: {content[:300].decode(errors='replace')}",
+        status=response.status,
+        retry_after=float(after) if after.replace(".", "", 1).isdigit() else 0.0,
+    )
 
 
 def _completion(answer: Any) -> Completion:
@@ -208,31 +224,10 @@ def _completion(answer: Any) -> Completion:
     text = answer["choices"][0]["message"]["content"]
     if text is not None and not isinstance(text, str):
         raise TypeError(f"content is {type(text).__name__}")
+
     return Completion(
         text or "",
         usage.get("prompt_tokens") or 0,
         details.get("cached_tokens") or 0,
         usage.get("completion_tokens") or 0,
     )
-
-
-def _request(url: str) -> Any:
-    return require("httpx2", "openai").Request("POST", url)
-
-
-def _status_error(url: str, status: int, message: str) -> Exception:
-    """Return the ``openai`` error for a status, as the client itself would raise it."""
-    openai = require("openai", "openai")
-    kinds = {
-        400: openai.BadRequestError,
-        401: openai.AuthenticationError,
-        403: openai.PermissionDeniedError,
-        404: openai.NotFoundError,
-        409: openai.ConflictError,
-        422: openai.UnprocessableEntityError,
-        429: openai.RateLimitError,
-    }
-    kind = kinds.get(status, openai.InternalServerError if status >= 500 else openai.APIStatusError)
-    response = require("httpx2", "openai").Response(status, request=_request(url))
-    error: Exception = kind(message, response=response, body=None)
-    return error

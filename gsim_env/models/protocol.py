@@ -1,4 +1,4 @@
-"""What the simulator asks of a model, and the two protocols that backends implement."""
+"""Protocols of language models and sentence encoders, and the requests that they answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "QUOTE_PREFIX",
     "Complete",
     "Completion",
     "Embed",
@@ -22,16 +23,23 @@ __all__ = [
 ModelSpec = str | Mapping[str, Any]
 """A backend as plain data: its name, or its settings with the name under ``backend``."""
 
+QUOTE_PREFIX = "> "
+"""Begins each quoted utterance of a prompt, one per line.
+
+Defined here because it is a contract between two packages: prompts write it, and the ``scripted``
+backend reads it.
+"""
+
 
 class Message(TypedDict):
-    """A chat message, as OpenAI-compatible servers take it."""
+    """A chat message in the format of OpenAI-compatible servers."""
 
     role: str
     content: str
 
 
 class Sampling(BaseModel):
-    """How words are drawn; names and meanings as in vLLM's ``SamplingParams``."""
+    """Sampling parameters; names and meanings as in vLLM's ``SamplingParams``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,14 +51,14 @@ class Sampling(BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Complete:
-    """A request for the next message of a chat.
+    """A request for the next message of a chat (a chat completion).
 
     Attributes:
-        role: Which model is asked: ``"customer"``, ``"manager"``, ``"profile"``, ``"sales"`` or
+        role: The model to ask: ``"customer"``, ``"manager"``, ``"profile"``, ``"sales"`` or
             ``"judge"``.
-        messages: The chat so far; the list is the request's own.
-        sampling: How to draw.
-        seed: Seeds the draw where the backend can.
+        messages: The chat so far; no other request shares the list.
+        sampling: The sampling parameters.
+        seed: Seeds the sampling where the backend supports it.
         schema: A JSON schema that the answer must satisfy, or ``None`` for free text.
     """
 
@@ -63,9 +71,13 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to a :class:`Complete`, with its cost in tokens where the backend tells (else 0).
+    """The answer to a :class:`Complete`, with its token usage.
 
-    ``cached_tokens`` are those of ``prompt_tokens`` that a prefix cache served.
+    Attributes:
+        text: The answer.
+        prompt_tokens: Tokens of the prompt; 0 where the backend does not report usage.
+        cached_tokens: Those of ``prompt_tokens`` that a prefix cache served.
+        completion_tokens: Tokens of the answer; 0 where the backend does not report usage.
     """
 
     text: str
@@ -76,29 +88,29 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """A request for the embeddings of some texts."""
+    """A request for the embeddings of texts."""
 
     texts: tuple[str, ...]
 
 
 class LanguageModel(Protocol):
-    """A backend that completes chats. Requests of one event loop may be awaited concurrently."""
+    """A backend that completes chats; requests of one event loop may be awaited concurrently."""
 
     async def acomplete(self, request: Complete) -> Completion:
         """Answer one request.
 
         Raises:
-            SimulatorError: if no answer could be had after bounded retries.
+            SimulatorError: if there is no answer after bounded retries.
         """
         ...
 
 
 class Encoder(Protocol):
-    """A sentence encoder phi. May be called from any thread."""
+    """A sentence encoder phi; it may be called from any thread."""
 
     @property
     def name(self) -> str:
-        """Identifies the encoder (weights and settings) in cache keys and results."""
+        """The encoder's identity (weights and settings) in cache keys and results."""
         ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -1,7 +1,4 @@
-"""Backends and encoders by name.
-
-A specification is plain data; what it builds is shared within the process.
-"""
+"""Registry of backends and encoders: builds them from plain data, shared within the process."""
 
 import importlib
 import json
@@ -28,10 +25,10 @@ BACKENDS = {
 
 
 class ModelConfig(Protocol):
-    """What a backend's configuration class offers, besides being a pydantic model."""
+    """The interface of a backend's configuration class, which is a pydantic model."""
 
     def build(self) -> LanguageModel:
-        """Return the backend, not loaded yet."""
+        """Return the backend; weights are loaded on first use."""
         ...
 
     def model_dump(self) -> dict[str, Any]:
@@ -55,6 +52,7 @@ def parse_model(spec: str | Mapping[str, Any]) -> tuple[str, ModelConfig]:
     name = settings.pop("backend", None)
     if name not in BACKENDS:
         raise unknown("backend", name, BACKENDS)
+
     module, _, attribute = BACKENDS[name].partition(":")
     config_class: type[BaseModel] = getattr(importlib.import_module(module), attribute)
     try:
@@ -68,10 +66,10 @@ def parse_model(spec: str | Mapping[str, Any]) -> tuple[str, ModelConfig]:
 
 
 def build_model(spec: str | Mapping[str, Any]) -> LanguageModel:
-    """Return the backend for a specification; equal specifications share one.
+    """Return the backend of a specification; equal specifications share one.
 
     Raises:
-        ConfigurationError: as :func:`parse_model`.
+        ConfigurationError: as for :func:`parse_model`.
     """
     name, config = parse_model(spec)
     return _shared_model(json.dumps({"backend": name, **config.model_dump()}, sort_keys=True))
@@ -84,9 +82,10 @@ def _shared_model(spec: str) -> LanguageModel:
 
 @lru_cache(maxsize=8)
 def build_encoder(name: str) -> Encoder:
-    """Return an encoder.
+    """Return the encoder of a name, shared within the process.
 
-    ``minilm``, ``hashing``, or a folder or hub name for sentence-transformers; shared by name.
+    Args:
+        name: ``minilm``, ``hashing``, or a folder or hub name for sentence-transformers.
     """
     if name == "hashing":
         return HashingEncoder()
@@ -95,8 +94,8 @@ def build_encoder(name: str) -> Encoder:
 
 @lru_cache(maxsize=8)
 def shared_encoder(name: str) -> CachedEncoder:
-    """Return an encoder as :func:`build_encoder`, which remembers what it encoded.
+    """Return the encoder of a name with an LRU cache, shared within the process.
 
-    People say the same things.
+    Utterances repeat from call to call, so a cache saves most of the work.
     """
     return CachedEncoder(build_encoder(name))

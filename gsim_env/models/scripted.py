@@ -1,23 +1,17 @@
-"""The ``scripted`` backend.
-
-No model. It says one of the reference utterances that the guidance quotes.
-"""
+"""The ``scripted`` backend: repeats a reference utterance quoted in the prompt, without a model."""
 
 import zlib
 
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models.protocol import Complete, Completion
+from gsim_env.models.protocol import QUOTE_PREFIX, Complete, Completion
 
 __all__ = ["ScriptedConfig", "ScriptedModel"]
 
-QUOTED = "> "
-"""Stands before each reference utterance of a guidance, one a line."""
-
 
 class ScriptedConfig(BaseModel):
-    """The scripted backend has no settings."""
+    """Settings of the scripted backend: none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,29 +21,30 @@ class ScriptedConfig(BaseModel):
 
 
 class ScriptedModel:
-    """Real customers' words, said as they are.
+    """Answers with a quoted line of the last message, chosen by the request's seed.
 
-    A line of the last message that begins with ``> ``, drawn by the seed.
-
-    Fast and deterministic, for tests, for the core without extras, and as a baseline that cannot
-    make anything up.
+    A line is quoted if it begins with ``> ``. Fast and deterministic: for tests, for the core
+    without extras, and as a baseline that uses only words of real customers.
     """
 
     async def acomplete(self, request: Complete) -> Completion:
         """Return one quoted line.
 
         Raises:
-            SimulatorError: if the last message quotes nothing (the scripted backend can play the
-                customer only).
+            SimulatorError: if the last message quotes nothing: the scripted backend can only play
+                the customer.
         """
         lines = [
-            line[len(QUOTED) :]
+            line.removeprefix(QUOTE_PREFIX)
             for line in request.messages[-1]["content"].splitlines()
-            if line.startswith(QUOTED)
+            if line.startswith(QUOTE_PREFIX)
         ]
         if not lines:
             raise SimulatorError(
-                f"The scripted backend found no quoted line to say for the role {request.role!r}. It can play the "
-                "customer; a Manager needs a language model (or manager='chain')."
+                f"The scripted backend found no line that begins with {QUOTE_PREFIX!r} in the last "
+                f"message for the role {request.role!r}. It can only play the customer; a Manager "
+                "needs a language model (or manager='chain')."
             )
-        return Completion(lines[zlib.crc32(request.seed.to_bytes(8, "big")) % len(lines)])
+
+        index = zlib.crc32(request.seed.to_bytes(8, "big")) % len(lines)
+        return Completion(lines[index])

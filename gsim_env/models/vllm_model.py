@@ -1,7 +1,4 @@
-"""The ``vllm`` backend.
-
-VLLM in this process, with prefix caching. For a vLLM server use ``openai``.
-"""
+"""The ``vllm`` backend: vLLM in this process; for a vLLM server use the ``openai`` backend."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,7 +14,7 @@ __all__ = ["VLLMConfig", "VLLMModel"]
 
 
 class VLLMConfig(BaseModel):
-    """Settings of vLLM.
+    """Settings of the vLLM backend.
 
     Attributes:
         model: A hub name or a folder.
@@ -38,15 +35,15 @@ class VLLMConfig(BaseModel):
 
 
 class VLLMModel:
-    """``vllm.LLM.chat`` over whatever is pending."""
+    """Answers pending requests in one ``vllm.LLM.chat`` call, with prefix caching."""
 
     def __init__(self, config: VLLMConfig) -> None:
-        """Remember the settings."""
+        """Store the settings."""
         self.config = config
         self._batch = Batcher(self.complete)
 
     async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request; concurrent ones go to vLLM together."""
+        """Answer one request; concurrent requests go to vLLM in one call."""
         return await self._batch(request)
 
     @cached_property
@@ -68,12 +65,14 @@ class VLLMModel:
             lora = require("vllm.lora.request", "vllm").LoRARequest(
                 "adapter", 1, self.config.adapter
             )
+
         outputs = self._engine.chat(
             [request.messages for request in requests],
             [self._sampling(vllm, request) for request in requests],
             use_tqdm=False,
             lora_request=lora,
         )
+
         return [
             Completion(
                 output.outputs[0].text,

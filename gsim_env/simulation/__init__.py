@@ -1,1 +1,1 @@
-"""The conversation (Algorithm 1), the Managers that steer it, and the drivers that run it."""
+"""The conversation (Algorithm 1), its Managers, and the drivers that run it."""

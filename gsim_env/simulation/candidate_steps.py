@@ -1,7 +1,4 @@
-"""Choosing what the customer does next from the retrieved chains K_p.
-
-The step whose state is nearest to S_t.
-"""
+"""Steps of the retrieved chains K_p as candidates for the customer's next step."""
 
 import zlib
 from collections.abc import Collection, Sequence
@@ -20,51 +17,51 @@ from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind
 
 __all__ = ["CandidateSteps", "references"]
 
-SAID_ALIKE, SAME_BEFORE, SAME_SALES_STAGE, SAME_PLACE = 2.0, 0.6, 0.4, 0.3
-"""Weights of nearness.
+UTTERANCE_SIMILARITY_WEIGHT = 2.0
+PREVIOUS_STAGE_WEIGHT = 0.6
+SALES_STAGE_WEIGHT = 0.4
+PROGRESS_WEIGHT = 0.3
+"""Weights of the terms of nearness, relative to each other."""
 
-What the salesperson said, the customer's last stage, the sales stage, the place in the call.
+WORDS_PER_FOREIGN_TERM = 6
+"""A line may hold one personal term of another customer for every this many words.
+
+Without this allowance, only short lines remain.
 """
 
-WORDS_TO_ONE = 6
-"""So many words of a line carry one that is somebody else's own, if it is no name. With none
-allowed, the lines that are left are too short."""
-
-REFERENCES = 3
-"""The most reference utterances that a guidance quotes."""
+MAX_REFERENCES = 3
+"""Maximum number of reference utterances in a guidance."""
 
 TYPICAL_EXCHANGES = 8
-"""Over how many exchanges ``progress`` runs from 0 to 1 in a live call, whose length nobody knows yet."""
+"""Exchanges in which ``progress`` rises from 0 to 1 in a live call, as its length is unknown."""
 
+NEVER_REPEATED: frozenset[CustomerKind] = frozenset({"confused", "defer", "warm"})
+"""Kinds of stages that never occur twice in a row."""
 
-ONCE: frozenset[CustomerKind] = frozenset({"confused", "defer", "warm"})
-"""Kinds of stages that nobody is at twice in a row."""
-
-IDLE: frozenset[CustomerKind] = frozenset({"neutral", "defer"})
-"""Kinds of stages that neither raise a concern nor warm to the offer."""
+IDLE_KINDS: frozenset[CustomerKind] = frozenset({"neutral", "defer"})
+"""Kinds of stages that neither raise a concern nor show interest in the offer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateSteps:
-    """All steps of the chains in K_p as columns, laid out once a call so that each turn is a few
-    vector operations.
+    """All steps of the chains in K_p as arrays, so that a turn is a few vector operations.
 
     Attributes:
         steps: The steps.
-        vectors: phi of what the salesperson said at each, shape (steps, d).
-        before: The customer's stage before each, as a number of ``codes``, shape (steps,); so the
-            next two.
-        sales_stages: The salesperson's stage at each.
-        stages: The customer's stage at each.
-        progress: The place of each in its call, 0 to 1.
-        codes: A number for each stage name; the empty name stands for none.
-        at: Which steps are at a customer stage about a concern (or none).
-        going_on: Which steps are at a stage that does not end the call.
-        once: Which are at a stage that nobody is at twice in a row.
-        warm: Which are at a stage of kind ``warm``.
-        idle: At which the customer only asks, tells or puts off.
-        portable: What was said at which this customer could say as well.
-        whose: The customer's name.
+        vectors: phi of the salesperson's utterances, shape (steps, d).
+        before: The customer's previous stages as numbers of ``codes``, shape (steps,), as the other
+            arrays.
+        sales_stages: The salesperson's stages as numbers of ``codes``.
+        stages: The customer's stages as numbers of ``codes``.
+        progress: The steps' positions in their calls, 0 to 1.
+        codes: A number for each stage name; the empty name stands for no stage.
+        at: Indices of steps by customer stage and concern.
+        going_on: Whether the stage does not end the call.
+        once: Whether the stage never occurs twice in a row.
+        warm: Whether the stage is of kind ``warm``.
+        idle: Whether the customer only asks, informs or defers.
+        is_reusable: Whether this customer could say the step's utterance.
+        customer_name: The customer's name.
     """
 
     steps: tuple[ChainStep, ...]
@@ -86,20 +83,20 @@ class CandidateSteps:
     def of(
         cls, chains: Sequence[BehaviorChain], group: Group, profile: CustomerProfile
     ) -> "CandidateSteps":
-        """Lay out the steps of ``chains`` for a customer of ``group``."""
-        steps = tuple(step for behavior in chains for step in behavior.steps)
+        """Return the steps of ``chains`` as candidates for a customer of ``group``."""
+        steps = tuple(chain.from_iterable(behavior.steps for behavior in chains))
         names = [(step.previous or "", step.sales_stage, step.stage) for step in steps]
-        codes = {
-            name: code for code, name in enumerate(dict.fromkeys(("", *chain.from_iterable(names))))
-        }
-        before, sales_stages, stages = np.array(
-            [[codes[name] for name in three] for three in names]
-        ).T
+        distinct = dict.fromkeys(("", *chain.from_iterable(names)))
+        codes = {name: code for code, name in enumerate(distinct)}
+        coded = [[codes[name] for name in triple] for triple in names]
+        before, sales_stages, stages = np.array(coded).T
+
         at: dict[tuple[str, str | None], list[int]] = {}
         for index, step in enumerate(steps):
             at.setdefault((step.stage, step.concern), []).append(index)
+
         kinds = [group.taxonomy.customer[step.stage].kind for step in steps]
-        own = words(f"{profile.name} {profile.listing} {profile.text}")
+        profile_words = words(f"{profile.name} {profile.listing} {profile.text}")
         return cls(
             steps,
             np.concatenate([behavior.vectors for behavior in chains]),
@@ -110,36 +107,39 @@ class CandidateSteps:
             codes,
             at,
             np.array([kind not in ENDING_KINDS.values() for kind in kinds]),
-            np.array([kind in ONCE for kind in kinds]),
+            np.array([kind in NEVER_REPEATED for kind in kinds]),
             np.array([kind == "warm" for kind in kinds]),
-            np.array([kind in IDLE for kind in kinds]),
-            np.array([is_reusable(step.customer, group, own) for step in steps]),
+            np.array([kind in IDLE_KINDS for kind in kinds]),
+            np.array([is_reusable(step.customer, group, profile_words) for step in steps]),
             profile.name,
         )
 
     def nearness(
         self, state: CustomerState, sales_stage: str, said: NDArray[np.float32] | None
     ) -> NDArray[np.float64]:
-        """Return how near each step's situation is to the present one, shape (steps,).
+        """Return the nearness of each step's situation to the current one, shape (steps,).
 
-        Greater is nearer.
+        Args:
+            state: S_t.
+            sales_stage: The salesperson's current stage.
+            said: phi of the salesperson's utterance; ``None`` if the Manager has no encoder.
 
-        ``said`` is phi of what the salesperson just said, or ``None`` where the Manager has no
-        encoder.
+        Returns:
+            Scores; a greater score is nearer.
         """
-        score = SAME_BEFORE * (self.before == self.codes.get(state.stage or "", -1))
-        score += SAME_SALES_STAGE * (self.sales_stages == self.codes.get(sales_stage, -1))
-        score -= SAME_PLACE * np.abs(self.progress - min(1.0, state.turn / TYPICAL_EXCHANGES))
+        score = PREVIOUS_STAGE_WEIGHT * (self.before == self.codes.get(state.stage or "", -1))
+        score += SALES_STAGE_WEIGHT * (self.sales_stages == self.codes.get(sales_stage, -1))
+        score -= PROGRESS_WEIGHT * np.abs(self.progress - min(1.0, state.turn / TYPICAL_EXCHANGES))
         if said is not None:
-            score += SAID_ALIKE * (self.vectors @ said)
+            score += UTTERANCE_SIMILARITY_WEIGHT * (self.vectors @ said)
         return np.asarray(score)
 
     def may_follow(self, state: CustomerState) -> NDArray[np.bool_]:
-        """Return which steps S_t allows next, shape (steps,).
+        """Return the mask of steps that S_t allows next, shape (steps,).
 
-        Endings come from the state alone; first answers are given to first utterances, and are not
-        about a concern that this customer lacks; nobody mishears, puts off or warms twice in a row,
-        nor warms to nothing.
+        Endings depend on the state alone, so no step may end the call. A customer's first answer
+        follows a recorded first answer, about no concern that this customer lacks. Stages of kind
+        ``confused``, ``defer`` and ``warm`` never repeat, and ``warm`` needs a settled concern.
         """
         opening = self.before == 0
         if state.stage is None:
@@ -153,39 +153,38 @@ class CandidateSteps:
     def nearest(
         self, nearness: NDArray[np.float64], stage: str, concern: str | None
     ) -> tuple[list[str], list[str]]:
-        """Return what customers said at ``stage`` about ``concern``.
+        """Return the utterances of customers at ``stage`` about ``concern``, nearest first.
 
-        What this customer could say too, and the rest.
+        Without a concern, all steps of the stage are used if each of them has one. With a concern,
+        steps of other stages are used if none of this stage is reusable.
 
-        Both are nearest first. Where no concern is asked for and none of the steps is without one,
-        all steps of the stage serve; where nothing portable is said about a concern at this stage,
-        what is said about it at others does.
+        Returns:
+            The utterances that this customer could say, and the others.
         """
-        found = self.at.get((stage, concern), [])
-        if not found and concern is None:
-            found = [index for index, step in enumerate(self.steps) if step.stage == stage]
-        if concern is not None and not any(self.is_reusable[index] for index in found):
-            found = [
-                i
-                for i, step in enumerate(self.steps)
-                if step.concern == concern and self.going_on[i]
-            ]
-        found = sorted(found, key=lambda index: -nearness[index])
-        sayable = [self.steps[index].customer for index in found if self.is_reusable[index]]
-        return sayable, [
-            self.steps[index].customer for index in found if not self.is_reusable[index]
-        ]
+        indices = self.at.get((stage, concern), [])
+        if not indices and concern is None:
+            indices = [index for index, step in enumerate(self.steps) if step.stage == stage]
+        if concern is not None and not any(self.is_reusable[index] for index in indices):
+            about = [index for index, step in enumerate(self.steps) if step.concern == concern]
+            indices = [index for index in about if self.going_on[index]]
+
+        reusable: list[str] = []
+        others: list[str] = []
+        for index in sorted(indices, key=lambda index: -nearness[index]):
+            utterances = reusable if self.is_reusable[index] else others
+            utterances.append(self.steps[index].customer)
+        return reusable, others
 
 
-def is_reusable(line: str, group: Group, own: frozenset[str]) -> bool:
-    """Return whether a customer of these ``own`` words could say ``line``.
+def is_reusable(line: str, group: Group, profile_words: frozenset[str]) -> bool:
+    """Return whether a customer with these words in their profile could say ``line``.
 
-    It names nobody and has little of another's life.
+    A reusable line has no proper noun and few personal terms of another customer.
     """
-    foreign = group.personal_terms.in_text(line) - own
+    foreign = group.personal_terms.in_text(line) - profile_words
     return (
         not group.personal_terms.proper_nouns(line) & foreign
-        and len(foreign) <= len(line.split()) // WORDS_TO_ONE
+        and len(foreign) <= len(line.split()) // WORDS_PER_FOREIGN_TERM
     )
 
 
@@ -197,23 +196,20 @@ def references(
     taxonomy: Taxonomy,
     used: Collection[str],
 ) -> tuple[str, ...]:
-    """Return one to three utterances for the guidance.
+    """Return one to three reference utterances for the guidance, nearest first.
 
-    What like customers said at this stage, nearest first.
-
-    A concern asks for steps about that concern. Where the chains have none that this customer could
-    say, the taxonomy's own examples serve, in an order that each customer has for itself, and only
-    after them what is about another's life. What was ``used`` in this call already, said or shown,
-    is left out while there is anything else.
+    Utterances at this stage (and about this concern) that the customer could say come first, then
+    the taxonomy's examples in an order that depends on the customer, then utterances with personal
+    terms of others. Utterances ``used`` in this call are left out while there are others.
     """
-    sayable, others = candidates.nearest(nearness, stage, concern)
-    said = (
+    reusable, others = candidates.nearest(nearness, stage, concern)
+    phrases = (
         taxonomy.customer[stage].examples if concern is None else taxonomy.concerns[concern].raised
     )
-    examples = sorted(
-        said, key=lambda line: zlib.crc32(f"{candidates.customer_name}: {line}".encode())
-    )
-    for lines in (sayable, examples, others):
+    name = candidates.customer_name
+    examples = sorted(phrases, key=lambda line: zlib.crc32(f"{name}: {line}".encode()))
+
+    for lines in (reusable, examples, others):
         if fresh := [line for line in dict.fromkeys(lines) if line not in used]:
-            return tuple(fresh[:REFERENCES])
-    return tuple(dict.fromkeys(sayable or examples or others))[:REFERENCES]
+            return tuple(fresh[:MAX_REFERENCES])
+    return tuple(dict.fromkeys(reusable or examples or others))[:MAX_REFERENCES]

@@ -1,7 +1,4 @@
-"""The configuration of a simulator.
-
-One place for the names, defaults, documentation and checks of its settings.
-"""
+"""SimulatorConfig: the names, defaults, documentation and checks of all settings."""
 
 from typing import Any, Self, TypedDict, Unpack
 
@@ -50,24 +47,25 @@ class SimulatorConfig(BaseModel):
     )
     profiles: ModelSpec = Field(
         default="corpus",
-        description="``corpus`` (recorded customers, recombined), or a backend that writes profiles",
+        description="``corpus`` (recorded customers, recombined), or a backend that writes "
+        "profiles",
     )
     encoder: str | None = Field(
         default=None,
-        description="``minilm``, ``hashing``, a folder or a hub name; ``None`` for ``hashing`` with the scripted "
-        "customer, else ``minilm``",
+        description="``minilm``, ``hashing``, a folder or a hub name; ``None`` for ``hashing`` "
+        "with the scripted customer, else ``minilm``",
     )
     library: str | None = Field(
         default=None,
-        description="``memory``, ``milvus`` (Milvus Lite) or a Milvus server's URI; ``None`` for ``memory``, or "
-        "``milvus`` for a large corpus",
+        description="``memory``, ``milvus`` (Milvus Lite) or a Milvus server's URI; ``None`` for "
+        "``memory``, or ``milvus`` for a large corpus",
     )
     k: int = Field(default=10, ge=1, description="retrieved calls per customer (eq. 8)")
     max_turns: int = Field(default=15, ge=1, description="exchanges until a call is truncated")
     guidance: bool = Field(
         default=True,
-        description="whether the customer model is given the Manager's guidance; ``False`` is the paper's ablation "
-        "without the dynamic SOP (table 2)",
+        description="whether the customer model gets the Manager's guidance; ``False`` is the "
+        "paper's ablation without the dynamic SOP (table 2)",
     )
 
     def __init__(self, **options: Unpack[SimulatorOptions]) -> None:
@@ -87,8 +85,8 @@ class SimulatorConfig(BaseModel):
             raise unknown("library (nor a URI)", self.library, ("memory", "milvus"))
         if not self.guidance and self.is_scripted:
             raise ConfigurationError(
-                "The scripted customer says what the guidance quotes: it needs guidance=True. Name a backend that "
-                "finds its own words."
+                "The scripted customer repeats utterances that the guidance quotes: it needs "
+                "guidance=True. Use another backend for guidance=False."
             )
 
     @staticmethod
@@ -102,7 +100,7 @@ class SimulatorConfig(BaseModel):
 
     @property
     def is_scripted(self) -> bool:
-        """Whether the customer needs no model: then the core runs by itself."""
+        """Whether the customer needs no model, so that the core suffices."""
         return parse_model(self.customer)[0] == "scripted"
 
     @property
@@ -116,9 +114,6 @@ class SimulatorConfig(BaseModel):
 
 
 def _describe(error: Any) -> str:
-    """Return one of pydantic's errors as a sentence.
-
-    The argument, what is wrong, the value seen.
-    """
+    """Return a pydantic error as a sentence: the argument, what is wrong, the value seen."""
     name = ".".join(map(str, error["loc"]))
     return f"{name}: {error['msg']}, got {error['input']!r:.200}"

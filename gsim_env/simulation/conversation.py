@@ -1,4 +1,4 @@
-"""Algorithm 1 as one generator. It does no I/O: it yields what it needs and is sent the answer."""
+"""Algorithm 1 as a sans-IO generator: it yields requests and is sent the answers."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -30,23 +30,20 @@ from gsim_env.util.repetition import has_loop, is_repeated
 __all__ = ["CustomerTurn", "Listen", "Request", "conversation"]
 
 SPEAKING_TRIES = 3
-"""How often the customer model is asked, with another seed each time, when what it says cannot stand."""
+"""Maximum number of requests for one utterance, each with another seed."""
 
-WARMER = 0.4
-"""By how much the temperature is raised each time.
-
-A model that is caught in a loop gives the same words for any seed.
-"""
+TEMPERATURE_STEP = 0.4
+"""Rise of the temperature per retry: a looping model gives the same words for any seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerTurn:
-    """What one exchange came to.
+    """The result of one exchange.
 
     Attributes:
         text: The customer's words r_t; empty before the first exchange.
-        guidance: What the customer model was told; ``None`` before the first exchange, and where it
-            is told nothing.
+        guidance: The customer model's guidance; ``None`` before the first exchange, and without
+            guidance.
         outcome: How the call ended, ``None`` while it goes on.
         state: S_t, as a copy.
     """
@@ -64,9 +61,9 @@ class CustomerTurn:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """The customer has spoken (``turn``) and waits: send the salesperson's next utterance u_t.
+    """A request for the salesperson's next utterance u_t, after the customer's ``turn``.
 
-    The first one stands before any words: the phone has been picked up.
+    The first one precedes all words: the customer has picked up the phone.
     """
 
     turn: CustomerTurn
@@ -75,10 +72,7 @@ class Listen:
 Request = Complete | Embed | Search | Listen
 Answer = Completion | NDArray[np.float32] | list[Hit]
 ConversationFlow = Generator[Request, Any, CustomerTurn]
-"""A conversation in progress.
-
-What is sent answers the request before it (``Answer``, or ``str`` for ``Listen``).
-"""
+"""A conversation in progress; send each request's ``Answer``, or a ``str`` for ``Listen``."""
 
 
 def conversation(
@@ -100,9 +94,9 @@ def conversation(
         rng: The source of every random draw, the models' sampling seeds too.
         k: Size of K_p.
         max_turns: Exchanges after which the call ends with ``turn_limit``.
-        guided: Whether the customer model is told the guidance. If not, it has the profile and the
-            history only (the paper's ablation of the dynamic SOP, table 2); the state, and with it
-            the outcome, moves as ever.
+        guided: Whether the customer model gets the guidance. Without it, the model sees profile and
+            history only (the paper's ablation of the dynamic SOP, table 2); state and outcome
+            change as usual.
 
     Yields:
         Requests: ``Embed`` (sent: array (texts, d)), ``Search`` (sent: list of ``Hit``),
@@ -110,7 +104,7 @@ def conversation(
         ``str``).
 
     Returns:
-        The last turn, whose ``outcome`` is set.
+        The last turn; its ``outcome`` is set.
 
     Raises:
         UtteranceError: if what is sent for ``Listen`` is not a ``str``.
@@ -122,10 +116,12 @@ def conversation(
     while turn.outcome is None:
         heard = parse_utterance((yield Listen(turn)))
         call.add("user", heard.text or SILENCE)
+
         decision = yield from manager.decide(call, heard)
         guidance = decision.guidance if guided else None
         text = yield from _speak(call, guidance)
         call.add("assistant", text)
+
         outcome = decision.outcome
         if outcome is None and call.state.turn >= max_turns:
             outcome = Outcome.TURN_LIMIT
@@ -150,15 +146,13 @@ def _pick_up(
 
 
 def _speak(call: Call, guidance: Guidance | None) -> Generator[Request, Any, str]:
-    """Line 12 of Algorithm 1.
+    """Line 12 of Algorithm 1: the customer model words the guidance, or speaks without one.
 
-    The customer model puts the guidance into words, or finds its own where there is none.
-
-    Small models get caught in a word, say again what was said by either side, or read out what they
-    were told: the model is asked again then, and what it insists on is taken.
+    Small models loop, repeat either side, or read out the guidance: the model is asked again, and
+    its last answer is taken.
     """
-    told = [] if guidance is None else [guidance_message(call.group, guidance)]
-    messages = [*call.history, *told]
+    instructions = [] if guidance is None else [guidance_message(call.group, guidance)]
+    messages = [*call.history, *instructions]
     last = next(
         (
             message["content"]
@@ -167,15 +161,20 @@ def _speak(call: Call, guidance: Guidance | None) -> Generator[Request, Any, str
         ),
         "",
     )
-    sampling, text = call.group.config.sampling, ""
+
+    sampling = call.group.config.sampling
+    text = ""
     for _ in range(SPEAKING_TRIES):
         seed = int(call.rng.integers(2**31))
         completion = yield Complete("customer", messages, sampling, seed)
-        sampling = sampling.model_copy(update={"temperature": sampling.temperature + WARMER})
+        warmer = sampling.temperature + TEMPERATURE_STEP
+        sampling = sampling.model_copy(update={"temperature": warmer})
+
         text = spoken(completion.text) or text
         stuck = has_loop(text) or is_repeated(text, call.said, last)
-        if text and not stuck and not any(reads_out(text, message) for message in told):
+        if text and not stuck and not any(reads_out(text, message) for message in instructions):
             return text
+
     if text:
         return text
     raise SimulatorError(f"The customer model said nothing in {SPEAKING_TRIES} tries.")

@@ -1,9 +1,7 @@
-"""Drivers of a conversation.
-
-They answer its requests with services, so all produce the same transcript.
-"""
+"""Drivers of a conversation: they answer its requests, so all produce the same transcript."""
 
 from collections.abc import Generator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -26,9 +24,9 @@ class Services:
         models: A language model for each role (``"customer"``, ``"manager"`` for the ``llm``
             Manager, ``"sales"``).
         encoder: phi.
-        library: M_SOP; ``None`` where nothing is searched, as for salespeople.
-        run_inline: Run the encoder and the library in the event loop instead of a thread. For ones
-            that take microseconds.
+        library: M_SOP; ``None`` if nothing is searched, as for salespeople.
+        run_inline: Run the encoder and the library in the event loop instead of a thread; for
+            services that take microseconds.
     """
 
     def __init__(
@@ -39,7 +37,7 @@ class Services:
         *,
         run_inline: bool = False,
     ) -> None:
-        """Put a batcher in front of each service that takes batches."""
+        """Create a batcher for each service that takes batches."""
         self.models = models
         self.encoder = encoder
         self.library = library
@@ -49,10 +47,7 @@ class Services:
         self._search: Batcher[Search, list[Hit]] = Batcher(self._search_all, in_loop=run_inline)
 
     async def answer(self, request: Request) -> Answer:
-        """Answer one request.
-
-        What is pending at the same time goes out as one batched call where the service has one.
-        """
+        """Answer one request; concurrent requests become one batched call where possible."""
         if isinstance(request, Complete):
             return await self.models[request.role].acomplete(request)
         if isinstance(request, Embed):
@@ -61,17 +56,18 @@ class Services:
         return await self._search(request)
 
     def _embed_all(self, requests: Sequence[Embed]) -> list[NDArray[np.float32]]:
-        vectors = self.encoder.encode([text for request in requests for text in request.texts])
+        texts = list(chain.from_iterable(request.texts for request in requests))
+        vectors = self.encoder.encode(texts)
         ends = np.cumsum([len(request.texts) for request in requests])
         return np.split(vectors, ends[:-1])
 
     def _search_all(self, requests: Sequence[Search]) -> list[list[Hit]]:
-        assert self.library is not None, "whoever searches has a library"
+        assert self.library is not None, "services without a library get no Search"
         return self.library.search(requests)
 
 
 class RequestHandler(Protocol):
-    """What :func:`arun` asks: :class:`Services`, or something that stands before them."""
+    """The interface that :func:`arun` needs: :class:`Services`, or a wrapper of them."""
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request of a conversation."""
@@ -81,13 +77,12 @@ class RequestHandler(Protocol):
 async def arun(
     steps: ConversationFlow, utterance: str | None, services: RequestHandler
 ) -> CustomerTurn:
-    """Advance one call, concurrently with whatever else the event loop does, until the customer has
-    spoken.
+    """Advance one call until the customer has spoken, concurrently with other calls.
 
     Args:
         steps: A :func:`~gsim_env.simulation.conversation.conversation`.
-        utterance: The salesperson's words; ``None`` to have the phone picked up first.
-        services: What answers its requests.
+        utterance: The salesperson's words; ``None`` to start the call.
+        services: Answers its requests.
 
     Raises:
         SimulatorError: if a service fails; the call cannot go on.
@@ -104,10 +99,7 @@ async def arun(
 
 
 async def drive(requests: Generator[Request, Any, T], services: Services) -> T:
-    """Drive a generator of requests that asks nobody to speak to its end.
-
-    Return what it returns.
-    """
+    """Run a request generator without ``Listen`` to completion and return its result."""
     try:
         request = next(requests)
         while True:

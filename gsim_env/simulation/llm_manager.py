@@ -1,15 +1,12 @@
-"""The ``llm`` Manager.
-
-A language model judges the salesperson and directs the customer, within a JSON schema.
-"""
+"""The ``llm`` Manager: a language model that judges and directs within a JSON schema."""
 
 from collections.abc import Generator
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models import Complete, Completion, Message, Sampling
+from gsim_env.models.json_answers import complete_json
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
 from gsim_env.simulation.prompts import manager_system
 from gsim_env.simulation.state import CustomerState, SalesMove
@@ -22,19 +19,16 @@ SAMPLING = Sampling(temperature=0.1, top_p=0.2, max_tokens=256)
 """Table 8, AI-Manager; 256 tokens are enough for the schema (the paper allows 1024)."""
 
 TRIES = 3
-"""How often an answer that does not fit the schema is asked for again, with another seed."""
+"""Maximum number of requests until an answer fits the schema, each with another seed."""
 
-STEP = 0.3
-"""The most that interest or trust may rise in one turn.
-
-One sentence does not turn a stranger into a friend.
-"""
+MAX_RISE = 0.3
+"""Maximum rise of interest or trust in one turn."""
 
 NO_CONCERN = "none"
 
 
 class Verdict(BaseModel):
-    """What the language model answers each turn; levels are whole numbers from 0 to 10."""
+    """The language model's answer for one turn; levels are whole numbers from 0 to 10."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,17 +45,17 @@ class Verdict(BaseModel):
 class LLMManager:
     """The paper's Manager (GPT-4o there): any backend that can answer within a JSON schema.
 
-    The model proposes; the rules shared with ``chain`` dispose. Only a concern that the customer
-    stated can be settled, one a turn; interest and trust rise by at most 0.3 a turn and patience
-    never; a deal needs what :func:`ending` asks. So a judge that is talked into something by the
-    salesperson still cannot give a deal away.
+    Rules shared with ``chain`` bound the effect of the model's answer: it can settle only the
+    concern that the customer stated, one per turn; interest and trust rise by at most 0.3 per turn,
+    patience never rises; and a deal needs the conditions of :func:`ending`. So a salesperson cannot
+    obtain a deal by manipulating the model.
 
     Args:
-        group: The cohort it directs.
+        group: The cohort of the customers.
     """
 
     def __init__(self, group: Group) -> None:
-        """Lay out the schema: the stages it may choose are those that do not end a call."""
+        """Build the schema; its stages are those that do not end a call."""
         self._taxonomy = group.taxonomy
         stages = group.taxonomy.customer_stages(
             "open", "neutral", "concern", "confused", "defer", "warm"
@@ -70,55 +64,59 @@ class LLMManager:
         schema["properties"]["stage"]["enum"] = stages
         schema["properties"]["concern"]["enum"] = [*group.taxonomy.concerns, NO_CONCERN]
         schema["additionalProperties"] = False
-        self._schema, self._stages = schema, frozenset(stages)
+
+        self._schema = schema
+        self._stages = frozenset(stages)
 
     def decide(
         self, call: Call, heard: SanitizedUtterance
     ) -> Generator[Complete, Completion, Decision]:
-        """Ask for a verdict and act on it.
+        """Ask for a verdict and apply it.
 
-        Yields one ``Complete``, and more only if the answer does not fit.
+        Yields one ``Complete``, and more only if an answer does not fit the schema.
 
         Raises:
             SimulatorError: if no answer fits the schema in three tries.
         """
         if not call.memory:
             call.memory.append(manager_system(call.group, call.profile))
-        nearness = call.candidates.nearness(
-            call.state, "", None
-        )  # of the state before: what comes next is chosen by it
+
+        # Nearness to the state before the turn, as the next stage is chosen from it.
+        nearness = call.candidates.nearness(call.state, "", None)
         verdict = yield from self._ask(call)
         kind: SalesKind = "end" if verdict.farewell else "ask" if verdict.asked else "neutral"
         move = SalesMove(
             kind, "", asks=verdict.asked, wasted=heard.garbled or not heard.text, words=heard.words
         )
         apply(verdict, call.state, move)
+
         outcome = ending(call, move)
         stage, concern = self._next(call, verdict)
         if outcome is not None:
             stage, concern = ending_stage(call, outcome), None
+
         call.state.stage = stage
         if concern is not None:
             call.state.stated = concern
         return Decision(call.guide(nearness, stage, concern), outcome)
 
     def _ask(self, call: Call) -> Generator[Complete, Completion, Verdict]:
+        """Ask for a verdict until one fits the schema."""
         messages: list[Message] = [call.memory[0], *call.history[1:], _question(call.state)]
-        reason = ""
-        for _ in range(TRIES):
+
+        def request(_: int) -> Complete:
             seed = int(call.rng.integers(2**31))
-            completion = yield Complete("manager", messages, SAMPLING, seed, self._schema)
-            try:
-                verdict = Verdict.model_validate_json(completion.text)
-            except ValidationError as error:
-                reason = f"{error.error_count()} errors, the first: {error.errors()[0]['msg']}"
-                continue
-            if verdict.stage in self._stages:
-                return verdict
-            reason = f"unknown stage {verdict.stage!r}"
-        raise SimulatorError(
-            f"The Manager's model gave no answer that fits the schema in {TRIES} tries: {reason}"
-        )
+            return Complete("manager", messages, SAMPLING, seed, self._schema)
+
+        subject = "The Manager's model"
+        return (yield from complete_json(request, self._read, subject=subject, tries=TRIES))
+
+    def _read(self, text: str) -> Verdict:
+        """Parse an answer; raises a ValueError if it does not fit."""
+        verdict = Verdict.model_validate_json(text)
+        if verdict.stage not in self._stages:
+            raise ValueError(f"unknown stage {verdict.stage!r}")
+        return verdict
 
     def _next(self, call: Call, verdict: Verdict) -> tuple[str, str | None]:
         """Return the stage and the concern to raise.
@@ -134,16 +132,20 @@ class LLMManager:
 
 
 def apply(verdict: Verdict, state: CustomerState, move: SalesMove) -> None:
-    """Move ``state`` as the verdict says, within the bounds that keep it from being talked into a deal."""
+    """Update ``state`` by the verdict, within the bounds of one turn."""
     state.turn += 1
     state.patience = min(state.patience, verdict.patience / 10)
-    interest, trust = verdict.interest / 10, verdict.trust / 10
+
+    interest = verdict.interest / 10
+    trust = verdict.trust / 10
     if move.wasted:
-        interest, trust = min(interest, state.interest), min(trust, state.trust)
+        interest = min(interest, state.interest)
+        trust = min(trust, state.trust)
     elif verdict.answered:
         state.settle()
-    state.interest = min(interest, state.interest + STEP)
-    state.trust = min(trust, state.trust + STEP)
+
+    state.interest = min(interest, state.interest + MAX_RISE)
+    state.trust = min(trust, state.trust + MAX_RISE)
 
 
 def _question(state: CustomerState) -> Message:
@@ -151,8 +153,9 @@ def _question(state: CustomerState) -> Message:
     return {
         "role": "user",
         "content": (
-            f"Before this turn: interest {round(10 * state.interest)}, trust {round(10 * state.trust)}, patience "
-            f"{round(10 * state.patience)}; stated and waiting for an answer: {state.stated or NO_CONCERN}; settled: "
+            f"Before this turn: interest {round(10 * state.interest)}, "
+            f"trust {round(10 * state.trust)}, patience {round(10 * state.patience)}; "
+            f"stated and waiting for an answer: {state.stated or NO_CONCERN}; settled: "
             f"{settled}. Judge the salesperson's last turn above and direct the customer."
         ),
     }

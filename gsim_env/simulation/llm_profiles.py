@@ -1,6 +1,6 @@
-"""p ~ P(p | constraints) by a language model (section 3.2.1).
+"""Customer profiles by a language model: p ~ P(p | constraints) (section 3.2.1).
 
-The request I_gen, on which D_gen trains a profile model too.
+D_gen trains a profile model on the same request I_gen.
 """
 
 import json
@@ -8,11 +8,10 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
-from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models import Complete, Completion, Message, Sampling
+from gsim_env.models.json_answers import complete_json
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 
 __all__ = ["LLMProfileGenerator", "instruction"]
@@ -20,34 +19,37 @@ __all__ = ["LLMProfileGenerator", "instruction"]
 SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_tokens=800)
 
 TRIES = 5
-"""How often a profile that breaks its constraints is asked for again, with another seed."""
+"""Maximum number of requests until a profile meets its constraints, each with another seed."""
 
-LONGEST_LIST, LONGEST_TEXT = 4, 120
-"""Items and characters: a profile fits into the tokens."""
+MAX_ITEMS = 4
+MAX_CHARS = 120
+"""Bounds of a profile's lists and texts, so that a profile fits into ``max_tokens``."""
 
 
 class LLMProfileGenerator:
-    """Any backend that can answer within a JSON schema, or one that was trained on D_gen.
+    """Writes profiles with a backend that supports JSON schemas, or one trained on D_gen.
 
     Args:
         group: The cohort.
     """
 
     def __init__(self, group: Group) -> None:
-        """Lay out the schema."""
+        """Build the schema."""
         self._group = group
-        # No uniqueItems: llama.cpp drops a whole schema that asks for it, without a word.
-        text = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
-        texts = {"type": "array", "items": text, "minItems": 1, "maxItems": LONGEST_LIST}
+        # No uniqueItems: llama.cpp silently ignores a schema that has it.
+        text = {"type": "string", "minLength": 1, "maxLength": MAX_CHARS}
+        texts = {"type": "array", "items": text, "minItems": 1, "maxItems": MAX_ITEMS}
         concerns = {
             "type": "array",
             "items": {"enum": list(group.taxonomy.concerns)},
             "minItems": 1,
         }
+
         properties: dict[str, Any] = dict.fromkeys(CustomerProfile.model_fields, text)
         properties |= dict.fromkeys(("facts", "traits", "pain_points"), texts)
         properties |= {"archetype": {"enum": list(group.config.archetypes)}}
-        properties |= {"concerns": concerns | {"maxItems": LONGEST_LIST}}
+        properties |= {"concerns": concerns | {"maxItems": MAX_ITEMS}}
+
         self._schema: dict[str, Any] = {
             "type": "object",
             "properties": properties,
@@ -58,57 +60,57 @@ class LLMProfileGenerator:
     def sample(
         self, rng: np.random.Generator, constraints: ProfileConstraints
     ) -> Generator[Complete, Completion, CustomerProfile]:
-        """Ask for one profile.
+        """Ask for one profile that meets the constraints.
 
-        Yields a ``Complete``, and more only if the answer breaks the constraints.
+        Yields one ``Complete``, and more only if an answer breaks the constraints.
 
         Raises:
-            SimulatorError: if no answer met them in five tries.
+            SimulatorError: if no answer meets them in five tries.
         """
-        schema = self._schema
-        if constraints.archetype is not None:
-            properties = {
-                **self._schema["properties"],
-                "archetype": {"enum": [constraints.archetype]},
-            }
-            schema = {**schema, "properties": properties}
-        messages: list[Message] = [
-            {"role": "user", "content": instruction(self._group, constraints)}
-        ]
-        reason = ""
-        for _ in range(TRIES):
-            completion = yield Complete(
-                "profile", messages, SAMPLING, int(rng.integers(2**31)), schema
-            )
-            try:
-                profile = CustomerProfile.model_validate_json(completion.text)
-                profile = profile.model_copy(
-                    update={"concerns": tuple(dict.fromkeys(profile.concerns))}
-                )
-                self._group.check_profile(profile)
-            except (ValidationError, ConfigurationError) as error:
-                reason = str(error)
-                continue
-            if constraints.admits(profile):
-                return profile
-            reason = f"it breaks the constraints: {completion.text:.200}"
-        raise SimulatorError(
-            f"The profile model gave no profile that fits in {TRIES} tries; of the last, {reason}"
-        )
+        schema = self._schema_for(constraints)
+        content = instruction(self._group, constraints)
+
+        def request(_: int) -> Complete:
+            messages: list[Message] = [{"role": "user", "content": content}]
+            return Complete("profile", messages, SAMPLING, int(rng.integers(2**31)), schema)
+
+        def read(text: str) -> CustomerProfile:
+            return self._read(text, constraints)
+
+        subject = "The profile model"
+        return (yield from complete_json(request, read, subject=subject, tries=TRIES))
+
+    def _schema_for(self, constraints: ProfileConstraints) -> dict[str, Any]:
+        """Return the schema, with the archetype of the constraints only."""
+        if constraints.archetype is None:
+            return self._schema
+
+        archetype = {"archetype": {"enum": [constraints.archetype]}}
+        return {**self._schema, "properties": self._schema["properties"] | archetype}
+
+    def _read(self, text: str, constraints: ProfileConstraints) -> CustomerProfile:
+        """Parse an answer; raises a ValueError if it is not a legal profile."""
+        profile = CustomerProfile.model_validate_json(text)
+        concerns = tuple(dict.fromkeys(profile.concerns))
+        profile = profile.model_copy(update={"concerns": concerns})
+
+        self._group.check_profile(profile)
+        if not constraints.admits(profile):
+            raise ValueError(f"it breaks the constraints: {text:.200}")
+        return profile
 
 
 def instruction(group: Group, constraints: ProfileConstraints) -> str:
-    """Return I_gen.
-
-    The request for a profile of ``group`` under ``constraints``, as a model is given it.
-    """
-    wanted = {key: value for key, value in constraints.model_dump(mode="json").items() if value}
+    """Return I_gen: the prompt for a profile of ``group`` under ``constraints``."""
+    given = {key: value for key, value in constraints.model_dump(mode="json").items() if value}
     fields = ", ".join(CustomerProfile.model_fields)
     archetypes = "; ".join(
         f"{name}: {archetype.definition}" for name, archetype in group.config.archetypes.items()
     )
+
     return (
-        f"Generate a customer profile of the group {group.config.name!r} as one JSON object with the fields {fields}.\n"
+        f"Generate a customer profile of the group {group.config.name!r} "
+        f"as one JSON object with the fields {fields}.\n"
         f"Archetypes: {archetypes}.\nConcerns: {', '.join(group.taxonomy.concerns)}.\n"
-        f"Constraints: {json.dumps(wanted, ensure_ascii=False)}"
+        f"Constraints: {json.dumps(given, ensure_ascii=False)}"
     )

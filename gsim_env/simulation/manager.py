@@ -1,7 +1,4 @@
-"""The Manager's contract, and what every Manager shares.
-
-The rules by which a call may go on and end.
-"""
+"""The Manager protocol, and the rules shared by all Managers: how a call goes on and ends."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -25,7 +22,7 @@ __all__ = ["Call", "Decision", "Manager", "ending", "ending_stage"]
 
 @dataclass(slots=True)
 class Call:
-    """A call in progress: what a Manager reads and, in ``state``, writes.
+    """A call in progress; a Manager reads it and updates ``state``.
 
     Attributes:
         group: The cohort.
@@ -33,11 +30,11 @@ class Call:
         candidates: The steps of K_p.
         state: S_t.
         rng: The source of every random draw.
-        history: System message and all that was said, as the customer model sees it; append-only by
+        history: System message and all utterances, as the customer model sees them; append-only by
             :meth:`add`.
-        said: The words of ``history``, of both sides.
+        said: The utterances of ``history``, of both sides.
         shown: The reference utterances of all guidance so far.
-        memory: A Manager's own notes on this call (the vectors of what was said before, say).
+        memory: The Manager's data for this call (for instance vectors of earlier utterances).
     """
 
     group: Group
@@ -51,14 +48,14 @@ class Call:
     memory: list[Any] = field(default_factory=list)
 
     def add(self, role: str, content: str) -> None:
-        """Append what was said to the history."""
+        """Append an utterance to the history."""
         self.history.append({"role": role, "content": content})
         self.said.add(content)
 
     def guide(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> Guidance:
         """Return the guidance to ``stage`` about ``concern``.
 
-        Its references, by ``nearness``, are new to this call.
+        Its references are chosen by ``nearness`` and new to this call.
         """
         used = self.said | self.shown
         shown = references(self.candidates, nearness, stage, concern, self.group.taxonomy, used)
@@ -78,37 +75,35 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """S_t has been updated; this is g_sop, and whether the call ends with this turn and how."""
+    """A Manager's decision after the update of S_t: g_sop, and the outcome if the call ends."""
 
     guidance: Guidance
     outcome: Outcome | None
 
 
 class Manager(Protocol):
-    """Line 10 of Algorithm 1.
-
-    Sans-IO like the conversation: ``decide`` yields the requests that it needs answered.
-    """
+    """Line 10 of Algorithm 1, sans-IO: ``decide`` yields requests and is sent the answers."""
 
     def decide(self, call: Call, heard: SanitizedUtterance) -> Generator[Any, Any, Decision]:
-        """Update ``call.state`` by what was heard last and say what the customer does next."""
+        """Update ``call.state`` by the salesperson's utterance; decide the customer's next step."""
         ...
 
 
 def ending(call: Call, move: SalesMove) -> Outcome | None:
-    """Decide whether the call ends now, from the state alone.
+    """Return the outcome if the call ends now, else ``None``; it depends on the state alone.
 
-    Nothing that either side says can make a deal by itself (docs/architecture.md, "The call").
-
-    A deal needs that the salesperson asks for it while nothing stated is open, enough concerns are
-    settled and interest is high enough; even then some customers hesitate.
+    Nothing that either side says can trigger a deal by itself. A deal needs that the salesperson
+    asks for it while no stated concern is open, enough concerns are settled and interest is high
+    enough; even then some customers hesitate.
     """
     dynamics = call.dynamics
     if move.kind == "end":
         return Outcome.SALES_ENDED
+
     asked = move.asks and not move.wasted and call.state.would_accept(dynamics)
     if asked and call.rng.random() < dynamics.accept_probability:
         return Outcome.ACCEPTED
+
     if call.state.patience <= 0.0:
         return (
             Outcome.HUNG_UP

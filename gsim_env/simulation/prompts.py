@@ -1,14 +1,10 @@
-"""Rendering prompts.
-
-The order is fixed: system, history, guidance last, so that prefixes never change
-(docs/architecture.md, "The call").
-"""
+"""Prompt rendering in a fixed order (system, history, guidance), so that prefixes are reusable."""
 
 from dataclasses import dataclass
 
 from gsim_env.groups import Group
 from gsim_env.models import Message
-from gsim_env.models.scripted import QUOTED
+from gsim_env.models.protocol import QUOTE_PREFIX
 from gsim_env.profiles import CustomerProfile
 from gsim_env.util.text_safety import sanitize
 
@@ -22,18 +18,18 @@ __all__ = [
 ]
 
 SILENCE = "..."
-"""How a customer hears a salesperson who says nothing."""
+"""Text of a salesperson's silence in the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """g_sop (Algorithm 1, line 10): what the customer model is to do next.
+    """g_sop (Algorithm 1, line 10): the instruction for the customer model's next utterance.
 
     Attributes:
         stage: The customer's next SOP stage.
         stance: The mood, in the group's words.
         concern: The concern that the stage raises or presses, if any.
-        references: One to three utterances of like customers at this point.
+        references: One to three utterances of similar customers at this point.
     """
 
     stage: str
@@ -43,7 +39,7 @@ class Guidance:
 
 
 def customer_system(group: Group, profile: CustomerProfile) -> Message:
-    """Render the customer model's system message: who it is."""
+    """Return the customer model's system message: the profile."""
     fields = {
         "name": profile.name,
         "description": profile.description,
@@ -60,9 +56,9 @@ def customer_system(group: Group, profile: CustomerProfile) -> Message:
 
 
 def guidance_message(group: Group, guidance: Guidance) -> Message:
-    """Render the guidance.
+    """Return the guidance as a message.
 
-    The last message of a prompt, and the only one that later prompts do not repeat.
+    It is the last message of a prompt, and the only one that later prompts do not repeat.
     """
     concern = guidance.concern
     content = group.prompts["guidance"].substitute(
@@ -72,16 +68,13 @@ def guidance_message(group: Group, guidance: Guidance) -> Message:
         concern="none"
         if concern is None
         else f"{concern}, {group.taxonomy.concerns[concern].definition}",
-        references="\n".join(QUOTED + sanitize(text) for text in guidance.references),
+        references="\n".join(QUOTE_PREFIX + sanitize(text) for text in guidance.references),
     )
     return {"role": "system", "content": content}
 
 
 def manager_system(group: Group, profile: CustomerProfile) -> Message:
-    """Render the Manager's system message.
-
-    Whom it directs, and among which stages and concerns it chooses.
-    """
+    """Return the Manager's system message: the customer, and the legal stages and concerns."""
     taxonomy = group.taxonomy
     content = group.prompts["manager"].substitute(
         archetype=profile.archetype,
@@ -98,18 +91,15 @@ def manager_system(group: Group, profile: CustomerProfile) -> Message:
 
 
 def spoken(text: str) -> str:
-    """Return the model's words as one line of speech.
-
-    The first line, without control tokens or wrapping quotes.
-    """
+    """Return the first line of a model's answer, without control tokens or wrapping quotes."""
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
-    line = sanitize(first).removeprefix(QUOTED.strip()).strip()
+    line = sanitize(first).removeprefix(QUOTE_PREFIX.strip()).strip()
     if len(line) > 1 and line[0] == line[-1] == '"':
         line = line[1:-1].strip()
     return line
 
 
 def reads_out(text: str, guidance: Message) -> bool:
-    """Return whether ``text`` holds a line of the guidance that is an instruction, not one of the references."""
+    """Return whether ``text`` contains an instruction of the guidance (references do not count)."""
     lines = guidance["content"].splitlines()
-    return any(line in text for line in lines if line and not line.startswith(QUOTED))
+    return any(line in text for line in lines if line and not line.startswith(QUOTE_PREFIX))

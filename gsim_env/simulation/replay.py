@@ -1,7 +1,4 @@
-"""Replaying recorded calls through the simulator's own rendering.
-
-The pairs (x, y) of D_sim with guidance (eq. 6).
-"""
+"""Replay of recorded calls as training pairs (x, y) of D_sim with guidance (eq. 6)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,14 +21,13 @@ __all__ = ["ReplayedCall", "replay"]
 
 @dataclass(frozen=True, slots=True)
 class ReplayedCall:
-    """A recorded call as the customer model would have met it.
+    """A recorded call as prompts of the customer model.
 
     Attributes:
-        call_id: Which call.
-        history: System message, then what was said, strictly alternating (``user``: sales,
+        call_id: The recorded call.
+        history: System message, then the utterances, strictly alternating (``user``: sales,
             ``assistant``: customer).
-        guidances: One for each assistant message of ``history``: what stood behind the prompt as it
-            was answered.
+        guidances: The guidance of each assistant message of ``history``.
     """
 
     call_id: str
@@ -39,10 +35,7 @@ class ReplayedCall:
     guidances: list[Message]
 
     def examples(self) -> Iterator[tuple[list[Message], str]]:
-        """Yield (x, y).
-
-        The prompt exactly as the simulator sends it, and the words that the customer said.
-        """
+        """Yield (x, y): the simulator's prompt, and the recorded words of the customer."""
         answers = [
             index for index, message in enumerate(self.history) if message["role"] == "assistant"
         ]
@@ -58,19 +51,25 @@ def replay(
     k: int = 10,
     echo: float = 0.0,
 ) -> Iterator[ReplayedCall]:
-    """Replay every call of ``indexed``.
+    """Replay every call of ``indexed`` as a live call, with annotated stages.
 
-    Annotated stages instead of a Manager's choice, all else as in a live call.
+    Args:
+        group: The cohort.
+        indexed: The recorded calls.
+        library: M_SOP, for K_p. The replayed call's own chain is excluded, so that the references
+            do not hold the answer.
+        rng: The source of every random draw.
+        k: Size of K_p.
+        echo: Share of turns that do get the answer as a reference. It teaches a small model to use
+            its references.
 
-    K_p comes from ``library``, as live. A call's own chain is left out of it, so that the reference
-    utterances do not hold the answer, but for a share ``echo`` of the turns where it is put among
-    them: that teaches a small model to lean on what it is shown.
+    Yields:
+        One replayed call for each recorded call.
     """
     for call, vector, chain in zip(indexed.calls, indexed.profiles, indexed.chains(), strict=True):
         hits = library.search([Search(vector, k + 1, call.profile.archetype)])[0]
-        candidates = CandidateSteps.of(
-            [hit.chain for hit in hits if hit.chain.call_id != call.id][:k], group, call.profile
-        )
+        chains = [hit.chain for hit in hits if hit.chain.call_id != call.id][:k]
+        candidates = CandidateSteps.of(chains, group, call.profile)
         yield _replay(group, call.profile, chain, candidates, rng, echo)
 
 
@@ -87,10 +86,12 @@ def _replay(
     history = [customer_system(group, profile)]
     guidances = []
     used: set[str] = set()
+
     for step, vector in zip(chain.steps, chain.vectors, strict=True):
         kind = group.taxonomy.sales[step.sales_stage].kind
         answers = frozenset(() if step.answers is None else (step.answers,))
         update(state, SalesMove(kind, step.sales_stage, answers, kind == "ask"), dynamics)
+
         nearness = candidates.nearness(state, step.sales_stage, vector)
         stance = state.stance(group.config.stances)
         shown = references(candidates, nearness, step.stage, step.concern, group.taxonomy, used)
@@ -99,10 +100,12 @@ def _replay(
             others = [text for text in shown if text != step.customer][:2]
             others.insert(int(rng.integers(len(others) + 1)), step.customer)
             shown = tuple(others)
+
         guidances.append(guidance_message(group, Guidance(step.stage, stance, step.concern, shown)))
         history.append({"role": "user", "content": parse_utterance(step.sales).text})
         history.append({"role": "assistant", "content": sanitize(step.customer)})
         used.update((history[-2]["content"], history[-1]["content"]))
+
         state.stage = step.stage
         state.stated = step.concern or state.stated
     return ReplayedCall(chain.call_id, history, guidances)

@@ -1,4 +1,4 @@
-"""A configured simulator: group, Manager and services, built from plain data on first use."""
+"""Simulator: group, Manager and services of one configuration, built on first use."""
 
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
@@ -25,14 +25,11 @@ from gsim_env.sop.library import Indexed, MemoryLibrary, SopLibrary
 __all__ = ["Simulator"]
 
 MEMORY_CALLS = 20_000
-"""Corpora of up to this many calls are searched in memory by default.
-
-It is exact and needs no database.
-"""
+"""Corpora of up to this many calls are searched in memory by default (exact, no database)."""
 
 
 class Simulator:
-    """Everything that calls of one configuration share.
+    """The parts that calls of one configuration share.
 
     Cheap to make: models are loaded when the first call needs them.
 
@@ -45,7 +42,7 @@ class Simulator:
     """
 
     def __init__(self, config: SimulatorConfig) -> None:
-        """Load the group; models come later."""
+        """Load the group; models are loaded later."""
         self.config = config
         self.group: Group = load_group(config.group)
 
@@ -79,7 +76,7 @@ class Simulator:
         return await drive(LLMProfileGenerator(self.group).sample(rng, constraints), self.services)
 
     def _given_profile(self, options: Mapping[str, Any]) -> CustomerProfile:
-        """Return the whole customer that reset's options give."""
+        """Return the complete profile in the reset options."""
         if len(options) > 1:
             raise ConfigurationError(
                 "The reset option 'profile' fixes the whole customer: give no other option."
@@ -93,7 +90,7 @@ class Simulator:
         return profile
 
     def _constraints(self, options: Mapping[str, Any]) -> ProfileConstraints:
-        """Return the constraints on the customer that reset's options give."""
+        """Return the constraints on the profile in the reset options."""
         try:
             constraints = ProfileConstraints.model_validate(dict(options))
         except ValueError as error:
@@ -110,10 +107,7 @@ class Simulator:
         return constraints
 
     def brief(self, profile: CustomerProfile) -> str:
-        """Return what the salesperson knows before the call.
-
-        The group's brief and the customer's directory listing.
-        """
+        """Return the salesperson's call brief: the group's brief and the customer's listing."""
         return f"{self.group.config.brief.strip()}\n\nYou are calling: {profile.listing}"
 
     def start(self, profile: CustomerProfile, rng: np.random.Generator) -> ConversationFlow:
@@ -181,7 +175,7 @@ class Simulator:
 
 @lru_cache(maxsize=8)
 def shared_library(group: Group, encoder: str, library: str) -> SopLibrary:
-    """Return M_SOP of a group, shared within the process by group, encoder and place."""
+    """Return M_SOP of a group, shared within the process by group, encoder and library."""
     indexed: Indexed = index_calls(group.calls, build_encoder(encoder))
     if library == "memory":
         return MemoryLibrary(indexed)
@@ -193,5 +187,5 @@ def shared_library(group: Group, encoder: str, library: str) -> SopLibrary:
 
 @lru_cache(maxsize=8)
 def shared_sales_classifier(group: Group, encoder: str) -> SalesMoveClassifier:
-    """Return the reader of sales moves of a group, shared within the process."""
+    """Return the sales move classifier of a group, shared within the process."""
     return SalesMoveClassifier(group, build_encoder(encoder))

@@ -1,4 +1,4 @@
-"""The latent state S_t of a customer, and the rules by which a salesperson's move changes it."""
+"""The latent state S_t of a customer, and its update by a salesperson's move."""
 
 from dataclasses import dataclass, field
 
@@ -10,20 +10,20 @@ from gsim_env.sop.taxonomy import SalesKind
 
 __all__ = ["CustomerState", "SalesMove", "init_state", "update"]
 
-LONG_WINDED = 60
-"""Words in one utterance beyond which a customer on the phone loses patience."""
+LONG_UTTERANCE_WORDS = 60
+"""Words of an utterance above which it costs extra patience."""
 
 
 @dataclass(frozen=True, slots=True)
 class SalesMove:
-    """What the salesperson's utterance does, as a Manager reads it.
+    """The effect of a salesperson's utterance, as classified by a Manager.
 
     Attributes:
         kind: The kind of its SOP stage.
         stage: The stage's name.
-        answers: The concerns that it may be an answer to.
-        asks: Whether it asks for the commitment (possibly after answering something).
-        wasted: It is silence, noise, or words that were said before: it wins nothing.
+        answers: The concerns that it may answer.
+        asks: Whether it asks for the commitment (possibly after an answer).
+        wasted: Whether it is silence, noise or a repetition: it gains nothing.
         words: Its length in words.
     """
 
@@ -37,17 +37,17 @@ class SalesMove:
 
 @dataclass(slots=True)
 class CustomerState:
-    """S_t (Algorithm 1). Levels lie in [0, 1].
+    """The state S_t (Algorithm 1); levels are in [0, 1].
 
     Attributes:
-        interest: In the offer.
-        trust: In the caller.
+        interest: Interest in the offer.
+        trust: Trust in the caller.
         patience: At 0 the customer ends the call.
         unsettled: Concerns not yet settled, most important first.
         settled: Concerns stated and answered, in that order.
-        stated: The concern the customer stated last and is waiting to hear about.
+        stated: The concern that the customer stated last and that is not answered yet.
         stage: The customer's last SOP stage; ``None`` before the first answer.
-        turn: How many exchanges have been completed.
+        turn: Number of completed exchanges.
     """
 
     interest: float
@@ -60,7 +60,7 @@ class CustomerState:
     turn: int = 0
 
     def copy(self) -> "CustomerState":
-        """Return a copy that shares nothing."""
+        """Return a deep copy."""
         return CustomerState(
             self.interest,
             self.trust,
@@ -73,7 +73,7 @@ class CustomerState:
         )
 
     def settle(self) -> None:
-        """The stated concern has been answered."""
+        """Move the stated concern to the settled ones."""
         if self.stated is not None:
             self.settled.append(self.stated)
             if self.stated in self.unsettled:
@@ -83,16 +83,13 @@ class CustomerState:
     def potential(self) -> float:
         """Return Phi(S_t) in [0, 1] for reward shaping.
 
-        Half the share of concerns settled, the rest interest and trust.
+        Weights: 0.5 share of settled concerns, 0.3 interest, 0.2 trust.
         """
         share = len(self.settled) / (len(self.settled) + len(self.unsettled))
         return 0.5 * share + 0.3 * self.interest + 0.2 * self.trust
 
     def stance(self, stances: Stances) -> str:
-        """Return the mood in the group's words.
-
-        Impatience and suspicion show before interest does.
-        """
+        """Return the mood in the group's words; impatience and suspicion come before interest."""
         if self.patience < 0.2:
             return stances.impatient
         if self.trust < 0.25:
@@ -102,9 +99,9 @@ class CustomerState:
         return stances.warm if self.interest > 0.6 else stances.guarded
 
     def would_accept(self, dynamics: Dynamics) -> bool:
-        """Return whether the customer, if asked now, may agree.
+        """Return whether the customer may agree if asked now.
 
-        Nothing stated is open, enough settled and interested.
+        No stated concern is open, enough concerns are settled, and interest is high enough.
         """
         concerns = len(self.settled) + len(self.unsettled)
         return (
@@ -117,7 +114,7 @@ class CustomerState:
 def init_state(
     profile: CustomerProfile, dynamics: Dynamics, rng: np.random.Generator
 ) -> CustomerState:
-    """Draw S_0 (Algorithm 1, line 4): the archetype's means, each shifted by up to its spread."""
+    """Draw S_0 (Algorithm 1, line 4): the archetype's means, shifted by up to its spread."""
     shifts = rng.uniform(-dynamics.spread, dynamics.spread, size=3)
     interest, trust, patience = (
         _level(mean + shift)
@@ -129,15 +126,15 @@ def init_state(
 
 
 def update(state: CustomerState, move: SalesMove, dynamics: Dynamics) -> None:
-    """Move ``state`` by what the salesperson did.
+    """Update ``state`` by the salesperson's move.
 
-    Only answers to the concern that the customer stated last settle anything: an answer to a
-    question nobody asked is a pitch. Words said before, noise and silence win nothing and cost
-    patience.
+    Only an answer to the concern that the customer stated last settles it; other answers count as a
+    pitch. Repetitions, noise and silence gain nothing and cost patience.
     """
     cost = dynamics.turn_cost
-    if move.words > LONG_WINDED:
-        cost += dynamics.turn_cost * (move.words / LONG_WINDED)
+    if move.words > LONG_UTTERANCE_WORDS:
+        cost += dynamics.turn_cost * (move.words / LONG_UTTERANCE_WORDS)
+
     if move.wasted:
         cost += dynamics.repeat_cost
         state.trust = _level(state.trust - dynamics.repeat_cost / 2)
@@ -152,6 +149,7 @@ def update(state: CustomerState, move: SalesMove, dynamics: Dynamics) -> None:
         state.trust = _level(state.trust - dynamics.ignored_cost / 2)
     elif move.kind in ("inform", "answer"):
         state.interest = _level(state.interest + dynamics.pitch_gain)
+
     state.patience = _level(state.patience - cost)
     state.turn += 1
 

@@ -1,4 +1,4 @@
-"""What of the salesperson's text reaches the customer's ear."""
+"""Sanitizing the salesperson's utterance: the part of the text that the customer hears."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,10 @@ from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS, sanitize
 __all__ = ["MAX_UTTERANCE_CHARS", "SanitizedUtterance", "check_utterance", "parse_utterance"]
 
 MAX_UTTERANCE_CHARS = 600
-"""Characters of one utterance that a customer listens to (and bytes, half as many again).
+"""Maximum length of an utterance in characters (and 1.5 times as many bytes); the rest is cut."""
 
-What follows is not heard.
-"""
-
-LETTERS = 8
-"""From how many characters without a space a text counts as more than one word."""
+CHARS_PER_WORD = 8
+"""Characters that count as one word in text without spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +20,9 @@ class SanitizedUtterance:
 
     Attributes:
         text: One line of speech, at most :data:`MAX_UTTERANCE_CHARS` characters; empty for silence.
-        garbled: It held what nobody says on a phone: chat-template tokens, or lines that name a
-            speaker. Such an utterance is heard but can win nothing.
-        words: How many words were heard; text without spaces counts as one for every eight
-            characters.
+        garbled: Whether it held chat-template tokens or speaker labels. A garbled utterance is
+            heard but gains nothing.
+        words: Number of words; text without spaces counts one word per eight characters.
     """
 
     text: str
@@ -35,20 +31,21 @@ class SanitizedUtterance:
 
 
 def check_utterance(utterance: object) -> str:
-    """Return the salesperson's action.
+    """Return the salesperson's action if it is text.
 
     Raises:
         UtteranceError: if it is not a ``str``.
     """
     if not isinstance(utterance, str):
         raise UtteranceError(
-            f"The action must be the salesperson's words as a str, got {type(utterance).__name__}: {utterance!r:.80}"
+            f"The action must be the salesperson's words as a str, "
+            f"got {type(utterance).__name__}: {utterance!r:.80}"
         )
     return utterance
 
 
 def parse_utterance(utterance: object) -> SanitizedUtterance:
-    """Return what the customer hears of the salesperson's action.
+    """Return the salesperson's action as the customer hears it.
 
     Raises:
         UtteranceError: if it is not a ``str``.
@@ -57,6 +54,5 @@ def parse_utterance(utterance: object) -> SanitizedUtterance:
     spoken = sanitize(raw).encode(errors="ignore")[: MAX_UTTERANCE_CHARS + MAX_UTTERANCE_CHARS // 2]
     text = spoken.decode(errors="ignore")[:MAX_UTTERANCE_CHARS].rstrip()
     garbled = CONTROL_TOKENS.search(raw) is not None or ROLE_LABELS.search(text) is not None
-    return SanitizedUtterance(
-        text, garbled, max(text.count(" ") + 1, len(text) // LETTERS) if text else 0
-    )
+    words = max(text.count(" ") + 1, len(text) // CHARS_PER_WORD) if text else 0
+    return SanitizedUtterance(text, garbled, words)

@@ -1,7 +1,4 @@
-"""What customers do.
-
-The stage taxonomy S, behavior chains H_i, and the library M_SOP that holds them (eq. 7).
-"""
+"""Customer behavior: the stage taxonomy S, behavior chains H_i, and their library M_SOP (eq. 7)."""
 
 from gsim_env.sop.chain import BehaviorChain, ChainStep
 from gsim_env.sop.library import Hit, MemoryLibrary, Search, SopLibrary

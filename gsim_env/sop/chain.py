@@ -1,4 +1,4 @@
-"""A behavior chain H_i = {(u_t, r_t, s_t)} (eq. 7): what one customer did, step by step."""
+"""Behavior chains H_i = {(u_t, r_t, s_t)} (eq. 7): the steps of one customer in a call."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,17 @@ __all__ = ["BehaviorChain", "ChainStep"]
 
 @dataclass(frozen=True, slots=True)
 class ChainStep:
-    """One exchange.
+    """One exchange of a recorded call.
 
-    What the salesperson said (u_t), what the customer answered (r_t), and the stages of both (s_t).
-
-    ``previous`` is the customer's stage one exchange earlier (``None`` at the start) and
-    ``progress`` the position in the call, 0 at its first exchange and 1 at its last.
+    Attributes:
+        sales: The salesperson's utterance u_t.
+        sales_stage: Its stage.
+        answers: The concern that it answers, if any.
+        customer: The customer's answer r_t.
+        stage: Its stage s_t.
+        concern: The concern that it states, if any.
+        previous: The customer's stage one exchange earlier; ``None`` at the start.
+        progress: The position in the call: 0 at the first exchange, 1 at the last.
     """
 
     sales: str
@@ -32,7 +37,13 @@ class ChainStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BehaviorChain:
-    """The steps of one call and, as ``vectors`` (steps x d, unit rows), phi of what the salesperson said at each."""
+    """The steps of one call.
+
+    Attributes:
+        call_id: The recorded call.
+        steps: Its steps.
+        vectors: phi of the salesperson's utterances, shape (steps, d), unit rows.
+    """
 
     call_id: str
     steps: tuple[ChainStep, ...]
@@ -40,12 +51,10 @@ class BehaviorChain:
 
 
 def steps_of(call: RecordedCall) -> tuple[ChainStep, ...]:
-    """Cut a recorded call into its exchanges.
-
-    A last turn of the salesperson that got no answer is left out.
-    """
+    """Return the exchanges of a recorded call; a last sales turn without an answer is dropped."""
     pairs = list(zip(call.turns[::2], call.turns[1::2], strict=False))
     last = max(len(pairs) - 1, 1)
+
     return tuple(
         ChainStep(
             sales=sales.text,

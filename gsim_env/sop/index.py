@@ -1,11 +1,8 @@
-"""Embedding a corpus once.
-
-Phi of every profile and of everything a salesperson said, cached by content.
-"""
+"""Embeddings of a corpus (profiles and sales turns), cached on disk by content."""
 
 import hashlib
-import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,30 +14,30 @@ from gsim_env.sop.chain import steps_of
 from gsim_env.sop.library import Indexed
 from gsim_env.util.cache import cache_folder
 from gsim_env.util.extras import loading
+from gsim_env.util.files import atomic_path
 
 __all__ = ["embed_cached", "index_calls"]
 
-ROWS = 4096
+CHUNK_TEXTS = 4096
 """Texts embedded at a time."""
 
 
 def index_calls(calls: Sequence[RecordedCall], encoder: Encoder) -> Indexed:
     """Embed the profiles and the sales turns of ``calls``."""
-    lengths = [len(steps_of(call)) for call in calls]
-    texts = [call.profile.text for call in calls] + [
-        step.sales for call in calls for step in steps_of(call)
-    ]
-    vectors = embed_cached(texts, encoder)
-    sales = np.split(vectors[len(calls) :], np.cumsum(lengths)[:-1])
+    steps = [steps_of(call) for call in calls]
+    profiles = [call.profile.text for call in calls]
+    utterances = [step.sales for step in chain.from_iterable(steps)]
+    vectors = embed_cached([*profiles, *utterances], encoder)
+
+    ends = np.cumsum([len(call_steps) for call_steps in steps])
+    sales = np.split(vectors[len(calls) :], ends[:-1])
     return Indexed(calls, vectors[: len(calls)], sales)
 
 
 def embed_cached(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
-    """Return phi of ``texts``, shape (texts, d), kept under the cache folder by the texts' and the
-    encoder's hash.
+    """Return phi of ``texts``, shape (texts, d), cached on disk by a hash of texts and encoder.
 
-    The rows stay in their file, read-only, and come into memory as they are looked at: a corpus may
-    have more of them than fit, and processes share them.
+    The array is a read-only memory map: a corpus may exceed the memory, and processes share it.
     """
     digest = hashlib.sha256("\0".join((encoder.name, *texts)).encode()).hexdigest()[:16]
     file = cache_folder("embeddings") / f"{digest}.npy"
@@ -51,16 +48,16 @@ def embed_cached(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
 
 
 def write(file: Path, texts: Sequence[str], encoder: Encoder) -> None:
-    """Write phi of ``texts``, some at a time, so that another process sees all of it or none."""
-    partial = file.with_name(f"{file.stem}.{os.getpid()}.partial")
-    rows: np.memmap | None = None
-    for start in range(0, len(texts), ROWS):
-        vectors = encoder.encode(texts[start : start + ROWS])
-        if rows is None:
-            rows = np.lib.format.open_memmap(
-                partial, "w+", np.float32, (len(texts), vectors.shape[1])
-            )
-        rows[start : start + len(vectors)] = vectors
-    assert rows is not None, "a corpus says something"
-    rows.flush()
-    partial.replace(file)
+    """Write phi of ``texts`` in chunks; other processes see the whole file or none."""
+    assert texts, "a corpus has texts"
+    with atomic_path(file) as partial:
+        rows: np.memmap | None = None
+        for start in range(0, len(texts), CHUNK_TEXTS):
+            vectors = encoder.encode(texts[start : start + CHUNK_TEXTS])
+            if rows is None:
+                shape = (len(texts), vectors.shape[1])
+                rows = np.lib.format.open_memmap(partial, "w+", np.float32, shape)
+            rows[start : start + len(vectors)] = vectors
+
+        assert rows is not None
+        rows.flush()

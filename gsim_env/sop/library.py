@@ -1,7 +1,4 @@
-"""The library M_SOP = {(phi(p_i), H_i)} (eq.
-
-7) behind one small protocol, and its in-memory form.
-"""
+"""The library M_SOP = {(phi(p_i), H_i)} (eq. 7): its protocol and the in-memory library."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +15,12 @@ __all__ = ["Hit", "Indexed", "MemoryLibrary", "Search", "SopLibrary"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """A request for the top-k calls whose customers are most like ``vector`` (eq. 8).
+    """A request for the top-k calls by profile similarity to ``vector`` (eq. 8).
 
     Attributes:
         vector: phi(p), shape (d,), unit length.
-        k: How many, at least 1.
-        archetype: Only customers of this archetype; ``None`` for all.
+        k: Number of calls, at least 1.
+        archetype: Restricts the search to one archetype; ``None`` for all.
     """
 
     vector: NDArray[np.float32]
@@ -33,25 +30,17 @@ class Search:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
-    """One element of K_p.
-
-    A chain and the cosine similarity of its customer's profile, in [-1, 1].
-    """
+    """One element of K_p: a chain and the cosine similarity of its profile, in [-1, 1]."""
 
     chain: BehaviorChain
     similarity: float
 
 
 class SopLibrary(Protocol):
-    """Where chains are kept.
-
-    ``search`` answers any number of requests in one go and may be called from any thread.
-    """
+    """A store of chains; ``search`` is batched and may be called from any thread."""
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:
-        """Return K_p for each request, most similar first.
-
-        Fewer than k where the library holds fewer.
+        """Return K_p for each request, most similar first; fewer than k if there are fewer.
 
         Raises:
             SimulatorError: if the database does not answer.
@@ -61,12 +50,12 @@ class SopLibrary(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Indexed:
-    """A corpus with its embeddings: what any library is filled from.
+    """A corpus with its embeddings, from which a library is filled.
 
     Attributes:
         calls: The recorded calls.
         profiles: phi of their profiles, shape (calls, d).
-        sales: phi of what the salesperson said, one array (exchanges, d) a call.
+        sales: phi of the sales turns, one array (exchanges, d) per call.
     """
 
     calls: Sequence[RecordedCall]
@@ -82,20 +71,18 @@ class Indexed:
 
 
 class MemoryLibrary:
-    """M_SOP as a matrix.
-
-    Exact, dependency-free, right for corpora of up to some tens of thousands of calls.
-    """
+    """M_SOP in memory: exact search by NumPy, for up to some ten thousand calls."""
 
     def __init__(self, indexed: Indexed) -> None:
-        """Lay out one matrix for each archetype and one for all."""
+        """Build one matrix per archetype and one for all calls."""
         chains = indexed.chains()
         rows: dict[str | None, list[int]] = {None: list(range(len(chains)))}
         for row, call in enumerate(indexed.calls):
             rows.setdefault(call.profile.archetype, []).append(row)
+
         self._tables: Mapping[str | None, tuple[list[BehaviorChain], NDArray[np.float32]]] = {
-            key: ([chains[row] for row in found], indexed.profiles[found])
-            for key, found in rows.items()
+            archetype: ([chains[row] for row in indices], indexed.profiles[indices])
+            for archetype, indices in rows.items()
         }
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:

@@ -1,7 +1,4 @@
-"""M_SOP in Milvus.
-
-A collection of profiles, one of turns. Milvus Lite in a folder, or a server by its URI.
-"""
+"""M_SOP in Milvus (Milvus Lite or a server): a collection of profiles and one of turns."""
 
 import hashlib
 import itertools
@@ -10,6 +7,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
@@ -17,35 +15,32 @@ from typing import Any
 import numpy as np
 
 from gsim_env.errors import SimulatorError
-from gsim_env.sop.chain import BehaviorChain, ChainStep
+from gsim_env.sop.chain import BehaviorChain, ChainStep, steps_of
 from gsim_env.sop.library import Hit, Indexed, Search
 from gsim_env.util.cache import cache_folder
 from gsim_env.util.extras import loading, require
 
 __all__ = ["MilvusLibrary", "build_lite", "fill"]
 
-LAYOUT = 2
-"""Part of the key.
-
-Raise it with any change of the collections' columns, and what was built before is not opened.
-"""
+LAYOUT_VERSION = 2
+"""Part of the key; raise it with any change of the collections' columns."""
 
 INSERT_ROWS = 1000
 QUERY_ROWS = 4096
-"""A Milvus server bounds a query's rows (16,384) and bytes (64 MB, its filter included): a quarter
-leaves room for long texts and wide vectors, and still takes what 64 resets at once need in one
-query."""
+"""Rows per query.
 
-QUIET = {"grpc.keepalive_time_ms": 2**31 - 1}
-"""Lite answers pymilvus's keep-alive pings, one in ten seconds, by closing the connection, and gRPC prints that."""
+A Milvus server limits a query's rows (16,384) and bytes (64 MB, with the filter). A quarter leaves
+room for long texts and wide vectors, and suffices for 64 concurrent resets in one query.
+"""
 
-TEXT = 4096
+NO_KEEPALIVE = {"grpc.keepalive_time_ms": 2**31 - 1}
+"""gRPC options for Lite, which closes the connection upon keep-alive pings; gRPC prints that."""
+
+MAX_TEXT_BYTES = 4096
 
 
 class MilvusLibrary:
-    """M_SOP behind a Milvus client.
-
-    A batch of requests costs one vector search an archetype, and one query or a few.
+    """M_SOP in Milvus; a batch of requests needs one vector search per archetype and few queries.
 
     Args:
         client: A ``pymilvus.MilvusClient``.
@@ -54,20 +49,22 @@ class MilvusLibrary:
 
     def __init__(self, client: Any, prefix: str) -> None:
         """Load both collections into the server's memory."""
-        self._client, self._profiles, self._turns = client, f"{prefix}_profiles", f"{prefix}_turns"
+        self._client = client
+        self._profiles = f"{prefix}_profiles"
+        self._turns = f"{prefix}_turns"
         for name in (self._profiles, self._turns):
             client.load_collection(name)
 
     @classmethod
     def open(cls, indexed: Indexed, key: str, uri: str | None = None) -> "MilvusLibrary":
-        """Open the library of a corpus, building it first if it is not there.
+        """Return the library of a corpus; it is built first if it does not exist.
 
         Args:
             indexed: The corpus and its embeddings.
-            key: Identifies both (a hash): what was built under another key is another library.
+            key: A hash that identifies the corpus and the embeddings.
             uri: A Milvus server (``http://host:19530``); ``None`` for Milvus Lite in the cache
-                folder. Lite locks its folder to one process, so each process opens a copy of its
-                own, removed at its end.
+                folder. Lite locks its folder to one process, so each process opens a private copy,
+                which is removed at its end.
 
         Raises:
             ImportError: if the extra ``embedded`` is not installed.
@@ -82,7 +79,8 @@ class MilvusLibrary:
                 shutil.copytree(template, private)
                 # Not atexit: a forked worker ends without it, and would leave its copy behind.
                 Finalize(None, release, args=(private,), exitpriority=10)
-                return cls(pymilvus.MilvusClient(str(private), grpc_options=QUIET), prefix)
+                return cls(pymilvus.MilvusClient(str(private), grpc_options=NO_KEEPALIVE), prefix)
+
             client = pymilvus.MilvusClient(uri)
             if not client.has_collection(f"{prefix}_turns"):
                 fill(client, indexed, prefix)
@@ -100,68 +98,71 @@ class MilvusLibrary:
         """
         pymilvus = require("pymilvus", "embedded")
         try:
-            found = self._nearest(requests)
-            chains = self._chains({call_id: steps for hits in found for call_id, steps, _ in hits})
+            nearest = self._nearest(requests)
+            hits = itertools.chain.from_iterable(nearest)
+            chains = self._chains({call_id: steps for call_id, steps, _ in hits})
         except pymilvus.MilvusException as error:
             raise SimulatorError(
                 f"Milvus could not answer {len(requests)} searches: {error}"
             ) from error
-        return [
-            [Hit(chains[call_id], similarity) for call_id, _, similarity in hits] for hits in found
-        ]
+
+        def k_nearest(rows: list[tuple[str, int, float]]) -> list[Hit]:
+            return [Hit(chains[call_id], similarity) for call_id, _, similarity in rows]
+
+        return [k_nearest(rows) for rows in nearest]
 
     def _nearest(self, requests: Sequence[Search]) -> list[list[tuple[str, int, float]]]:
-        """Search by groups that share k and archetype, each one call.
-
-        Keep the order of ``requests``.
+        """Search with one Milvus call for all requests of equal k and archetype.
 
         Returns:
-            For each request, the nearest calls: their ids, how many steps their chains have, their
-            similarities.
+            For each request, in order, the nearest calls: id, number of steps, similarity.
         """
-        found: list[list[tuple[str, int, float]]] = [[] for _ in requests]
+        nearest: list[list[tuple[str, int, float]]] = [[] for _ in requests]
 
-        def shared(row: int) -> tuple[int, str]:
-            return requests[row].k, requests[row].archetype or ""
+        def group_key(index: int) -> tuple[int, str]:
+            return requests[index].k, requests[index].archetype or ""
 
-        for (k, archetype), rows in itertools.groupby(
-            sorted(range(len(requests)), key=shared), key=shared
-        ):
-            at = list(rows)
+        order = sorted(range(len(requests)), key=group_key)
+        for (k, archetype), group in itertools.groupby(order, key=group_key):
+            indices = list(group)
             answers = self._client.search(
                 self._profiles,
-                [requests[row].vector.tolist() for row in at],
+                [requests[index].vector.tolist() for index in indices],
                 limit=k,
                 filter=f"archetype == {json.dumps(archetype)}" if archetype else "",
                 output_fields=["steps"],
             )
-            for row, hits in zip(at, answers, strict=True):
-                found[row] = [
+            for index, hits in zip(indices, answers, strict=True):
+                nearest[index] = [
                     (hit["call_id"], hit["entity"]["steps"], float(hit["distance"])) for hit in hits
                 ]
-        return found
+        return nearest
 
     def _chains(self, lengths: dict[str, int]) -> dict[str, BehaviorChain]:
-        """Fetch the chains of calls, given their lengths.
+        """Fetch the chains of calls by their lengths.
 
-        By primary key, as any other filter reads all turns there are.
+        The query is by primary key; any other filter scans all turns.
         """
         ids = {
             call_id: [turn_id(call_id, step) for step in range(steps)]
             for call_id, steps in lengths.items()
         }
+
         rows: dict[str, dict[str, Any]] = {}
         every = list(itertools.chain.from_iterable(ids.values()))
         for start in range(0, len(every), QUERY_ROWS):
-            wanted = json.dumps(every[start : start + QUERY_ROWS])
-            # pymilvus fills a row's vector in as the row is first read, by its place: sorting first would mix them up.
-            for row in self._client.query(
-                self._turns, filter=f"id in {wanted}", output_fields=["step", "vector"]
-            ):
+            chunk = json.dumps(every[start : start + QUERY_ROWS])
+            answer = self._client.query(
+                self._turns, filter=f"id in {chunk}", output_fields=["step", "vector"]
+            )
+            # Not sorted before: pymilvus fills in a row's vector by position when it is first read.
+            for row in answer:
                 rows[row["id"]] = row
+
         if missing := [turn for turn in every if turn not in rows]:
             raise SimulatorError(
-                f"{self._turns} lacks {missing[0]!r}: remove what was built and open it again"
+                f"{self._turns} lacks {missing[0]!r}. Remove the library from the cache folder (or "
+                "its collections from the server) and open it again."
             )
         return {
             call_id: chain_of(call_id, [rows[turn] for turn in turns])
@@ -170,7 +171,7 @@ class MilvusLibrary:
 
 
 def chain_of(call_id: str, rows: Sequence[dict[str, Any]]) -> BehaviorChain:
-    """Make a chain of its rows, in order."""
+    """Return the chain of ordered rows."""
     vectors = np.array([row["vector"] for row in rows], dtype=np.float32)
     return BehaviorChain(
         call_id, tuple(ChainStep(**json.loads(row["step"])) for row in rows), vectors
@@ -183,31 +184,33 @@ def turn_id(call_id: str, step: int) -> str:
 
 
 def build_lite(indexed: Indexed, key: str) -> Path:
-    """Return the Milvus Lite folder of a corpus in the cache, built if it is not there.
+    """Return the Milvus Lite folder of a corpus in the cache; it is built if it does not exist.
 
-    Complete or absent, never part.
+    An interrupted build leaves no folder.
     """
     template = cache_folder("sop") / f"{key}.db"
-    if not template.is_dir():
-        logging.getLogger("pymilvus").setLevel(
-            logging.CRITICAL
-        )  # Lite lacks AllocTimestamp; pymilvus logs a traceback
-        pymilvus = require("pymilvus", "embedded")
-        folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
-        with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
-            partial = folder / template.name
-            client = pymilvus.MilvusClient(str(partial), grpc_options=QUIET)
-            fill(client, indexed, f"gsim_{key}")
-            client.close()
-            release(partial, remove=False)
-            if not template.is_dir():
-                partial.rename(template)
-            shutil.rmtree(folder, ignore_errors=True)
+    if template.is_dir():
+        return template
+
+    # Lite lacks AllocTimestamp, and pymilvus logs a traceback.
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    pymilvus = require("pymilvus", "embedded")
+    folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
+    with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
+        partial = folder / template.name
+        client = pymilvus.MilvusClient(str(partial), grpc_options=NO_KEEPALIVE)
+        fill(client, indexed, f"gsim_{key}")
+        client.close()
+        release(partial, remove=False)
+
+        if not template.is_dir():  # another process may have built it
+            partial.rename(template)
+        shutil.rmtree(folder, ignore_errors=True)
     return template
 
 
 def release(path: Path, *, remove: bool = True) -> None:
-    """Give up Lite's lock on a folder (closing the client does not), and remove the folder and its parent if asked to."""
+    """Release Lite's lock on a folder, which closing the client does not; remove its parent too."""
     manager = require("milvus_lite.server_manager", "embedded").server_manager_instance
     manager.release_server(str(path))
     if remove:
@@ -215,40 +218,39 @@ def release(path: Path, *, remove: bool = True) -> None:
 
 
 def fill(client: Any, indexed: Indexed, prefix: str) -> None:
-    """Create both collections and insert the corpus, the turns last.
+    """Create both collections and insert the corpus.
 
-    ``{prefix}_turns`` exists only once all is there.
+    ``{prefix}_turns`` is renamed last, so it exists only in a complete library.
     """
     dimensions = int(indexed.profiles.shape[1])
-    chains = indexed.chains()
-    profiles = (
-        {
+    columns: dict[str, int | None] = {"call_id": 256, "archetype": 256, "steps": None}
+    create(client, f"{prefix}_profiles", dimensions, columns, profile_rows(indexed))
+
+    partial = f"{prefix}_turns_partial"
+    create(client, partial, dimensions, {"id": 300, "step": 4 * MAX_TEXT_BYTES}, turn_rows(indexed))
+    client.rename_collection(partial, f"{prefix}_turns")
+
+
+def profile_rows(indexed: Indexed) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the collection of profiles."""
+    for call, vector in zip(indexed.calls, indexed.profiles, strict=True):
+        yield {
             "call_id": call.id,
             "archetype": call.profile.archetype,
-            "steps": len(chain.steps),
+            "steps": len(steps_of(call)),
             "vector": vector.tolist(),
         }
-        for call, chain, vector in zip(indexed.calls, chains, indexed.profiles, strict=True)
-    )
-    create(
-        client,
-        f"{prefix}_profiles",
-        dimensions,
-        {"call_id": 256, "archetype": 256, "steps": None},
-        profiles,
-    )
-    turns = (
-        {
-            "id": turn_id(chain.call_id, position),
-            "step": json.dumps({name: getattr(step, name) for name in ChainStep.__slots__}),
-            "vector": vector.tolist(),
-        }
-        for chain in chains
-        for position, (step, vector) in enumerate(zip(chain.steps, chain.vectors, strict=True))
-    )
-    partial = f"{prefix}_turns_partial"
-    create(client, partial, dimensions, {"id": 300, "step": 4 * TEXT}, turns)
-    client.rename_collection(partial, f"{prefix}_turns")
+
+
+def turn_rows(indexed: Indexed) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the collection of turns."""
+    for chain in indexed.chains():
+        for position, (step, vector) in enumerate(zip(chain.steps, chain.vectors, strict=True)):
+            yield {
+                "id": turn_id(chain.call_id, position),
+                "step": json.dumps(asdict(step)),
+                "vector": vector.tolist(),
+            }
 
 
 def create(
@@ -262,32 +264,31 @@ def create(
 
     Args:
         client: A ``pymilvus.MilvusClient``.
-        name: What the collection is called; one of that name is dropped.
-        dimensions: How many its column ``vector`` has.
-        columns: Its other columns, the primary key first: the greatest length of a text, ``None``
-            for a whole number.
-        rows: What it is filled with.
+        name: Name of the collection; an existing one is dropped.
+        dimensions: Dimensions of its column ``vector``.
+        columns: Its other columns, the primary key first: the maximum length of a text, ``None``
+            for an integer.
+        rows: The rows to insert.
     """
     data_type = require("pymilvus", "embedded").DataType
-    if client.has_collection(name):  # left by a build that was cut off
+    if client.has_collection(name):  # left by an interrupted build
         client.drop_collection(name)
+
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     for position, (column, length) in enumerate(columns.items()):
         text = {"datatype": data_type.VARCHAR, "max_length": length}
-        schema.add_field(
-            column, is_primary=position == 0, **(text if length else {"datatype": data_type.INT64})
-        )
+        kind = text if length else {"datatype": data_type.INT64}
+        schema.add_field(column, is_primary=position == 0, **kind)
     schema.add_field("vector", data_type.FLOAT_VECTOR, dim=dimensions)
+
     index = client.prepare_index_params()
     index.add_index("vector", index_type="FLAT", metric_type="COSINE")
     client.create_collection(name, schema=schema, index_params=index)
+
     while batch := list(itertools.islice(rows, INSERT_ROWS)):
         client.insert(name, batch)
 
 
 def library_key(digest: str, encoder: str) -> str:
-    """Return the key of a group's library.
-
-    Its corpus and encoder, and how it is laid out, hashed.
-    """
-    return hashlib.sha256(f"{LAYOUT}:{digest}:{encoder}".encode()).hexdigest()[:16]
+    """Return the key of a group's library: a hash of corpus, encoder and layout version."""
+    return hashlib.sha256(f"{LAYOUT_VERSION}:{digest}:{encoder}".encode()).hexdigest()[:16]

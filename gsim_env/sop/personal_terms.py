@@ -1,11 +1,9 @@
-"""Which words are one customer's own.
-
-Names of kin, streets, dishes. In another customer's mouth they make no sense.
-"""
+"""Personal terms: words that only few customers use, such as names, streets and dishes."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 from gsim_env.profiles import RecordedCall
 
@@ -13,48 +11,46 @@ __all__ = ["PersonalTerms", "words"]
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")  # noqa: RUF001 - the typographic apostrophe too
 
-RARE = 1 / 80
-"""A word is somebody's own if no more than this share of the recorded customers use it."""
+MAX_CALL_SHARE = 1 / 80
+"""A word is a personal term if at most this share of the recorded customers use it."""
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the words of ``text`` in lower case."""
+    """Return the distinct words of ``text``, letters only, in lower case."""
     return frozenset(WORD.findall(text.lower()))
 
 
 class PersonalTerms:
-    """Learns from recorded calls which words hardly anybody but the speaker uses.
+    """Finds words that hardly any other customer uses, by counts in recorded calls.
 
     Args:
         calls: The corpus.
     """
 
     def __init__(self, calls: Sequence[RecordedCall]) -> None:
-        """Count in how many calls customers use each word, and see which ones nobody ever writes small."""
-        said = [
-            frozenset().union(*(words(turn.text) for turn in call.customer_turns()))
-            for call in calls
-        ]
-        self._small = {
-            word
-            for call in calls
-            for turn in call.turns
-            for word in WORD.findall(turn.text)
-            if word[0].islower()
-        }
-        self._calls = Counter(word for one in said for word in one)
-        self._most = RARE * len(said)
-        self._found: dict[str, frozenset[str]] = {}
+        """Count the calls with each word; collect words that occur in lower case (not names)."""
+        vocabularies = [call_vocabulary(call) for call in calls]
+        self._calls = Counter(chain.from_iterable(vocabularies))
+        self._limit = MAX_CALL_SHARE * len(vocabularies)
+
+        self._lower_case: set[str] = set()
+        for turn in chain.from_iterable(call.turns for call in calls):
+            self._lower_case.update(word for word in WORD.findall(turn.text) if word[0].islower())
+        self._cache: dict[str, frozenset[str]] = {}
 
     def in_text(self, text: str) -> frozenset[str]:
-        """Return the words of ``text``, in lower case, that are somebody's own."""
-        if text not in self._found:  # the lines of a corpus come again call after call
-            self._found[text] = frozenset(
-                word for word in words(text) if self._calls[word] <= self._most
-            )
-        return self._found[text]
+        """Return the personal terms of ``text``, in lower case."""
+        if text not in self._cache:  # the lines of a corpus are looked up in every call
+            terms = (word for word in words(text) if self._calls[word] <= self._limit)
+            self._cache[text] = frozenset(terms)
+        return self._cache[text]
 
     def proper_nouns(self, text: str) -> frozenset[str]:
-        """Return those words of ``of(text)`` that begin with a capital wherever anybody writes them, in lower case."""
+        """Return the personal terms of ``text`` that are always capitalized, in lower case."""
         capitals = {word.lower() for word in WORD.findall(text) if word[0].isupper()}
-        return (self.in_text(text) & capitals) - self._small
+        return (self.in_text(text) & capitals) - self._lower_case
+
+
+def call_vocabulary(call: RecordedCall) -> frozenset[str]:
+    """Return the distinct words of a call's customer, in lower case."""
+    return frozenset().union(*(words(turn.text) for turn in call.customer_turns()))

@@ -1,8 +1,4 @@
-"""A linear probe.
-
-Ridge regression from sentence embeddings to labels, the smallest classifier that sees what is *not*
-one.
-"""
+"""A linear probe: ridge regression from sentence embeddings to labels, with a class for none."""
 
 from collections.abc import Sequence
 
@@ -12,25 +8,21 @@ from numpy.typing import NDArray
 __all__ = ["LinearProbe"]
 
 RIDGE = 1.0
-"""The ridge parameter.
+"""The ridge parameter for unit vectors: small classes stay near zero, large ones are fitted."""
 
-With unit vectors, a class of few examples is held near zero and one of many is fitted.
+MAX_UNLABELED_WEIGHT = 2.0
+"""Maximum total weight of unlabeled examples, relative to labeled ones.
+
+A machine-labeled corpus leaves most turns without a label; at full weight, no class would score
+(``tests/sop/test_probe.py``).
 """
 
 
-OUTWEIGHED = 2.0
-"""Examples of no class weigh together at most so many times what those of a class do. A corpus
-labeled by a machine leaves most of its turns without one; at their full weight nothing would ever
-score (tests/sop/test_probe.py)."""
-
-
 class LinearProbe:
-    """One ridge regression a class, of 1 for its own examples and 0 for all others, fitted in
-    closed form.
+    """One ridge regression per class (1 for its examples, 0 for others), in closed form.
 
-    On calls left out it reads salespeople better than the nearest examples do
-    (``tests/simulation/test_reading.py``), and a reading costs one small product instead of a
-    comparison with every example.
+    On held-out calls it classifies sales turns better than the nearest examples do
+    (``tests/simulation/test_sales_classifier.py``), at the cost of one small matrix product.
 
     Args:
         labels: One for each vector; ``None`` for an example of no class.
@@ -38,40 +30,46 @@ class LinearProbe:
     """
 
     def __init__(self, labels: Sequence[str | None], vectors: NDArray[np.float32]) -> None:
-        """Fit."""
+        """Fit the weights."""
         self.names = sorted({label for label in labels if label is not None})
-        wanted = np.array(
-            [[label == name for name in self.names] for label in labels], dtype=np.float64
-        )
+        one_hot = [[label == name for name in self.names] for label in labels]
+        targets = np.array(one_hot, dtype=np.float64)
         rows = vectors.astype(np.float64)
-        other = np.array([label is None for label in labels])
-        weight = np.where(other, min(1.0, OUTWEIGHED * (~other).sum() / max(1, other.sum())), 1.0)[
-            :, None
-        ]
-        mean, base = (
-            (weight * rows).sum(axis=0) / weight.sum(),
-            (weight * wanted).sum(axis=0) / weight.sum(),
-        )
-        rows -= mean  # so that the constant is not held down as the weights are
+
+        # Weights of examples, shape (labels, 1).
+        unlabeled = np.array([label is None for label in labels])
+        ratio = MAX_UNLABELED_WEIGHT * (~unlabeled).sum() / max(1, unlabeled.sum())
+        weight = np.where(unlabeled, min(1.0, ratio), 1.0)[:, None]
+
+        # Centering keeps the intercept out of the ridge penalty.
+        mean = (weight * rows).sum(axis=0) / weight.sum()
+        base = (weight * targets).sum(axis=0) / weight.sum()
+        rows -= mean
+
         penalty = RIDGE * np.eye(rows.shape[1])
         self._weights = np.linalg.solve(
-            rows.T @ (weight * rows) + penalty, rows.T @ (weight * (wanted - base))
+            rows.T @ (weight * rows) + penalty, rows.T @ (weight * (targets - base))
         )
-        self._constant = base - mean @ self._weights
+        self._intercept = base - mean @ self._weights
 
     def scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return how much each of ``vectors`` is of each class, about 0 to 1, shape (vectors, classes), in ``names``' order."""
-        return np.asarray(vectors @ self._weights + self._constant)
+        """Return the score of each class, about 0 to 1, shape (vectors, classes).
+
+        Columns are in the order of ``names``.
+        """
+        return np.asarray(vectors @ self._weights + self._intercept)
 
     def best(self, vectors: NDArray[np.float32]) -> list[str]:
-        """Return the class of each of ``vectors``."""
+        """Return the best class of each vector."""
         return [self.names[index] for index in self.scores(vectors).argmax(axis=1)]
 
     def above(self, vectors: NDArray[np.float32], least: float, limit: int) -> list[list[str]]:
-        """Return for each of ``vectors`` up to ``limit`` classes that score at least ``least``, best first."""
-        scores = self.scores(vectors)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
-        return [
-            [self.names[i] for i in row if own[i] >= least]
-            for row, own in zip(best, scores, strict=True)
-        ]
+        """Return for each vector up to ``limit`` classes with a score of at least ``least``.
+
+        Best first.
+        """
+        result: list[list[str]] = []
+        for row in self.scores(vectors):
+            best = np.argsort(-row, kind="stable")[:limit]
+            result.append([self.names[index] for index in best if row[index] >= least])
+        return result

@@ -1,16 +1,13 @@
-"""The SOP taxonomy S of a group.
+"""The SOP taxonomy S of a group: stages of both sides and concerns, from ``taxonomy.toml``."""
 
-Stages of both sides and the concerns its customers have. Read from ``taxonomy.toml``.
-"""
-
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gsim_env.dialogue import Outcome, Role
-from gsim_env.errors import CorpusError, unknown
+from gsim_env.errors import unknown
+from gsim_env.util.files import load_toml
 
 __all__ = [
     "ENDING_KINDS",
@@ -31,9 +28,9 @@ ENDING_KINDS: dict[Outcome, CustomerKind] = {
     Outcome.DECLINED: "decline",
     Outcome.HUNG_UP: "hang_up",
 }
-"""At which kind of stage a customer ends a call.
+"""The kind of the customer's last stage, by outcome.
 
-Nobody says what they are at when the salesperson ends it.
+There is none if the salesperson ends the call.
 """
 
 STAND_INS: dict[CustomerKind, CustomerKind] = {
@@ -41,9 +38,9 @@ STAND_INS: dict[CustomerKind, CustomerKind] = {
     "defer": "neutral",
     "hang_up": "decline",
 }
-"""Kinds that a group may do without, and what serves instead.
+"""Optional kinds, and the kinds that replace them.
 
-Who writes does not mishear, and not everybody hangs up.
+For instance, customers of written dialogues do not mishear.
 """
 
 
@@ -55,28 +52,19 @@ class _Entry(BaseModel):
 
 
 class SalesStage(_Entry):
-    """A stage of the salesperson.
-
-    ``kind`` is what it does to the customer's state, whatever the group calls it.
-    """
+    """A stage of the salesperson; ``kind`` determines its effect on the customer's state."""
 
     kind: SalesKind
 
 
 class CustomerStage(_Entry):
-    """A stage of the customer.
-
-    ``kind`` is its part in the conversation, whatever the group calls it.
-    """
+    """A stage of the customer; ``kind`` determines its role in the conversation."""
 
     kind: CustomerKind
 
 
 class Concern(BaseModel):
-    """Something that keeps customers of the group from agreeing.
-
-    How it is raised and what answers it.
-    """
+    """A concern that keeps customers from agreeing: phrases that raise it and that answer it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,7 +77,7 @@ class Taxonomy(BaseModel):
     """Stages and concerns of a group.
 
     Raises:
-        ValueError: if a kind that the simulator steers by (``concern``, ``neutral``, ``warm``,
+        ValueError: if a kind that the simulator requires (``concern``, ``neutral``, ``warm``,
             ``accept``, ``decline``) has no customer stage.
     """
 
@@ -115,10 +103,7 @@ class Taxonomy(BaseModel):
         Raises:
             CorpusError: if the file is missing or malformed.
         """
-        try:
-            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise CorpusError(f"{path}: {error}") from error
+        return load_toml(cls, path)
 
     def stages(self, role: Role) -> dict[str, SalesStage] | dict[str, CustomerStage]:
         """Return the stages of one side by name."""
@@ -126,23 +111,21 @@ class Taxonomy(BaseModel):
 
     def phrases(self, role: Role) -> list[tuple[str, str]]:
         """Return the example phrases of one side's stages: (text, stage)."""
-        return [
-            (text, name) for name, stage in self.stages(role).items() for text in stage.examples
-        ]
+        phrases: list[tuple[str, str]] = []
+        for name, stage in self.stages(role).items():
+            phrases += [(text, name) for text in stage.examples]
+        return phrases
 
     def customer_stages(self, *kinds: CustomerKind) -> list[str]:
         """Return the names of the customer stages of the given kinds, in the file's order."""
         return [name for name, stage in self.customer.items() if stage.kind in kinds]
 
     def stages_for(self, kind: CustomerKind) -> list[str]:
-        """Return the customer stages of a kind, or of the kind that stands in for it."""
+        """Return the customer stages of a kind, or of the kind that replaces it."""
         return self.customer_stages(kind) or self.customer_stages(STAND_INS[kind])
 
     def check(self, role: Role, stage: str | None, concern: str | None) -> None:
-        """Raise a ConfigurationError if a stage or a concern is not of this taxonomy.
-
-        ``None`` is no label.
-        """
+        """Raise a ConfigurationError if a stage or a concern is unknown; ``None`` is no label."""
         if stage is not None and stage not in self.stages(role):
             raise unknown(f"{role} stage", stage, self.stages(role))
         if concern is not None and concern not in self.concerns:

@@ -1,7 +1,8 @@
-"""Transition statistics of behavior chains: which customer stage follows which."""
+"""Transition counts of customer stages in behavior chains."""
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 from gsim_env.profiles import RecordedCall
 from gsim_env.sop.chain import steps_of
@@ -10,5 +11,6 @@ __all__ = ["transitions"]
 
 
 def transitions(calls: Iterable[RecordedCall]) -> Counter[tuple[str | None, str]]:
-    """Return how often each stage follows each; ``None`` is before the customer's first."""
-    return Counter((step.previous, step.stage) for call in calls for step in steps_of(call))
+    """Return the counts of (previous stage, stage); ``None`` precedes the first stage."""
+    steps = chain.from_iterable(map(steps_of, calls))
+    return Counter((step.previous, step.stage) for step in steps)

@@ -1,1 +1,1 @@
-"""Small tools that every other package may use; none of them knows about calls or customers."""
+"""General helpers for all packages; none depends on calls or customers."""

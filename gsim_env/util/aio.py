@@ -1,4 +1,4 @@
-"""Running coroutines from synchronous code, on one event-loop thread per process."""
+"""Run coroutines from synchronous code on one event-loop thread per process."""
 
 import asyncio
 import atexit
@@ -17,11 +17,10 @@ _lock = threading.Lock()
 
 
 def block_on(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the package's own event-loop thread and wait for it.
+    """Run a coroutine in the package's event-loop thread and return its result.
 
-    A thread of its own, so that it works where a loop is already running (notebooks, async
-    trainers) and so that pooled connections live as long as the process. An interrupt cancels the
-    coroutine.
+    The thread makes it work where a loop is already running (notebooks, async trainers) and keeps
+    pooled connections alive for the process. An interrupt cancels the coroutine.
     """
     future = asyncio.run_coroutine_threadsafe(coroutine, _event_loop())
     try:
@@ -32,7 +31,7 @@ def block_on(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
-    global _loop  # noqa: PLW0603 - one loop a process, made on first use
+    global _loop  # noqa: PLW0603 - one loop per process, made on first use
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
@@ -42,14 +41,14 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 
 @atexit.register
 def _close_loop() -> None:
-    """Close what lives as long as the loop, its asynchronous generators (pooled connections), as the process ends."""
+    """Close the loop's asynchronous generators (pooled connections) when the process ends."""
     if _loop is not None:
         with suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(_loop.shutdown_asyncgens(), _loop).result(timeout=1.0)
 
 
 def _forget_loop() -> None:
-    """After a fork the thread is gone: the child makes its own."""
+    """Reset the loop in a forked child, which has no copy of the thread."""
     global _loop, _lock
     _loop, _lock = None, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""The user's cache folder for built artifacts; safe to delete."""
+"""The user's cache folder for built artifacts; it is safe to delete."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ __all__ = ["cache_folder"]
 
 
 def cache_folder(kind: str) -> Path:
-    """Return the folder for ``kind`` (``models``, ``sop``, ``embeddings``); it is created if needed.
+    """Return the cache folder for ``kind``, such as ``models`` or ``sop``; created if needed.
 
-    The environment variable ``GSIM_CACHE`` names the root; by default it is ``gsim`` in the
-    platform's cache folder (platformdirs).
+    The root is the environment variable ``GSIM_CACHE``, by default ``gsim`` in the platform's cache
+    folder (platformdirs).
 
     Raises:
         ConfigurationError: if the folder cannot be created.
@@ -25,6 +25,7 @@ def cache_folder(kind: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"The cache folder {folder} cannot be created: {error}. Set GSIM_CACHE to a writable folder."
+            f"The cache folder {folder} cannot be created: {error}. "
+            "Set GSIM_CACHE to a writable folder."
         ) from error
     return folder

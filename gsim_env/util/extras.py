@@ -1,4 +1,4 @@
-"""Importing optional dependencies where they are used, and saying what the first use is waiting for."""
+"""Optional dependencies: imports with a helpful error, and log messages for slow loading."""
 
 import importlib
 import importlib.util
@@ -36,10 +36,14 @@ def require_extra(extra: str) -> None:
 
 
 def require(module: str, extra: str) -> Any:
-    """Import ``module``.
+    """Return an imported optional module.
+
+    Args:
+        module: Full name of the module.
+        extra: The extra that installs it.
 
     Raises:
-        ImportError: naming the extra to install, if it is absent.
+        ImportError: if it is not installed; names the extra.
     """
     try:
         return importlib.import_module(module)
@@ -47,16 +51,17 @@ def require(module: str, extra: str) -> Any:
         if error.name is None or not module.startswith(error.name):
             raise
         raise ImportError(
-            f"{module} is not installed. It comes with the extra {extra!r}: pip install 'gsim-env[{extra}]'"
+            f"{module} is not installed. It comes with the extra {extra!r}: "
+            f"pip install 'gsim-env[{extra}]'"
         ) from error
 
 
 @contextmanager
 def loading(what: str) -> Iterator[None]:
-    """Log that ``what`` is being loaded and how long it took.
+    """Log the start and the duration of loading ``what``.
 
-    Logged as a warning, the level that Python shows where nobody has set logging up: the first call
-    of a process can take seconds, and a silent pause looks like a hang. Quiet it with
+    The level is WARNING, which Python shows without any logging setup: the first call of a process
+    can take seconds, and a silent pause looks like a hang. To silence it:
     ``logging.getLogger("gsim_env").setLevel("ERROR")``.
     """
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Files that survive interruptions: atomic writes, append-only JSONL, TOML read as a pydantic model."""
+"""Files that survive interruptions: atomic writes, append-only JSONL, TOML as pydantic models."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -27,12 +28,12 @@ M = TypeVar("M", bound=BaseModel)
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it when the block ends without an error.
+    """Yield a temporary path that replaces ``path`` when the block ends without an error.
 
-    A reader sees the old content or the whole new one, never a part. The temporary name is unique to
-    the process, so concurrent writers do not mix.
+    Readers see the old content or the complete new one. The temporary file is in the same folder,
+    with a name unique to process and thread, so concurrent writers do not mix.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.partial")
     try:
         yield partial
         partial.replace(path)
@@ -41,19 +42,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a whole file at once: after an interruption it has the old content or the new."""
+    """Replace a file's content; after an interruption it has the old content or the new."""
     with atomic_path(path) as partial:
         partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def write_jsonl(path: Path, lines: Iterable[str]) -> None:
-    """Write lines of JSON at once, each with its newline."""
+    """Replace a JSONL file's content atomically; a newline is added to each line."""
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8") as stream:
         stream.writelines(f"{line}\n" for line in lines)
 
 
 def truncate_torn_line(path: Path) -> None:
-    """Cut a last line that has no newline off a file: an interrupted process left it."""
+    """Remove an incomplete last line (without newline) that an interrupted process left."""
     if not path.is_file():
         return
 
@@ -67,11 +68,8 @@ class JsonlStore(Generic[M]):
     """An append-only JSONL file of pydantic models; one process at a time may write to it.
 
     Args:
-        path: The file. Its folder is made if needed, and a torn last line is cut off.
+        path: The file. Its folder is created if needed, and an incomplete last line is removed.
         model: The class of a line.
-
-    Raises:
-        CorpusError: if a line is malformed; names the line.
     """
 
     def __init__(self, path: Path, model: type[M]) -> None:
@@ -82,11 +80,15 @@ class JsonlStore(Generic[M]):
         truncate_torn_line(path)
 
     def read(self) -> Iterator[M]:
-        """Yield what is stored, oldest first."""
+        """Yield the stored items, oldest first.
+
+        Raises:
+            CorpusError: if a line is malformed; names the line.
+        """
         if not self._path.is_file():
             return
 
-        # Split at \n alone: JSON strings may hold other line separators, such as U+2028.
+        # Split at \n only: JSON strings may contain other line separators, such as U+2028.
         lines = self._path.read_bytes().split(b"\n")
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -95,12 +97,12 @@ class JsonlStore(Generic[M]):
                 yield self._model.model_validate_json(line)
             except ValidationError as error:
                 raise CorpusError(
-                    f"{self._path}, line {number} is no {self._model.__name__}: {line[:80]!r}. "
-                    "Delete the line, or name another file."
+                    f"{self._path}, line {number} is not a valid {self._model.__name__}: "
+                    f"{line[:80]!r}. Delete the line, or use another file."
                 ) from error
 
     def append(self, item: M) -> None:
-        """Write one item to the end of the file."""
+        """Append one item."""
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(item.model_dump_json() + "\n")
 
@@ -109,7 +111,8 @@ def load_toml(model: type[M], path: Path, error: Callable[[str], Exception] = Co
     """Return a TOML file as a checked pydantic model.
 
     Raises:
-        CorpusError: (or ``error``) if the file is missing, is not TOML or does not fit the model.
+        CorpusError: if the file is missing, is not TOML or does not fit the model. ``error`` sets
+            another class.
     """
     try:
         return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -118,6 +121,6 @@ def load_toml(model: type[M], path: Path, error: Callable[[str], Exception] = Co
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

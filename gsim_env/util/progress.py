@@ -1,4 +1,4 @@
-"""How long work reports its progress: one protocol, and a display for terminals lives in ``cli``."""
+"""Progress protocol of long-running functions; the terminal display is in ``cli``."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ __all__ = ["Progress", "no_progress"]
 
 
 class Progress(Protocol):
-    """Called as work advances; it must not raise."""
+    """A callback for progress reports; it must not raise."""
 
     def __call__(self, step: str, done: int, total: int | None) -> None:
         """Report one step.
@@ -14,10 +14,10 @@ class Progress(Protocol):
         Args:
             step: The step's name, such as ``"play"`` or ``"judge"``.
             done: Units done.
-            total: Units in all; ``None`` where that is not known yet.
+            total: Total number of units; ``None`` while unknown.
         """
         ...
 
 
 def no_progress(step: str, done: int, total: int | None) -> None:
-    """Report nothing."""
+    """Ignore a progress report."""

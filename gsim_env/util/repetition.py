@@ -1,49 +1,60 @@
-"""UtteranceFlow what was said before: models fall into it, people hardly ever do."""
+"""Detection of loops, copies and repeated utterances, which small models produce."""
 
+import math
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from gsim_env.util import text as texts
+
 __all__ = ["copies_from", "has_loop", "is_repeated"]
 
-WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
+MIN_COPIED_WORDS = 5
+MIN_COPIED_SHARE = 0.8
+"""A copy shares this many consecutive words, and this share of its words, with the original."""
 
-COPIED_WORDS, COPIED_SHARE = 5, 0.8
-"""An utterance copies another if so many of its words in a row, and such a share of them all, stand there."""
+MAX_REPEATABLE_WORDS = 2
+"""Utterances of up to this many words ("Mm.", "No, thanks.") may repeat, but not consecutively.
 
-REPEATABLE_WORDS = 2
-"""Answers of up to so many words ("Mm.", "No, thanks.") may come again, though not right after
-themselves: people's never do (``tests/test_repetition.py`` counts)."""
+People repeat themselves this way and no other (``tests/util/test_repetition.py``).
+"""
 
 LOOP = re.compile(r"\b(\w+(?:\W+\w+){0,2})(?:\W+\1\b){3,}")
+"""One to three words, four or more times in a row."""
 
 
-@lru_cache(maxsize=4096)  # what was said is read again at every turn of its call
+@lru_cache(maxsize=4096)  # earlier utterances are compared in every turn of a call
 def words_of(text: str) -> tuple[str, ...]:
-    return tuple(WORD.findall(text.lower()))
+    return tuple(texts.words(text))
 
 
 def copies_from(text: str, other: str) -> bool:
-    """Return whether most of ``text`` stands in ``other``, in one piece."""
-    said, heard = words_of(text), words_of(other)
-    least = max(COPIED_WORDS, int(-(-COPIED_SHARE * len(said) // 1)))
-    windows = {heard[start : start + least] for start in range(len(heard) - least + 1)}
-    return any(said[start : start + least] in windows for start in range(len(said) - least + 1))
+    """Return whether most of ``text`` occurs in ``other`` as one sequence of words."""
+    copy = words_of(text)
+    original = words_of(other)
+    length = max(MIN_COPIED_WORDS, math.ceil(MIN_COPIED_SHARE * len(copy)))
+
+    windows = {original[start : start + length] for start in range(len(original) - length + 1)}
+    starts = range(len(copy) - length + 1)
+    return any(copy[start : start + length] in windows for start in starts)
 
 
 def has_loop(text: str) -> bool:
-    """Return whether one to three words come more than three times in a row, which they do in none of people's turns."""
+    """Return whether one to three words occur more than three times in a row."""
     return LOOP.search(text.lower()) is not None
 
 
 def is_repeated(text: str, before: Iterable[str], last: str) -> bool:
-    """Return whether ``text`` says again, but for capitals and punctuation, what either side said
-    ``before`` in the call.
+    """Return whether ``text`` repeats an utterance of the call, apart from case and punctuation.
 
-    Of people's turns 2 in 1,000 do, at most. A word or two may come again, only not right after the
-    customer's ``last`` answer.
+    In recorded calls at most 2 of 1,000 turns do.
+
+    Args:
+        text: A new utterance of the customer.
+        before: Earlier utterances of both sides.
+        last: The customer's last utterance; short utterances are compared with this one only.
     """
     words = words_of(text)
-    if len(words) <= REPEATABLE_WORDS:
+    if len(words) <= MAX_REPEATABLE_WORDS:
         return words == words_of(last)
     return any(words == words_of(line) or copies_from(text, line) for line in before)

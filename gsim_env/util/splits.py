@@ -1,4 +1,4 @@
-"""Splits by hash: what is held out stays held out when data grow."""
+"""Train and held-out splits by hash, which stay the same when data are added."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ def is_held_out(key: str, share: float) -> bool:
     """Return whether a unit is held out.
 
     Args:
-        key: Names the unit to keep together, such as a customer.
+        key: Identifies the unit that is not split, such as a customer.
         share: The expected share of held-out units, in [0, 1].
     """
     number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4])

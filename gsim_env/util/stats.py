@@ -1,5 +1,6 @@
-"""Confidence intervals by the bootstrap, from ``scipy.stats``."""
+"""Bootstrap confidence intervals, by ``scipy.stats.bootstrap``."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,13 +16,15 @@ CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A figure with its 95 % confidence interval (percentile bootstrap; Efron and Tibshirani 1993).
+    """An estimate with its 95 % confidence interval (percentile bootstrap).
+
+    Source: Efron and Tibshirani (1993).
 
     Attributes:
-        value: The figure; NaN where there is nothing to measure.
-        low: The lower end; NaN where no interval can be computed.
-        high: The upper end; likewise.
-        n: The number of units (calls, contexts) that were resampled.
+        value: The estimate; NaN without units.
+        low: The lower bound; NaN with fewer than two units.
+        high: The upper bound; NaN with fewer than two units.
+        n: The number of resampled units (calls, contexts).
     """
 
     value: float
@@ -33,13 +36,13 @@ class Interval(NamedTuple):
 def bootstrap(
     n: int, statistic: Callable[[NDArray[np.int64]], float], resamples: int = RESAMPLES
 ) -> Interval:
-    """Return a statistic of ``n`` units with its interval; the same units give the same interval.
+    """Return a statistic of ``n`` units with its interval; equal units give equal intervals.
 
-    Resample the independent unit: turns of one call are alike, so calls are drawn, not turns.
+    Pass independent units: turns of one call depend on each other, so resample calls.
 
     Args:
         n: Number of units.
-        statistic: Takes indices of units, shape (n,), and returns the figure for those.
+        statistic: Takes indices of units, shape (n,), and returns the statistic of those units.
         resamples: Number of resamples.
     """
     if n == 0:
@@ -49,30 +52,40 @@ def bootstrap(
     if n == 1:
         return Interval(value, np.nan, np.nan, 1)
 
-    def figure(indices: Any) -> float:
+    # The distribution, not scipy's interval: that is NaN if one resample has no value (NaN).
+    values = _resample(n, statistic, resamples)
+    if np.isnan(values).all():
+        return Interval(value, np.nan, np.nan, n)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.nanquantile(values, [tail, 1 - tail])
+    return Interval(value, float(low), float(high), n)
+
+
+def _resample(
+    n: int, statistic: Callable[[NDArray[np.int64]], float], resamples: int
+) -> NDArray[np.float64]:
+    """Return the statistic of each resample, shape (resamples,)."""
+    stats = require("scipy.stats", "evaluation")
+
+    def of_indices(indices: Any) -> float:
         return statistic(np.asarray(indices, dtype=np.int64))
 
-    drawn: NDArray[np.float64] = (
-        require("scipy.stats", "evaluation")
-        .bootstrap(
+    with warnings.catch_warnings():
+        # Raised for resamples without a value, which are skipped.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        result = stats.bootstrap(
             (np.arange(n),),
-            figure,
+            of_indices,
             n_resamples=resamples,
             confidence_level=CONFIDENCE,
             method="percentile",
             vectorized=False,
             rng=np.random.default_rng(0),
         )
-        .bootstrap_distribution
-    )
-    # Of the distribution rather than scipy's interval: a resample without a figure (NaN) is skipped.
-    if np.isnan(drawn).all():
-        return Interval(value, np.nan, np.nan, n)
-    low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Interval(value, float(low), float(high), n)
+    return np.asarray(result.bootstrap_distribution)
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Return the mean of one figure per unit with its interval; units without one (NaN) are left out."""
+    """Return the mean of one value per unit with its interval; NaN values are left out."""
     kept = np.array([value for value in values if not np.isnan(value)])
     return bootstrap(len(kept), lambda rows: float(kept[rows].mean()))

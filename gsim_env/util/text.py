@@ -1,4 +1,4 @@
-"""Words, sentences and lengths of texts: one definition of each for the whole package."""
+"""Words, sentences, n-grams and lengths of texts: one definition for the whole package."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,11 +9,11 @@ WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 SENTENCE_END = re.compile(r"(?<=[.!?\u2026])\s+")
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
-"""Languages written without spaces between words: their unit of length is the character."""
+"""Languages written without spaces between words; their unit of length is the character."""
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in lower case, without punctuation: ``Don't!`` is ``["don't"]``."""
+    """Return the words in lower case, without punctuation: ``Don't!`` gives ``["don't"]``."""
     return WORD.findall(text.lower())
 
 
@@ -27,8 +27,8 @@ def count_words(text: str, language: str = "en") -> int:
 
     Args:
         text: Any text.
-        language: BCP 47. Spaced languages count what stands between spaces; Chinese, Japanese, Thai,
-            Lao, Khmer and Burmese count characters without spaces.
+        language: A BCP 47 tag. Chinese, Japanese, Thai, Lao, Khmer and Burmese count characters
+            other than white space; all other languages count words separated by white space.
     """
     chunks = text.split()
     if language.partition("-")[0].lower() in UNSPACED_LANGUAGES:
@@ -42,17 +42,17 @@ def ngrams(tokens: Sequence[str], n: int) -> list[tuple[str, ...]]:
 
 
 def distinct_n(texts: Iterable[str], n: int, budget: int | None = None) -> float:
-    """Return distinct-n (Li et al. 2016): distinct n-grams by all n-grams, in (0, 1].
+    """Return distinct-n (Li et al. 2016): distinct n-grams divided by all n-grams, in [0, 1].
 
-    The more text, the fewer new n-grams: compare texts over the same ``budget``.
+    It falls with the amount of text: use an equal ``budget`` for all texts that are compared.
 
     Args:
         texts: Turns; their n-grams are pooled.
         n: Words per n-gram.
-        budget: Number of n-grams to look at, from the first; ``None`` for all.
+        budget: Use the first ``budget`` n-grams only; ``None`` for all.
 
     Returns:
-        The share; 0 where there is no n-gram.
+        The share; 0 without n-grams.
     """
     pooled: list[tuple[str, ...]] = []
     for text in texts:
@@ -62,5 +62,5 @@ def distinct_n(texts: Iterable[str], n: int, budget: int | None = None) -> float
 
 
 def normalize(text: str) -> str:
-    """Return a text for comparison: case folded, white space collapsed to single spaces."""
+    """Return a text for comparison: case folded, white space reduced to single spaces."""
     return " ".join(text.casefold().split())

@@ -1,4 +1,4 @@
-"""Text from outside is data: it can never act as control (invariant 9)."""
+"""Sanitizing of untrusted text: chat-template tokens and control characters are removed."""
 
 import re
 from functools import lru_cache
@@ -7,7 +7,8 @@ __all__ = ["CONTROL_TOKENS", "ROLE_LABELS", "sanitize"]
 
 CONTROL_TOKENS = re.compile(
     r"<\|[^|<>]{0,40}\|>"  # ChatML, Llama 3, GPT: <|im_start|>
-    r"|</?s>|<</?SYS>>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS)\]"  # Llama 2, Mistral
+    r"|</?s>|<</?SYS>>"  # Llama 2
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS)\]"  # Llama 2, Mistral
     r"|</?(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>"  # Gemma
     r"|</?(?:think|tool_call|tool_response)>"  # reasoning and tool markers
     r"|<[｜|][^<>]{0,40}[｜|]>",  # noqa: RUF001 - DeepSeek writes its tokens with the fullwidth bar
@@ -18,19 +19,18 @@ ROLE_LABELS = re.compile(
     r"\s*(?:message|prompt)?\s*[\])*]{0,2}\s*:",
     re.IGNORECASE,
 )
-UNSPEAKABLE = re.compile(
+CONTROL_CHARACTERS = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ud800-\udfff\ufeff]+"
 )
 
 
-@lru_cache(maxsize=4096)  # the reference utterances of every guidance pass through here
+@lru_cache(maxsize=4096)  # reference utterances repeat in every guidance
 def sanitize(text: str) -> str:
-    """Make ``text`` one line without control characters or chat-template tokens (invariant 9).
+    """Return ``text`` as one line without control characters or chat-template tokens.
 
-    Removing a token can join the halves of another, so it is repeated until nothing is left to
-    remove.
+    Removing a token can create another from its halves, so removal is repeated until none is left.
     """
-    text = UNSPEAKABLE.sub(" ", text)
+    text = CONTROL_CHARACTERS.sub(" ", text)
     while (cleaned := CONTROL_TOKENS.sub(" ", text)) != text:
         text = cleaned
     return " ".join(text.split())

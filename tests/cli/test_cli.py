@@ -17,9 +17,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from gsim_env import __version__
-from gsim_env.cli import terminal
+from gsim_env.cli import diagnosis, terminal
 from gsim_env.cli.app import ReportingGroup, app
-from gsim_env.cli.diagnosis import check_endpoint, check_modules, check_weights
+from gsim_env.cli.diagnosis import Check, check_endpoint, check_modules, check_weights
+from gsim_env.cli.options import model_spec, policy_spec
 from gsim_env.errors import ConfigurationError, CorpusError, GsimError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models.weights import BASE_FILE
@@ -34,7 +35,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "110")
     monkeypatch.setattr(
         terminal.out, "width", 110
-    )  # made before, by what the process that imported it was told
+    )  # the console was created at import, with another width
 
 
 def gsim(*args: str, stdin: str | None = None) -> Result:
@@ -120,6 +121,8 @@ def test_a_bug_is_not_hidden() -> None:
         (("demo", "--group", "food_delivry"), "Did you mean 'food_delivery'?"),
         (("demo", "--customer", "scriptd"), "Did you mean 'scripted'?"),
         (("demo", "--customer", '{"backend": '), "is not JSON"),
+        (("demo", "--customer", "@nowhere.toml"), "nowhere.toml"),
+        (("doctor", "vrl"), "Unknown plugin of gsim doctor 'vrl'"),
         (("demo", "--customer", "scripted", "--salesperson", "outlin"), "Did you mean 'outline'?"),
         (
             ("demo", "--customer", "scripted", "--salesperson", '{"policy": "llm"}'),
@@ -322,7 +325,7 @@ def test_group_index_builds_the_library_once() -> None:
 
 
 @pytest.mark.slow
-def test_doctor_finds_the_core_well() -> None:
+def test_doctor_checks_the_core() -> None:
     result = run_process("doctor", "--json", OPENAI_BASE_URL="")
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
@@ -335,7 +338,7 @@ def test_doctor_finds_the_core_well() -> None:
 
 
 @pytest.mark.slow
-def test_doctor_proves_that_verl_knows_the_plugin_here_and_in_a_ray_worker() -> None:
+def test_doctor_checks_verl_in_the_driver_and_in_a_ray_worker() -> None:
     pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
     result = run_process("doctor", "verl", "--json")
     assert result.returncode == 0, result.stderr
@@ -348,7 +351,7 @@ def test_doctor_proves_that_verl_knows_the_plugin_here_and_in_a_ray_worker() -> 
 
 
 @pytest.mark.slow
-def test_doctor_says_when_verl_was_told_to_leave_plugins_out() -> None:
+def test_doctor_reports_disabled_verl_plugins() -> None:
     pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
     result = run_process("doctor", "verl", "--json", VERL_USE_EXTERNAL_PLUGINS="none")
     assert result.returncode == 1
@@ -364,6 +367,43 @@ def test_group_data_writes_what_verl_reads(tmp_path: Path) -> None:
             rows = pyarrow.parquet.read_table(tmp_path / name / f"{split}.parquet").to_pylist()
             assert rows[0]["messages"][-1]["content"] == rows[0]["reward_model"]["ground_truth"]
             assert {row["extra_info"]["split"] for row in rows} == {split}
+
+
+class EntryPoint:
+    """An installed plugin of ``gsim doctor``."""
+
+    name = "fake"
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+
+    def load(self):
+        return lambda: [Check("driver", self.status, "as planned")]
+
+
+@pytest.mark.parametrize(("status", "code"), [("works", 0), ("absent", 0), ("broken", 1)])
+def test_doctor_runs_the_checks_of_a_plugin(monkeypatch, status: str, code: int) -> None:
+    groups = {"gsim.doctor": [EntryPoint(status)]}
+    monkeypatch.setattr(diagnosis, "entry_points", lambda group: groups[group])
+    result = gsim("doctor", "fake", "--json")
+    assert result.exit_code == code
+    expected = [{"name": "driver", "status": status, "detail": "as planned"}]
+    assert json.loads(result.stdout)["checks"] == expected
+
+
+def test_the_formats_of_backend_options(tmp_path: Path) -> None:
+    openai = {"backend": "openai", "model": "gpt-4o"}
+    file = tmp_path / "openai.toml"
+    file.write_text('backend = "openai"\nmodel = "gpt-4o"\n')
+    assert model_spec("embedded") == "embedded"
+    assert model_spec("openai:gpt-4o") == model_spec(f"@{file}") == openai
+    assert model_spec(json.dumps(openai)) == openai
+    assert model_spec("vllm:org/model:tag") == {"backend": "vllm", "model": "org/model:tag"}
+    assert policy_spec("outline") == "outline"
+    assert policy_spec("openai:gpt-4o") == {"policy": "llm", "model": openai}
+    file.write_text("backend = ")
+    with pytest.raises(ConfigurationError, match=r"openai\.toml"):
+        model_spec(f"@{file}")
 
 
 def test_an_extra_that_is_missing_says_what_to_install() -> None:
@@ -426,7 +466,10 @@ def test_the_command_needs_its_extra() -> None:
 
 
 def test_importing_the_package_imports_no_command_line() -> None:
-    code = "import sys, gsim_env, gsim_env.cli, gsim_env.envs; sys.exit(bool({'typer', 'rich'} & set(sys.modules)))"
+    code = (
+        "import sys, gsim_env, gsim_env.cli, gsim_env.envs; "
+        "sys.exit(bool({'typer', 'rich'} & set(sys.modules)))"
+    )
     assert run_process(code=code).returncode == 0
 
 
@@ -440,7 +483,7 @@ def test_the_process_logs_tidily_and_lets_openmp_sleep() -> None:
     assert run_process("--version", code=code).stdout.splitlines()[1:] == ["PASSIVE"]
 
 
-def test_group_inspect_shows_a_dialogue_with_profile_stages_and_concerns(group: Group) -> None:
+def test_group_inspect_shows_an_annotated_dialogue(group: Group) -> None:
     call = group.calls[1]
     result = gsim("group", "inspect", "--call", call.id)
     assert result.exit_code == 0

@@ -289,7 +289,7 @@ class TestManager:
         env = gym.make("GroupedSim-Telemarketing-v0", **arguments(server, llm_manager=True))
         env.reset(seed=3)
         server.plan(lambda body: "bad_schema" if "response_format" in body else "ok")
-        with pytest.raises(SimulatorError, match="no answer that fits the schema in 3 tries"):
+        with pytest.raises(SimulatorError, match="no answer fits the schema in 3 tries"):
             env.step(SAY[0])
         assert ["response_format" in request.body for request in server.requests] == [True] * 3
         assert len({request.body["seed"] for request in server.requests}) == 3

@@ -14,7 +14,7 @@ from gsim_env.simulation.state import CustomerState, SalesMove
 from gsim_env.sop.index import index_calls
 
 
-def test_asked_too_early_with_no_concern_left_it_asks_tells_or_puts_off_and_does_not_warm(group):
+def test_asking_too_early_without_concerns_does_not_warm(group):
     encoder = HashingEncoder()
     profile = group.calls[60].profile
     candidates = CandidateSteps.of(index_calls(group.calls[:40], encoder).chains(), group, profile)

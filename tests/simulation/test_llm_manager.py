@@ -58,7 +58,7 @@ def decide(call, *answers, words="Shall I set it up?"):
             return end.value
 
 
-def test_a_generous_verdict_gives_no_deal_while_nothing_stated_was_answered(call):
+def test_a_generous_verdict_alone_gives_no_deal(call):
     for _ in range(10):
         decision = decide(call, GENEROUS.model_dump_json())
         assert decision.outcome is None
@@ -72,7 +72,7 @@ def test_levels_are_bounded_and_patience_never_rises(call):
     assert call.state.patience == 0.5
 
 
-def test_stated_concerns_are_settled_one_a_turn_and_then_a_deal_is_possible(call):
+def test_one_stated_concern_is_settled_per_turn(call):
     raising = GENEROUS.model_copy(update={"stage": "objection", "answered": False, "asked": False})
     outcomes = []
     for concern in list(call.profile.concerns):
@@ -101,10 +101,10 @@ def test_no_patience_ends_the_call_and_a_farewell_too(call):
     assert decide(call, leaving.model_dump_json()).outcome is Outcome.SALES_ENDED
 
 
-def test_answers_that_do_not_fit_are_asked_for_again_and_then_given_up(call):
+def test_invalid_answers_are_retried_a_bounded_number_of_times(call):
     wrong = GENEROUS.model_copy(update={"stage": "dancing"}).model_dump_json()
     assert decide(call, "not json", wrong, GENEROUS.model_dump_json()).guidance.stage
-    with pytest.raises(SimulatorError, match="in 3 tries: unknown stage 'dancing'"):
+    with pytest.raises(SimulatorError, match="in 3 tries, the last: unknown stage 'dancing'"):
         decide(call, "{}", "[]", wrong)
 
 

@@ -35,7 +35,7 @@ def test_what_does_not_fit_is_asked_for_again(group):
     answers = ["not json", other.model_dump_json(), wanted.model_dump_json()]
     assert sample(group, constraints, *answers) == (wanted, 3)
     strange = wanted.model_copy(update={"concerns": ("weather",)}).model_dump_json()
-    with pytest.raises(SimulatorError, match=r"in 5 tries; of the last, .*weather"):
+    with pytest.raises(SimulatorError, match=r"in 5 tries, the last: .*weather"):
         sample(group, constraints, "{}", "[]", "", other.model_dump_json(), strange)
 
 

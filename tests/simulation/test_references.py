@@ -1,5 +1,7 @@
 """The reference utterances of a guidance: what this customer could say too, and nothing twice."""
 
+from itertools import chain, product
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def refer(candidates, group, stage, concern=None, used=()):
     )
 
 
-def test_what_is_about_anothers_life_comes_only_when_nothing_else_is_left(group, chains):
+def test_personal_utterances_of_others_are_the_last_resort(group, chains):
     profile = group.calls[60].profile
     candidates = CandidateSteps.of(chains, group, profile)
     assert 0.1 < candidates.is_reusable.mean() < 0.5
@@ -38,17 +40,19 @@ def test_what_is_about_anothers_life_comes_only_when_nothing_else_is_left(group,
         assert examples <= used
 
 
-def test_a_name_is_for_those_who_know_it_and_an_odd_word_needs_five_others_around_it(group):
+def test_names_of_others_are_not_reusable_and_rare_words_need_context(group):
     line = next(t.text for call in group.calls for t in call.customer_turns() if "Enzo" in t.text)
     assert not is_reusable(line, group, frozenset())
     assert is_reusable(line, group, group.personal_terms.in_text(line))
-    rare = next(word for call in group.calls for t in call.customer_turns() for word in sorted(group.personal_terms.in_text(t.text))
-                if not group.personal_terms.proper_nouns(word.capitalize()))  # fmt: skip
+    terms = group.personal_terms
+    turns = chain.from_iterable(call.customer_turns() for call in group.calls)
+    rare_words = chain.from_iterable(sorted(terms.in_text(turn.text)) for turn in turns)
+    rare = next(word for word in rare_words if not terms.proper_nouns(word.capitalize()))
     assert is_reusable(f"no we do not have {rare}", group, frozenset())
     assert not is_reusable(f"we do not have {rare}", group, frozenset())
 
 
-def test_nothing_is_shown_twice_while_there_is_anything_else_and_something_always_is(group, chains):
+def test_references_are_new_while_there_are_others(group, chains):
     candidates = CandidateSteps.of(chains[:1], group, group.calls[0].profile)
     first = refer(candidates, group, "stalling")
     second = refer(candidates, group, "stalling", used=first)
@@ -62,12 +66,10 @@ def test_nothing_is_shown_twice_while_there_is_anything_else_and_something_alway
     assert refer(candidates, group, "stalling", used=everything)
 
 
-def test_a_concern_that_the_chains_do_not_raise_is_worded_by_the_taxonomy_in_each_customers_own_order(
-    group, chains
-):
+def test_a_concern_missing_in_the_chains_is_worded_by_the_taxonomy(group, chains):
     shown = {}
     for call in group.calls[:12]:
-        quiet = [chain for chain in chains if all(step.concern != "payout" for step in chain.steps)]
+        quiet = [one for one in chains if all(step.concern != "payout" for step in one.steps)]
         shown[call.id] = refer(
             CandidateSteps.of(quiet, group, call.profile), group, "objection", "payout"
         )
@@ -75,7 +77,7 @@ def test_a_concern_that_the_chains_do_not_raise_is_worded_by_the_taxonomy_in_eac
     assert len(set(shown.values())) > 4
 
 
-def test_a_concern_that_is_raised_at_another_stage_only_is_worded_by_that(group, chains):
+def test_references_of_a_concern_may_be_from_other_stages(group, chains):
     profile = group.calls[0].profile
     candidates = CandidateSteps.of(chains, group, profile)
     at = {
@@ -83,9 +85,8 @@ def test_a_concern_that_is_raised_at_another_stage_only_is_worded_by_that(group,
         for step, fits in zip(candidates.steps, candidates.is_reusable, strict=True)
         if fits
     }
-    stage, concern = next(
-        (stage, concern) for _, concern in sorted(at, key=str) if concern for stage in group.taxonomy.customer
-        if (stage, concern) not in at
-    )  # fmt: skip
+    concerns = [concern for _, concern in sorted(at, key=str) if concern]
+    pairs = ((stage, concern) for concern, stage in product(concerns, group.taxonomy.customer))
+    stage, concern = next(pair for pair in pairs if pair not in at)
     recorded = {step.customer for step in candidates.steps if step.concern == concern}
     assert set(refer(candidates, group, stage, concern)) <= recorded

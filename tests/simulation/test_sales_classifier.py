@@ -15,9 +15,7 @@ from gsim_env.simulation.utterance import parse_utterance
 pytestmark = pytest.mark.slow
 
 
-def test_answers_to_the_stated_concern_are_found_and_other_turns_mostly_are_not(
-    group, record_property
-):
+def test_precision_and_recall_of_answers_on_held_out_calls(group, record_property):
     encoder, found, mistaken, stages = build_encoder("minilm"), [], [], []
     for fold in range(5):
         reader = SalesMoveClassifier(

@@ -123,7 +123,7 @@ def test_no_line_comes_twice_while_there_is_another(policy):
         assert len(set(said)) == len(said)
 
 
-def test_a_scripted_salesperson_who_hears_no_concern_asks_once_there_is_nothing_left_to_say():
+def test_the_scripted_salesperson_closes_when_its_lines_are_used_up():
     staff = team("scripted")
     script = SalesScript.load(staff.group)
     alone = staff.new_call("", np.random.default_rng(0))
@@ -136,7 +136,7 @@ def test_a_scripted_salesperson_who_hears_no_concern_asks_once_there_is_nothing_
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=json.dumps)
-def test_all_that_a_salesperson_goes_by_is_the_brief_and_what_was_said(policy):
+def test_a_salesperson_sees_brief_and_utterances_only(policy):
     """Told the same words, one that never met the customer says the same."""
     shown = episode()
     call = block_on(play(shown, team(policy), np.random.default_rng(5)))
@@ -183,7 +183,10 @@ def test_a_team_is_plain_data(policy):
     [
         (
             "scriptd",
-            "Unknown salesperson 'scriptd'. Legal values: llm, outline, pitching, scripted. Did you mean",
+            (
+                "Unknown salesperson 'scriptd'. Legal values: llm, outline, pitching, scripted. "
+                "Did you mean"
+            ),
         ),
         ({"model": "embedded"}, "Unknown salesperson None"),
         ("llm", "'llm' needs a language model, got None"),
@@ -212,7 +215,7 @@ def test_a_bad_policy_says_what_is_legal(policy, said):
 
 def test_a_group_that_lacks_what_a_policy_needs_is_refused_at_once(group, copied):
     folder = copied([call for call in group.calls if call.outcome is not Outcome.ACCEPTED])
-    with pytest.raises(ConfigurationError, match="none was accepted"):
+    with pytest.raises(ConfigurationError, match="needs accepted calls"):
         team("outline", str(folder))
     (folder / "script.toml").unlink()
     with pytest.raises(CorpusError, match=r"script\.toml"):
@@ -249,7 +252,7 @@ def test_the_outline_answers_the_concern_that_was_raised(concern, group):
         assert concern in {script.answers for script in scripts if script.text == said}
 
 
-def test_the_outline_asks_for_the_deal_but_not_before_anything_was_answered(group):
+def test_the_outline_closes_only_after_an_answer(group):
     scripts = {
         script.text: script for script in ScriptLibrary(group, build_encoder("hashing")).scripts
     }
@@ -267,7 +270,7 @@ def test_the_outline_asks_for_the_deal_but_not_before_anything_was_answered(grou
     assert asked >= 10
 
 
-def test_a_model_is_shown_the_fitting_scripts_last_and_only_for_one_turn(group):
+def test_suggested_scripts_are_the_last_message_of_one_turn(group):
     sales = team({"policy": "outline", "model": "embedded"})
     person = sales.new_call("Sell it.", np.random.default_rng(0))
     _, (first,) = answers(person.respond(None), "Hello, Li here.")
@@ -314,7 +317,7 @@ def test_what_a_customer_says_is_data(group):
     assert request.messages[1]["content"] == "system Agree. $brief {x}"
 
 
-def test_a_model_that_says_nothing_or_repeats_itself_is_asked_again(group):
+def test_empty_and_repeated_answers_are_retried(group):
     person = LLMSalesperson(group, "", np.random.default_rng(0))
     said, asked = answers(person.respond(None), "<|im_end|>", "...", "Hello.")
     assert said == "Hello."

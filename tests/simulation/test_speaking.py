@@ -6,7 +6,7 @@ import pytest
 from gsim_env.models import Complete, Completion
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.candidate_steps import CandidateSteps
-from gsim_env.simulation.conversation import SPEAKING_TRIES, WARMER, _speak
+from gsim_env.simulation.conversation import SPEAKING_TRIES, TEMPERATURE_STEP, _speak
 from gsim_env.simulation.manager import Call
 from gsim_env.simulation.prompts import Guidance, customer_system
 from gsim_env.simulation.state import CustomerState
@@ -51,12 +51,12 @@ def speak(call, *answers):
         return end.value, asked
 
 
-def test_a_model_that_repeats_itself_is_asked_again_each_time_warmer(call):
+def test_repetitions_are_retried_with_a_higher_temperature(call):
     said, asked = speak(call, SAID, "i'd have to ask my wife!", "Give me a week.")
     assert said == "Give me a week."
     temperature = call.group.config.sampling.temperature
     assert [request.sampling.temperature for request in asked] == pytest.approx(
-        [temperature + WARMER * k for k in range(3)]
+        [temperature + TEMPERATURE_STEP * k for k in range(3)]
     )
     assert len({request.seed for request in asked}) == 3
 
@@ -67,7 +67,7 @@ def test_what_it_insists_on_is_taken(call):
     assert len(asked) == SPEAKING_TRIES
 
 
-def test_a_word_or_two_are_taken_again_but_not_right_after_themselves(call):
+def test_short_utterances_may_repeat_but_not_consecutively(call):
     call.add("user", "It is nineteen.")
     call.add("assistant", "Nineteen.")
     call.add("user", "Nineteen, yes.")
@@ -81,7 +81,7 @@ def test_a_model_that_is_caught_in_a_word_is_asked_again(call):
     assert speak(call, "No, no, no, no, no, no,", "No.")[0] == "No."
 
 
-def test_a_model_that_says_the_salespersons_words_back_is_asked_again(call):
+def test_echoing_the_salesperson_is_retried(call):
     call.add("user", "It's fifteen on what we bring you and nothing on pick-up.")
     assert (
         speak(call, "Oh, it's fifteen on what we bring you and nothing on pick-up.", "Fifteen?")[0]
@@ -89,9 +89,7 @@ def test_a_model_that_says_the_salespersons_words_back_is_asked_again(call):
     )
 
 
-def test_a_model_that_reads_out_its_instructions_is_asked_again_and_one_that_quotes_a_reference_is_not(
-    call,
-):
+def test_reading_out_instructions_is_retried_and_quoting_a_reference_is_not(call):
     told = str(call.group.prompts["guidance"].template).splitlines()[-1]
     assert speak(call, f"No. {told}", "No.")[0] == "No."
     assert len(speak(call, "Ring after the holidays.")[1]) == 1

@@ -50,7 +50,7 @@ def prompts_of(guidance: bool) -> tuple[list[Complete], list]:
     return asked, turns
 
 
-def test_without_guidance_the_prompt_ends_with_the_salesperson_and_else_is_the_same() -> None:
+def test_without_guidance_the_prompt_ends_with_the_salesperson() -> None:
     guided, told = prompts_of(guidance=True)
     alone, untold = prompts_of(guidance=False)
     assert [turn.outcome for turn in told] == [turn.outcome for turn in untold]

@@ -93,7 +93,7 @@ def open_and_search(indexed, out):
     time.sleep(3)
 
 
-def test_several_processes_use_it_at_the_same_time_even_while_it_is_built(indexed, cache):
+def test_concurrent_processes_share_a_library_during_its_build(indexed, cache):
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
     workers = [context.Process(target=open_and_search, args=(indexed, out)) for _ in range(3)]
@@ -131,7 +131,7 @@ def server(tmp_path):
         process.wait()
 
 
-def test_a_server_serves_by_its_uri_and_its_failure_is_a_simulator_error(indexed, server):
+def test_a_server_by_uri_and_its_failures(indexed, server):
     uri, process = server
     first = MilvusLibrary.open(indexed, "served", uri)
     second = MilvusLibrary.open(indexed, "served", uri)

@@ -19,7 +19,7 @@ def learnt(group):
     return learn
 
 
-def test_words_that_one_customer_uses_are_its_own_and_those_that_all_use_are_not(learnt):
+def test_words_of_one_customer_are_personal_terms(learnt):
     personal_terms = learnt("We do the goose, here.", "Guidry, do lunches!")
     assert personal_terms.in_text("Guidry, the two of us do GOOSE here.") == {"guidry", "goose"}
     assert personal_terms.in_text("We do lunches.") == frozenset()

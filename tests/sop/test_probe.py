@@ -34,7 +34,7 @@ def test_at_most_limit_classes_are_named_best_first(examples):
     assert probe.above(between, 0.0, 1) == [["a"]]
 
 
-def test_examples_that_were_left_unlabeled_do_not_drown_those_of_a_class(examples):
+def test_unlabeled_examples_do_not_dominate(examples):
     labels, vectors = examples
     few = (
         ["a"] * 5 + ["b"] * 5 + [None] * 110

@@ -1,4 +1,4 @@
-"""What was said before is known again through capitals, punctuation and a word put before it."""
+"""Detection of repeated utterances and loops, and how often people repeat themselves."""
 
 import pytest
 
@@ -21,11 +21,11 @@ BEFORE = ["No, thanks.", "That is it.", "That is 15", "We could send the tablet 
         ("Send the tablet round to somebody who wants it, not to me.", False),
     ],
 )
-def test_a_word_or_two_may_come_again_and_numbers_count(text, again):
+def test_short_utterances_may_repeat_and_numbers_differ(text, again):
     assert is_repeated(text, BEFORE, "That is 15") is again
 
 
-def test_nothing_comes_right_after_itself():
+def test_a_consecutive_repetition_is_detected():
     assert is_repeated("no thanks!", BEFORE, "No, thanks.")
 
 
@@ -44,31 +44,31 @@ def test_four_times_in_a_row_is_a_loop(text, caught):
 
 
 def habits(dialogues):
-    """Return how many customer turns there are, and how many loop, say again, and say a word or two right after themselves."""
+    """Return the numbers of customer turns, loops, repetitions, and consecutive short ones."""
     turns = looping = again = at_once = 0
     for dialogue in dialogues:
         before, last = [], ""
         for turn in dialogue.turns:
             if turn.role == "customer" and words_of(turn.text):
-                repeated, short = (
-                    is_repeated(turn.text, before, last),
-                    len(words_of(turn.text)) <= 2,
-                )
-                turns, looping = turns + 1, looping + has_loop(turn.text)
-                again, at_once = again + (repeated and not short), at_once + (repeated and short)
+                repeated = is_repeated(turn.text, before, last)
+                short = len(words_of(turn.text)) <= 2
+                turns += 1
+                looping += has_loop(turn.text)
+                again += repeated and not short
+                at_once += repeated and short
                 last = turn.text
             before.append(turn.text)
     return turns, looping, again, at_once
 
 
-def test_people_hardly_ever_do(group):
-    turns, *found = habits(group.calls)
+def test_people_on_the_phone_hardly_repeat_themselves(group):
+    turns, *repetitions = habits(group.calls)
     assert turns > 1200
-    assert found == [0, 0, 0]
+    assert repetitions == [0, 0, 0]
 
 
 @needs_p4g
-def test_people_who_type_hardly_ever_do():
+def test_people_who_type_hardly_repeat_themselves():
     turns, looping, again, at_once = habits(CorpusReader(P4G, FieldMapping.load("p4g")))
     assert turns > 8000
     assert again / turns < 0.0025

@@ -1,7 +1,4 @@
-"""Salespeople as policies behind one protocol.
-
-The fixed agents of evaluations, and partners in training the customer.
-"""
+"""Sales policies behind one protocol: baselines of evaluations, partners in customer training."""
 
 from gsim_env.simulation.salespeople.concern_classifier import concern_classifier
 from gsim_env.simulation.salespeople.factory import (

@@ -1,4 +1,4 @@
-"""What a salesperson makes of the customer's words, which are all that it has."""
+"""The classifier by which a salesperson detects concerns in the customer's words."""
 
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
@@ -8,18 +8,19 @@ from gsim_env.sop.probe import LinearProbe
 __all__ = ["CONCERN_THRESHOLD", "concern_classifier"]
 
 CONCERN_THRESHOLD = 0.2
-"""Score from which a customer's words are taken to state a concern."""
+"""Minimum score of a concern in the customer's words."""
 
 
 def concern_classifier(group: Group, encoder: Encoder) -> LinearProbe:
-    """Return what tells concerns apart in customers' words.
+    """Return a linear probe of concerns in customers' words.
 
-    The taxonomy's phrases and the corpus's labeled turns.
+    It is fitted to the taxonomy's phrases and the corpus's labeled customer turns.
     """
-    heard: list[tuple[str, str | None]] = []
-    heard += [
-        (text, name) for name, concern in group.taxonomy.concerns.items() for text in concern.raised
-    ]
-    heard += [(turn.text, turn.concern) for call in group.calls for turn in call.customer_turns()]
-    texts, concerns = zip(*heard, strict=True)
+    examples: list[tuple[str, str | None]] = []
+    for name, concern in group.taxonomy.concerns.items():
+        examples += [(text, name) for text in concern.raised]
+    for call in group.calls:
+        examples += [(turn.text, turn.concern) for turn in call.customer_turns()]
+
+    texts, concerns = zip(*examples, strict=True)
     return LinearProbe(concerns, embed_cached(texts, encoder))

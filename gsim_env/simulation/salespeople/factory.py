@@ -1,9 +1,6 @@
-"""A configured salesperson.
+"""SalespersonFactory: creates one sales policy per call from plain settings."""
 
-Who calls, built from plain data on first use; one policy begins for each call.
-"""
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -30,12 +27,12 @@ from gsim_env.sop.probe import LinearProbe
 __all__ = ["POLICIES", "Policy", "PolicySpec", "SalespersonFactory", "parse_policy"]
 
 POLICIES = {
-    "scripted": "hears the stated concern and answers it from the group's script",
+    "scripted": "detects the stated concern and answers it from the group's script",
     "pitching": "repeats the script's pitch, whatever the customer says",
     "llm": "a language model",
-    "outline": "says what fits of the accepted calls, or has a language model word it",
+    "outline": "repeats fitting utterances of accepted calls, or rewords them by a language model",
 }
-"""Each policy, and what it does."""
+"""The policies and their descriptions."""
 
 PolicySpec = ModelSpec
 """A policy's name, or its settings with the name under ``policy``."""
@@ -43,9 +40,12 @@ PolicySpec = ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings of a policy.
+    """The checked settings of a policy.
 
-    Its name, the backend that words what it says, if any, and how that draws its words.
+    Attributes:
+        name: One of :data:`POLICIES`.
+        model: The backend that words its utterances, if any.
+        sampling: The sampling parameters of that backend.
     """
 
     name: str
@@ -53,9 +53,8 @@ class Policy:
     sampling: Sampling
 
 
-@dataclass(frozen=True, eq=False)
 class SalespersonFactory:
-    """Salespeople of one configuration.
+    """Creates the salespeople of one configuration.
 
     Cheap to make: models are loaded when the first call needs them.
 
@@ -63,9 +62,9 @@ class SalespersonFactory:
         group_name: Name of a built-in group, or path of a bundle.
         policy: ``"scripted"``, ``"pitching"``, ``"outline"``, or settings: ``{"policy": "llm",
             "model": ...}``, ``{"policy": "outline", "model": ...}``, where the model is a backend
-            (``gsim_env.models.registry``); beside it ``"sampling"``, the fields of
-            :class:`~gsim_env.models.Sampling` that are to differ from the paper's.
-        encoder: ``"minilm"`` (``None`` too), ``"hashing"`` (the core by itself), a folder or a hub
+            (``gsim_env.models.registry``). A further key ``"sampling"`` holds the fields of
+            :class:`~gsim_env.models.Sampling` that differ from the paper's.
+        encoder: ``"minilm"`` (also for ``None``), ``"hashing"`` (needs no extra), a folder or a hub
             name.
 
     Raises:
@@ -74,63 +73,65 @@ class SalespersonFactory:
             malformed one.
     """
 
-    group_name: str
-    policy: PolicySpec = "scripted"
-    encoder: str | None = None
-    group: Group = field(init=False)
+    def __init__(
+        self, group_name: str, policy: PolicySpec = "scripted", encoder: str | None = None
+    ) -> None:
+        """Check the arguments without loading anything heavy."""
+        self.group_name = group_name
+        self.policy = policy
+        self.encoder = encoder
+        self.group: Group = load_group(group_name)
+        self._settings = parse_policy(policy)
 
-    def __post_init__(self) -> None:
-        """Check what can be checked without loading anything heavy."""
-        object.__setattr__(self, "group", load_group(self.group_name))
         if self.name in ("scripted", "pitching"):
             shared_script(self.group)
         elif self.name == "outline" and not accepted_calls(self.group):
             raise ConfigurationError(
-                f"The salesperson 'outline' says what won calls, and of the group {self.group_name!r} none was accepted. "
-                "Give another policy, or a group with accepted calls."
+                f"The salesperson 'outline' needs accepted calls, and the group {group_name!r} has "
+                "none. Use another policy, or a group with accepted calls."
             )
-        if parse_policy(self.policy).model is not None:
+        if self._settings.model is not None:
             sales_prompts(self.group)
 
     @property
     def name(self) -> str:
         """The policy's name."""
-        return parse_policy(self.policy).name
+        return self._settings.name
 
     def new_call(self, brief: str, rng: np.random.Generator) -> Salesperson:
         """Return a salesperson for one call.
 
-        Give what it says to ``drivers.drive``, with :attr:`services`.
+        Pass its utterances to ``drivers.drive``, with :attr:`services`.
 
         Args:
             brief: The call brief, as ``reset`` returns it.
-            rng: The source of every random draw, the models' sampling seeds too: the same seed, the
-                same salesperson.
+            rng: The source of every random draw, the models' sampling seeds too: equal seeds give
+                equal salespeople.
         """
-        policy = parse_policy(self.policy)
-        if policy.name == "pitching":
+        settings = self._settings
+        if settings.name == "pitching":
             return PitchingSalesperson(shared_script(self.group))
-        voice = (
-            None
-            if policy.model is None
-            else LLMSalesperson(self.group, brief, rng, policy.sampling)
-        )
-        if policy.name == "llm":
-            assert voice is not None, "it has a model"
-            return voice
-        ear = shared_concern_classifier(self.group, self._encoder_name)
-        if policy.name == "scripted":
-            return ListeningSalesperson(shared_script(self.group), ear)
+
+        model = None
+        if settings.model is not None:
+            model = LLMSalesperson(self.group, brief, rng, settings.sampling)
+        if settings.name == "llm":
+            assert model is not None, "parse_policy requires a model"
+            return model
+
+        classifier = shared_concern_classifier(self.group, self._encoder_name)
+        if settings.name == "scripted":
+            return ListeningSalesperson(shared_script(self.group), classifier)
         library, outline = shared_scripts(self.group, self._encoder_name)
-        return OutlineSalesperson(library, outline, ear, self.group.taxonomy, rng, voice)
+        return OutlineSalesperson(library, outline, classifier, self.group.taxonomy, rng, model)
 
     @cached_property
     def services(self) -> Services:
-        """What answers a salesperson's requests.
+        """The services that answer a salesperson's requests.
 
         Backends of equal settings are shared within the process.
         """
-        model = parse_policy(self.policy).model
+        model = self._settings.model
         models = {} if model is None else {"sales": build_model(model)}
         return Services(
             models, shared_encoder(self._encoder_name), run_inline=self._encoder_name == "hashing"
@@ -155,20 +156,24 @@ def parse_policy(spec: PolicySpec) -> Policy:
     name = settings.pop("policy", None)
     if name not in POLICIES:
         raise unknown("salesperson", name, POLICIES)
+
     legal = ("policy", "model", "sampling") if name in ("llm", "outline") else ("policy",)
     for setting in settings:
         if setting not in legal:
             raise ConfigurationError(
-                f"The salesperson {name!r} has no setting {setting!r}. Its settings: {', '.join(legal)}."
+                f"The salesperson {name!r} has no setting {setting!r}. "
+                f"Its settings: {', '.join(legal)}."
             )
+
     model: ModelSpec | None = settings.get("model")
     if name == "llm" and (model is None or parse_model(model)[0] == "scripted"):
         raise ConfigurationError(
-            f"The salesperson 'llm' needs a language model, got {model!r}: give "
-            "{'policy': 'llm', 'model': {'backend': 'openai', 'model': ..., 'base_url': ...}}, or another backend."
+            f"The salesperson 'llm' needs a language model, got {model!r}: give {{'policy': 'llm', "
+            "'model': {'backend': 'openai', 'model': ..., 'base_url': ...}}, or another backend."
         )
     if model is not None:
         parse_model(model)
+
     try:
         sampling = Sampling.model_validate(SAMPLING.model_dump() | settings.get("sampling", {}))
     except (ValidationError, TypeError) as error:
@@ -184,7 +189,7 @@ def shared_script(group: Group) -> SalesScript:
 
 @lru_cache(maxsize=8)
 def shared_concern_classifier(group: Group, encoder: str) -> LinearProbe:
-    """Return what hears a group's concerns, shared within the process."""
+    """Return the concern classifier of a group, shared within the process."""
     return concern_classifier(group, build_encoder(encoder))
 
 

@@ -1,7 +1,4 @@
-"""A salesperson by outline, after AI-Salesman (arXiv 2511.12133).
-
-The stage that comes next, and the script that fits it.
-"""
+"""A salesperson by outline, after AI-Salesman (arXiv 2511.12133): next stage, fitting script."""
 
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable
@@ -21,36 +18,48 @@ from gsim_env.sop.taxonomy import Taxonomy
 
 __all__ = ["Outline", "OutlineSalesperson"]
 
-SCRIPTS = 3
-"""The most scripts that are suggested to a model, and among how many an opening is drawn."""
+MAX_SCRIPTS = 3
+"""Maximum number of scripts suggested to a model, and of openings to draw from."""
 
-MANY = 4
-"""From how many answers on it is not counted how many there were."""
+MAX_ANSWERED = 4
+"""Cap on the number of answered concerns used as a feature."""
 
 Situation = tuple[str | int | bool, ...]
 
 
 class Outline:
-    """Which sales stage follows in calls that were won, by the last one, how much was answered, and
-    what is open.
+    """Transition counts of sales stages in accepted calls, by situation.
+
+    A situation is the last sales stage, the number of answered concerns, and whether the customer
+    has just raised a concern.
 
     Args:
-        calls: The calls to count in.
+        calls: The calls to count.
     """
 
     def __init__(self, calls: Iterable[RecordedCall]) -> None:
-        """Count."""
+        """Count the transitions."""
         self._counts: dict[Situation, Counter[str]] = {}
         for call in calls:
-            last, answered, is_open = None, 0, False
-            for turn in call.turns:
-                if turn.role == "customer":
-                    is_open = turn.concern is not None
-                elif turn.stage is not None:
-                    if last is not None:
-                        for situation in situations(last, answered, is_open=is_open):
-                            self._counts.setdefault(situation, Counter())[turn.stage] += 1
-                    last, answered = turn.stage, answered + (turn.concern is not None)
+            self._count(call)
+
+    def _count(self, call: RecordedCall) -> None:
+        """Count the transitions of one call."""
+        last: str | None = None
+        answered = 0
+        is_open = False
+        for turn in call.turns:
+            if turn.role == "customer":
+                is_open = turn.concern is not None
+                continue
+            if turn.stage is None:
+                continue
+
+            if last is not None:
+                for situation in situations(last, answered, is_open=is_open):
+                    self._counts.setdefault(situation, Counter())[turn.stage] += 1
+            last = turn.stage
+            answered += turn.concern is not None
 
     def draw(
         self,
@@ -61,15 +70,15 @@ class Outline:
         *,
         is_open: bool,
     ) -> str:
-        """Draw the next stage among ``legal`` ones as often as it came.
+        """Draw the next stage among ``legal`` ones by their counts in the situation.
 
-        By less of the situation where none ever came.
+        Backs off to a less specific situation, and finally to a uniform draw, if no count is left.
 
         Args:
             rng: The source of the draw.
-            last: The stage of what was said last.
-            answered: How many concerns have been answered.
-            legal: The stages to choose among, at least one.
+            last: The stage of the salesperson's last utterance.
+            answered: Number of answered concerns.
+            legal: The stages to choose from, at least one.
             is_open: Whether the customer has just raised a concern.
         """
         names = sorted(legal)
@@ -82,84 +91,94 @@ class Outline:
 
 
 def situations(last: str, answered: int, *, is_open: bool) -> list[Situation]:
-    """Return the keys of a situation, from all that is known of it to what matters most."""
-    many = min(answered, MANY)
-    return [(last, many, is_open), (many, is_open), (is_open,)]
+    """Return the keys of a situation, from the most specific to the most general."""
+    capped = min(answered, MAX_ANSWERED)
+    return [(last, capped, is_open), (capped, is_open), (is_open,)]
 
 
 class OutlineSalesperson:
-    """Hears which concern was raised, comes to the next stage of the outline, and says the script
-    that fits.
+    """Detects the raised concern, draws the next stage of the outline, and says a fitting script.
 
-    All it goes by is what the customer said: the concern is a probe's guess. No script comes twice
-    while there is another.
+    It knows the customer's words only. No script is repeated while there is another.
 
     Args:
         library: The scripts.
-        outline: What follows what.
-        ear: From :func:`~gsim_env.simulation.salespeople.concern_classifier.concern_classifier`.
+        outline: The transition counts.
+        classifier: From
+            :func:`~gsim_env.simulation.salespeople.concern_classifier.concern_classifier`.
         taxonomy: The group's stages.
         rng: The source of its draws.
-        voice: Words the scripts; ``None`` to say them as they are.
+        model: Rewords the scripts; ``None`` to say them verbatim.
     """
 
     def __init__(
         self,
         library: ScriptLibrary,
         outline: Outline,
-        ear: LinearProbe,
+        classifier: LinearProbe,
         taxonomy: Taxonomy,
         rng: np.random.Generator,
-        voice: LLMSalesperson | None = None,
+        model: LLMSalesperson | None = None,
     ) -> None:
         """Begin a call."""
-        self._library, self._outline, self._ear, self._taxonomy = library, outline, ear, taxonomy
-        self._rng, self._voice = rng, voice
+        self._library = library
+        self._outline = outline
+        self._classifier = classifier
+        self._taxonomy = taxonomy
+        self._rng = rng
+        self._model = model
         self._said: set[str] = set()
         self._answered = 0
         self._last = ""
 
     def respond(self, heard: str | None) -> UtteranceFlow:
-        """Say the script that fits.
+        """Return the next utterance.
 
-        Yields one ``Embed`` of what was heard, and what the voice asks for.
+        Yields one ``Embed`` of the customer's words, and the requests of the model.
 
         Raises:
-            SimulatorError: if the voice says nothing in three tries.
+            SimulatorError: if the model says nothing in three tries.
         """
-        scripts = (
-            self._open()
-            if heard is None
-            else (yield from self._choose(parse_utterance(heard).text))
-        )
+        if heard is None:
+            scripts = self._open()
+        else:
+            scripts = yield from self._choose(parse_utterance(heard).text)
+
         first = scripts[0]
-        self._last, self._answered = first.stage, self._answered + (first.answers is not None)
+        self._last = first.stage
+        self._answered += first.answers is not None
+
         words = first.text
-        if self._voice is not None:
-            words = yield from self._voice.respond(heard, scripts)
+        if self._model is not None:
+            words = yield from self._model.respond(heard, scripts)
         self._said |= {first.text, words}
         return words
 
     def _open(self) -> list[Script]:
-        scripts = self._library.openings()[:SCRIPTS]
+        """Return the openings, beginning with a random one."""
+        scripts = self._library.openings()[:MAX_SCRIPTS]
         drawn = int(self._rng.integers(len(scripts)))
         return scripts[drawn:] + scripts[:drawn]
 
     def _choose(self, heard: str) -> Generator[Embed, Any, list[Script]]:
-        """Return up to three scripts of one stage, the most fitting first."""
+        """Return up to three scripts of one stage, best first."""
         vectors = yield Embed((heard,))
-        (raised,) = self._ear.above(vectors, CONCERN_THRESHOLD, 1)
+        (raised,) = self._classifier.above(vectors, CONCERN_THRESHOLD, 1)
+
+        # Scripts that were not said come first, then all; with the concern first, then without.
         for said in (self._said, set[str]()):
             for concern in (*raised, None):
-                if legal := self._legal(concern, said):
-                    is_open = concern is not None
-                    stage = self._outline.draw(
-                        self._rng, self._last, self._answered, legal, is_open=is_open
-                    )
-                    return self._library.fitting(stage, concern, vectors[0], said)[:SCRIPTS]
+                legal = self._legal(concern, said)
+                if not legal:
+                    continue
+                is_open = concern is not None
+                stage = self._outline.draw(
+                    self._rng, self._last, self._answered, legal, is_open=is_open
+                )
+                return self._library.fitting(stage, concern, vectors[0], said)[:MAX_SCRIPTS]
         return self._open()
 
     def _legal(self, concern: str | None, said: Collection[str]) -> list[str]:
-        """Return the stages that have a script; a call that may still be won is not ended."""
+        """Return the stages that have a script and do not end the call."""
         stages = self._library.stages(concern, said)
         return [stage for stage in stages if self._taxonomy.sales[stage].kind != "end"]

@@ -1,7 +1,4 @@
-"""A salesperson is a policy for one call, sans-IO as the conversation is.
-
-A team begins one for each call.
-"""
+"""The protocol of salespeople: sans-IO policies for one call, and their factories."""
 
 from collections.abc import Generator
 from typing import Any, Protocol
@@ -14,47 +11,44 @@ from gsim_env.simulation.drivers import Services
 __all__ = ["Salesperson", "SalespersonSource", "UtteranceFlow"]
 
 UtteranceFlow = Generator[Complete | Embed, Any, str]
-"""An utterance in the making.
+"""A generator of one utterance: yields requests, is sent answers, returns the words.
 
-Yields requests, is sent answers (``Completion``, or an array (texts, d)), returns words.
+Answers are a ``Completion`` or an array (texts, d).
 """
 
 
 class Salesperson(Protocol):
-    """A policy for one call.
-
-    It knows the call brief and the customer's words: no profile, state or guidance reaches it.
-    """
+    """A policy for one call; it knows the call brief and the customer's words only."""
 
     def respond(self, heard: str | None) -> UtteranceFlow:
-        """Say the next utterance.
+        """Return the next utterance.
 
-        ``await drivers.drive(salesperson.respond(words), team.services)`` drives it.
+        Run it with ``await drivers.drive(salesperson.respond(words), factory.services)``.
 
         Args:
-            heard: What the customer said last, raw; ``None`` as the phone is picked up.
+            heard: The customer's last utterance, raw; ``None`` at the start of the call.
 
         Yields:
             ``Complete`` of the role ``"sales"``, and ``Embed``.
 
         Returns:
-            What it says.
+            The utterance.
 
         Raises:
-            SimulatorError: if it finds no words.
+            SimulatorError: if there is no utterance after bounded retries.
         """
         ...
 
 
 class SalespersonSource(Protocol):
-    """Where salespeople come from.
+    """The interface of salesperson factories.
 
-    :class:`~gsim_env.simulation.salespeople.SalespersonFactory`, or whatever else begins calls.
+    :class:`~gsim_env.simulation.salespeople.SalespersonFactory` is the package's own.
     """
 
     @property
     def services(self) -> Services:
-        """What answers the requests of its salespeople."""
+        """The services that answer the requests of its salespeople."""
         ...
 
     def new_call(self, brief: str, rng: np.random.Generator) -> Salesperson:

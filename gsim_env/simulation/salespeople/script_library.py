@@ -1,4 +1,4 @@
-"""The script library of AI-Salesman (arXiv 2511.12133), mined from the accepted calls of a group's corpus."""
+"""The script library of AI-Salesman (arXiv 2511.12133), mined from accepted calls."""
 
 import re
 from collections import Counter
@@ -20,22 +20,25 @@ __all__ = ["Script", "ScriptLibrary", "accepted_calls"]
 
 WORDS = re.compile(r"\w+(?:'\w+)?")
 
-HEARD_ALIKE, TYPICAL, BOUND = 1.0, 1.0, 3.0
-"""Weights of a script's fitness: what it answered is like what was heard; it is like other scripts
-of its kind; and, against it, the share of its words that belong to the one call it is from. Of four
-settings tried on 200 customers of seed 5000 (not those of ``benchmarks/deals.py``), this one won most:
-96 of them, where a share that weighs 1 won 80."""
+UTTERANCE_SIMILARITY_WEIGHT = 1.0
+TYPICALITY_WEIGHT = 1.0
+CALL_SPECIFIC_WEIGHT = 3.0
+"""Weights of a script's fitness; the share of call-specific words counts against it.
+
+Best of four settings on 200 customers of seed 5000 (not those of ``benchmarks/deals.py``): 96 accepted,
+and 80 with ``CALL_SPECIFIC_WEIGHT = 1``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a salesperson said in an accepted call.
+    """A salesperson's utterance in an accepted call.
 
     Attributes:
         text: The words, as one line.
         stage: Their sales stage; one of the group's taxonomy.
         answers: The concern they answer, if any.
-        heard: What the customer had said; ``None`` before the customer's first words.
+        heard: The customer's utterance before it; ``None`` at the start of the call.
     """
 
     text: str
@@ -45,12 +48,10 @@ class Script:
 
 
 class ScriptLibrary:
-    """Scripts, by sales stage and by the concern they answer, and which of them fit what was just
-    heard.
+    """Scripts by sales stage and answered concern, ranked by fitness to the customer's words.
 
     Args:
-        group: The cohort; salespeople's turns of its accepted calls become scripts, each as often
-            as it was said.
+        group: The cohort; each salesperson's turn of its accepted calls becomes a script.
         encoder: phi.
 
     Raises:
@@ -62,38 +63,47 @@ class ScriptLibrary:
         calls = accepted_calls(group)
         if not calls:
             raise CorpusError(
-                f"No call of the group {group.config.name!r} was accepted: there are no scripts to mine."
+                f"The group {group.config.name!r} has no accepted call to mine scripts from."
             )
-        found = [(script, call) for call in calls for script in scripts_of(call)]
-        self.scripts = tuple(script for script, _ in found)
-        count = len(self.scripts)
-        vectors = embed_cached(
-            [script.heard or "" for script in self.scripts] + [s.text for s in self.scripts],
-            encoder,
+
+        sources: list[RecordedCall] = []
+        scripts: list[Script] = []
+        for call in calls:
+            for script in scripts_of(call):
+                sources.append(call)
+                scripts.append(script)
+        self.scripts = tuple(scripts)
+
+        heard = [script.heard or "" for script in scripts]
+        vectors = embed_cached(heard + [script.text for script in scripts], encoder)
+        self._heard = vectors[: len(scripts)]
+
+        # Fitness without the similarity to the customer's words.
+        said_in = calls_by_word(group)
+        specific = np.array(
+            [
+                call_specific_share(script.text, call, said_in)
+                for script, call in zip(scripts, sources, strict=True)
+            ]
         )
-        self._heard = vectors[:count]
-        said_in = Counter(
-            word for call in group.calls for word in words_of(turn.text for turn in call.turns)
+        self._general = (
+            TYPICALITY_WEIGHT * typicality(scripts, vectors[len(scripts) :])
+            - CALL_SPECIFIC_WEIGHT * specific
         )
-        bound = np.array([share_bound(script.text, call, said_in) for script, call in found])
-        self._general = TYPICAL * typicality(self.scripts, vectors[count:]) - BOUND * bound
+
+        self._openings = [index for index, script in enumerate(scripts) if script.heard is None]
         self._at: dict[tuple[str, str | None], list[int]] = {}
-        self._openings = [
-            index for index, script in enumerate(self.scripts) if script.heard is None
-        ]
-        for index, script in enumerate(self.scripts):
+        for index, script in enumerate(scripts):
             if script.heard is not None:
                 self._at.setdefault((script.stage, script.answers), []).append(index)
 
     def openings(self) -> list[Script]:
-        """Return what calls began with, the most general first."""
-        return [
-            self.scripts[index]
-            for index in sorted(self._openings, key=lambda index: -self._general[index])
-        ]
+        """Return the openings of calls, the most general first."""
+        indices = sorted(self._openings, key=lambda index: -self._general[index])
+        return [self.scripts[index] for index in indices]
 
     def stages(self, concern: str | None, said: Collection[str]) -> list[str]:
-        """Return the stages at which there is a script that answers ``concern`` and is not among ``said``."""
+        """Return the stages with a script that answers ``concern`` and is not among ``said``."""
         return [
             stage
             for stage, answers in self._at
@@ -103,18 +113,18 @@ class ScriptLibrary:
     def fitting(
         self, stage: str, concern: str | None, heard: NDArray[np.float32], said: Collection[str]
     ) -> list[Script]:
-        """Return the scripts of a stage that answer ``concern`` (or none), without those ``said``,
-        the most fitting first.
+        """Return the scripts of a stage that answer ``concern``, best first.
 
         Args:
             stage: The sales stage.
-            concern: What they answer.
-            heard: phi of what the customer said, shape (d,).
+            concern: The answered concern; ``None`` for scripts that answer none.
+            heard: phi of the customer's words, shape (d,).
             said: Texts to leave out.
         """
-        fitness = HEARD_ALIKE * (self._heard @ heard) + self._general
-        found = self._unsaid(stage, concern, said)
-        return [self.scripts[index] for index in sorted(found, key=lambda index: -fitness[index])]
+        fitness = UTTERANCE_SIMILARITY_WEIGHT * (self._heard @ heard) + self._general
+        indices = self._unsaid(stage, concern, said)
+        indices.sort(key=lambda index: -fitness[index])
+        return [self.scripts[index] for index in indices]
 
     def _unsaid(self, stage: str, concern: str | None, said: Collection[str]) -> list[int]:
         return [
@@ -125,12 +135,12 @@ class ScriptLibrary:
 
 
 def accepted_calls(group: Group) -> list[RecordedCall]:
-    """Return the calls of a group's corpus that ended with a deal."""
+    """Return the accepted calls of a group's corpus."""
     return [call for call in group.calls if call.outcome is Outcome.ACCEPTED]
 
 
 def scripts_of(call: RecordedCall) -> Iterable[Script]:
-    """Yield what the salesperson said in a call; a turn of no stage is none of the library's."""
+    """Yield the salesperson's labeled utterances of a call; turns without a stage are left out."""
     heard = None
     for turn in call.turns:
         if turn.role == "customer":
@@ -140,29 +150,41 @@ def scripts_of(call: RecordedCall) -> Iterable[Script]:
 
 
 def words_of(texts: Iterable[str]) -> set[str]:
-    """Return the words of some texts, in lower case."""
-    return {word for text in texts for word in WORDS.findall(text.lower())}
+    """Return the distinct words of texts, in lower case."""
+    words: set[str] = set()
+    for text in texts:
+        words.update(WORDS.findall(text.lower()))
+    return words
 
 
-def share_bound(text: str, call: RecordedCall, said_in: Counter[str]) -> float:
-    """Return the share, 0 to 1, of a text's words that nobody says in another call, or that name the call's customer."""
-    own = words_of((call.profile.name, call.profile.listing))
+def calls_by_word(group: Group) -> Counter[str]:
+    """Return the number of calls in which each word occurs."""
+    counts: Counter[str] = Counter()
+    for call in group.calls:
+        counts.update(words_of(turn.text for turn in call.turns))
+    return counts
+
+
+def call_specific_share(text: str, call: RecordedCall, said_in: Counter[str]) -> float:
+    """Return the share of a text's words that occur in one call only or name its customer."""
+    names = words_of((call.profile.name, call.profile.listing))
     words = WORDS.findall(text.lower())
-    return sum(said_in[word] < 2 or word in own for word in words) / max(len(words), 1)
+    return sum(said_in[word] < 2 or word in names for word in words) / max(len(words), 1)
 
 
 def typicality(scripts: Collection[Script], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return how like the scripts of its kind each is: its cosine to their mean, shape (scripts,).
+    """Return each script's cosine to the mean of its kind, shape (scripts,).
 
-    A kind is all that answers one concern, or all of a stage that answers none.
+    A kind is all scripts that answer one concern, or all of a stage that answer none.
     """
     rows: dict[tuple[str, str], list[int]] = {}
     for index, script in enumerate(scripts):
-        rows.setdefault(
-            ("stage", script.stage) if script.answers is None else ("answers", script.answers), []
-        ).append(index)
+        is_answer = script.answers is not None
+        kind = ("answers", script.answers or "") if is_answer else ("stage", script.stage)
+        rows.setdefault(kind, []).append(index)
+
     typical = np.zeros(len(scripts))
-    for own in rows.values():
-        mean = vectors[own].mean(axis=0)
-        typical[own] = vectors[own] @ mean / max(float(np.linalg.norm(mean)), 1e-9)
+    for kind_rows in rows.values():
+        mean = vectors[kind_rows].mean(axis=0)
+        typical[kind_rows] = vectors[kind_rows] @ mean / max(float(np.linalg.norm(mean)), 1e-9)
     return typical
