@@ -14,10 +14,10 @@ SAMPLING = Sampling(temperature=0.9, top_p=0.95, repetition_penalty=1.05, max_to
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from gsim_recipes.embedded_lora.export import export_base
+    from gsim_env.models.export import export_model
 
     folder = tmp_path_factory.mktemp("smollm2")
-    export_base(pull_base(), folder)
+    export_model(pull_base(), folder)
     return folder
 
 

@@ -18,7 +18,7 @@ supervise() {  # NAME [options]
 reinforce() {  # NAME START RECIPE STEPS [overrides]: a second LoRA on START's model, and both as one
   local name=$1 start=$2 recipe=$3 steps=$4
   [ ! -f "$out/$name/adapter_config.json" ] || return 0
-  [ -d "$out/${start}_model" ] || "$python" -m gsim_recipes.embedded_lora.export --adapter "$out/$start" --out "$out/${start}_model"
+  [ -d "$out/${start}_model" ] || gsim models export "$out/${start}_model" --adapter "$out/$start"
   mkdir -p "$out/$name.metrics"
   # Both models in bf16: with weights in fp32 and passes in bf16 the backward pass of a LoRA fails in torch's FSDP2.
   CONFIG=cpu VERL_FILE_LOGGER_PATH="$out/$name.metrics/$(date +%s).jsonl" bash "$recipes/$recipe/run.sh" \
