@@ -1,4 +1,4 @@
-"""Export the embedded model (GGUF) as a transformers folder, for trainers, vLLM and transformers."""
+"""Export of the embedded model (GGUF) as a transformers folder, for trainers and vLLM."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ END_OF_TURN = "<|im_end|>"
 
 
 def export_model(base: Path, out: Path, adapter: Path | None = None) -> None:
-    """Dequantize a GGUF, merge a LoRA into it, and save model and tokenizer in Hugging Face's format.
+    """Save a GGUF, merged with a LoRA, as a transformers folder: dequantized model and tokenizer.
 
     Args:
         base: The GGUF file.

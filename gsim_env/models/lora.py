@@ -20,6 +20,7 @@ __all__ = [
     "AdapterConfig",
     "LoraFactors",
     "adapter_digest",
+    "check_peft_loads",
     "read_adapter",
     "read_adapter_config",
 ]
@@ -46,6 +47,14 @@ class LoraFactors(NamedTuple):
     def delta(self) -> NDArray[np.float32]:
         """Return delta W, (out, in)."""
         return self.up @ self.down
+
+
+class PeftType(BaseModel):
+    """The key of ``adapter_config.json`` that says what kind of adapter it is."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    peft_type: str | None = None
 
 
 class AdapterConfig(BaseModel):
@@ -127,7 +136,7 @@ def read_adapter(folder: Path) -> dict[str, LoraFactors]:
 def read_plain(
     tensors: Mapping[str, NDArray[np.float16]], config: AdapterConfig
 ) -> dict[str, LoraFactors]:
-    """Return the factors of a LoRA as peft saves it: ``lora_A`` and ``lora_B``, scaled alpha / r."""
+    """Return the factors of a LoRA as peft saves it: ``lora_A`` and ``lora_B``."""
     suffix = ".lora_A.weight"
     paths = [name.removesuffix(suffix) for name in tensors if name.endswith(suffix)]
     if not paths:
@@ -162,6 +171,31 @@ def read_quantized(
         up = tensors[f"{path}.up"].astype(np.float32).T * scale
         factors[path] = LoraFactors(down, up)
     return factors
+
+
+def check_peft_loads(adapter: str) -> None:
+    """Check that an adapter is not a quantized one, before peft or vLLM loads it.
+
+    Args:
+        adapter: A folder, or a hub name, which is not checked.
+
+    Raises:
+        ConfigurationError: if it is quantized.
+    """
+    file = Path(adapter) / CONFIG_FILE
+    if file.is_file() and read_peft_type(file) == INT8_LORA:
+        raise ConfigurationError(
+            f"{adapter} is a quantized adapter ({INT8_LORA}), which only the embedded backend "
+            f"loads. Run gsim models export OUT --adapter {adapter}, and name OUT as the model."
+        )
+
+
+def read_peft_type(file: Path) -> str | None:
+    """Return the ``peft_type`` of an ``adapter_config.json``; ``None`` where it has none."""
+    try:
+        return PeftType.model_validate_json(file.read_bytes()).peft_type
+    except ValidationError:
+        return None
 
 
 def adapter_digest(folder: Path) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.batching import Batcher
+from gsim_env.models.lora import check_peft_loads
 from gsim_env.models.protocol import Complete, Completion
 from gsim_env.util.extras import loading, require
 
@@ -83,6 +84,7 @@ class TransformersModel:
                 self.config.model, dtype=getattr(torch, self.config.dtype)
             )
             if self.config.adapter is not None:
+                check_peft_loads(self.config.adapter)
                 model = require("peft", "transformers").PeftModel.from_pretrained(
                     model, self.config.adapter
                 )

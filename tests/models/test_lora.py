@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models.lora import adapter_digest, read_adapter
+from gsim_env.models.lora import adapter_digest, check_peft_loads, read_adapter
 
 PATH = "base_model.model.model.layers.0.self_attn.q_proj"
 PLAIN = {
@@ -61,3 +61,12 @@ def test_missing_files_are_named(tmp_path):
     (tmp_path / "adapter_config.json").write_text('{"r": 1}')
     with pytest.raises(ConfigurationError, match=r"adapter_model.safetensors is missing"):
         read_adapter(tmp_path)
+
+
+def test_a_quantized_lora_is_refused_where_peft_loads_it(tmp_path):
+    check_peft_loads("a-hub/name")
+    write(tmp_path, PLAIN)
+    check_peft_loads(str(tmp_path))
+    write(tmp_path, QUANTIZED, peft_type="INT8_LORA")
+    with pytest.raises(ConfigurationError, match=r"gsim models export OUT --adapter"):
+        check_peft_loads(str(tmp_path))

@@ -88,7 +88,7 @@ def test_an_adapter_for_another_model_is_refused(base, adapter, tmp_path, monkey
 def test_wrong_base_weights_are_removed(tmp_path):
     file = tmp_path / "model.gguf"
     file.write_bytes(b"not the model")
-    with pytest.raises(ConfigurationError, match="expected b179c952.*gsim models pull"):
+    with pytest.raises(ConfigurationError, match=r"expected b179c952.*gsim models pull"):
         weights.check_hash(file)
     assert not file.exists()
 

@@ -65,9 +65,7 @@ def test_the_first_of_a_stack_comes_out_as_it_went_in(tmp_path):
     again, first = deltas(tmp_path / "again"), deltas(one)
     for name, delta in again.items():
         np.testing.assert_allclose(delta, first[name], atol=0.05)
-    with pytest.raises(
-        ConfigurationError, match="--rank is 6, and .* has rank 6: .* from 1 to 5"
-    ):
+    with pytest.raises(ConfigurationError, match=r"--rank is 6, and .* has rank 6: .* from 1 to 5"):
         unstack(tmp_path / "both", 6, tmp_path / "all")
 
 
@@ -113,5 +111,5 @@ def test_a_compressed_lora_stacks_to_a_plain_one(tmp_path):
 
 def test_a_compressed_lora_cannot_be_unstacked(tmp_path):
     small = compressed(adapter(tmp_path / "one", rank=4, alpha=8), tmp_path / "small")
-    with pytest.raises(ConfigurationError, match="quantized adapter.*train the first LoRA again"):
+    with pytest.raises(ConfigurationError, match=r"quantized adapter.*train the first LoRA again"):
         unstack(small, 2, tmp_path / "first")

@@ -128,7 +128,7 @@ def by_rank(parts: Components, rank: int, bits: int) -> Quantized:
 
 
 def round_to_int8(vectors: Array, fineness: Array) -> NDArray[np.int8]:
-    """Return ``vectors`` times ``fineness``, rounded; a lower fineness where int8 would overflow."""
+    """Return ``vectors`` times ``fineness`` as integers; less fine where int8 would overflow."""
     limit = INT8_MAX / np.abs(vectors).max(axis=1, keepdims=True)
     return np.rint(vectors * np.minimum(fineness, limit)).astype(np.int8)
 

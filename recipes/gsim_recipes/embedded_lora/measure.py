@@ -4,12 +4,12 @@
 
 The KL divergence is that of the next-token distributions, KL(original || compressed) in nats, at
 every token of what the recorded customers answered, after the prompts of D_sim. The prompts do not
-quote the answer. The interval resamples prompts.
+quote the answer. The interval resamples calls.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from itertools import chain
+import random
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -19,12 +19,12 @@ import typer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gsim_env.groups import Group, load_group
+from gsim_env.models.encoders import SentenceEncoder
 from gsim_env.models.lora import WEIGHTS_FILE
 from gsim_env.models.weights import pull_base
-from gsim_env.simulation.replay import replay
+from gsim_env.simulation.replay import ReplayedCall, replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
-from gsim_env.models.encoders import SentenceEncoder
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.stats import mean_interval
 from gsim_recipes.embedded_lora.compress import (
@@ -36,28 +36,22 @@ from gsim_recipes.embedded_lora.compress import (
     relative_error,
     zipped_size,
 )
+from gsim_recipes.embedded_lora.packing import IGNORED, PackedCall, pack
 
-RANKS = ((8, 8), (10, 8), (12, 8), (16, 6), (16, 5), (24, 4))
-STEPS = (0.0012, 0.0016, 0.002, 0.003, 0.004)
-UNTUNED = "base model, no adapter"
+RANKS = ("8:8", "10:8", "16:5", "24:4")
+STEPS = (0.0016, 0.0021, 0.003, 0.004)
+MAX_TOKENS = 2048
 
-Setting = dict[str, float]
 Deltas = dict[str, torch.Tensor]
+Row = dict[str, Any]
 
 app = typer.Typer(add_completion=False)
 
 
-class Prompt(NamedTuple):
-    """Tokens of a prompt and the recorded answer, (1, tokens), and the answer's length."""
-
-    ids: torch.Tensor
-    answer: int
-
-
-class Compressor(NamedTuple):
+class Compression(NamedTuple):
     """A compression to measure: its settings and the function that quantizes one module."""
 
-    setting: Setting
+    setting: dict[str, float]
     quantize: Callable[[Components], Quantized]
 
 
@@ -69,70 +63,51 @@ def main(
         str, typer.Option(help="Built-in group, or folder of one; its calls give the prompts.")
     ] = "food_delivery",
     step: Annotated[
-        list[float] | None, typer.Option(help="Steps to measure; repeat the option for more.")
-    ] = None,
+        list[float], typer.Option(help="Steps to measure; repeat the option for more.")
+    ] = list(STEPS),  # noqa: B006 - typer reads it
     rank: Annotated[
-        list[str] | None, typer.Option(help="RANK:BITS to measure; repeat the option for more.")
-    ] = None,
-    prompts: Annotated[int, typer.Option(min=2, help="Number of prompts.")] = 40,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the prompts.")] = 0,
+        list[str], typer.Option(help="RANK:BITS to measure; repeat the option for more.")
+    ] = list(RANKS),  # noqa: B006 - typer reads it
+    calls: Annotated[int, typer.Option(min=1, help="Calls of each archetype.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the calls.")] = 0,
 ) -> None:
     """Measure each compression, and write the report after each one."""
-    pairs = RANKS if rank is None else tuple(tuple(map(int, text.split(":"))) for text in rank)
-    compressors = list(chain(rank_compressors(pairs), step_compressors(step or STEPS)))
     bundle = load_group(group)
-    originals = decompose(adapter)
     model, tokenizer = load_base(pull_base())
-    drawn = draw_prompts(bundle, tokenizer, prompts, seed)
+    replayed = draw_calls(bundle, calls, seed)
+    packed = [pack(call, tokenizer, MAX_TOKENS) for call in replayed]
+    report: Row = {
+        "adapter_sha256": sha256_file(adapter / WEIGHTS_FILE),
+        "group": bundle.config.name,
+        "group_sha256": bundle.digest,
+        "seed": seed,
+        "calls": len(packed),
+        "tokens": sum(int((call.labels != IGNORED).sum()) for call in packed),
+        "rows": [],
+    }
 
-    untuned = log_probabilities(model, drawn)
-    original = {path: torch.from_numpy(parts_delta(parts)) for path, parts in originals.items()}
-    add(model, original)
-    reference = log_probabilities(model, drawn)
-
-    rows = [{"compression": UNTUNED, **divergence(reference, untuned)}]
-    for setting, quantize in compressors:
-        quantized = {path: quantize(parts) for path, parts in originals.items()}
-        change = {
-            path: torch.from_numpy(module.factors.delta) - original[path]
-            for path, module in quantized.items()
-        }
-        add(model, change)
-        rows.append(
-            {
-                "compression": setting,
-                "zipped_megabytes": round(zipped_size(quantized.values()) / 1e6, 3),
-                "mean_rank": round(float(np.mean([len(q.scale) for q in quantized.values()])), 1),
-                "relative_error": round(relative_error(originals, quantized), 4),
-                **divergence(reference, log_probabilities(model, drawn)),
-            }
-        )
-        add(model, {path: -delta for path, delta in change.items()})
-
-        report = {
-            "adapter_sha256": sha256_file(adapter / WEIGHTS_FILE),
-            "group": bundle.config.name,
-            "group_sha256": bundle.digest,
-            "prompts": len(drawn),
-            "tokens": sum(prompt.answer for prompt in drawn),
-            "seed": seed,
-            "rows": rows,
-        }
+    compressions = [*step_compressions(step), *rank_compressions(rank)]
+    for row in measure(model, packed, decompose(adapter), compressions):
+        report["rows"].append(row)
         write_atomically(out, json.dumps(report, indent=2) + "\n")
-        typer.echo(json.dumps(rows[-1]))
+        typer.echo(json.dumps(row))
 
 
-def rank_compressors(pairs: Sequence[tuple[int, ...]]) -> list[Compressor]:
-    """Return compressors that keep a fixed rank at a fixed number of bits."""
-    return [
-        Compressor({"rank": rank, "bits": bits}, lambda parts, r=rank, b=bits: by_rank(parts, r, b))
-        for rank, bits in pairs
-    ]
+def step_compressions(steps: Sequence[float]) -> list[Compression]:
+    """Return compressions with one quantization step for all components."""
+    return [Compression({"step": step}, lambda parts, s=step: by_step(parts, s)) for step in steps]
 
 
-def step_compressors(steps: Sequence[float]) -> list[Compressor]:
-    """Return compressors with one quantization step for all components."""
-    return [Compressor({"step": step}, lambda parts, s=step: by_step(parts, s)) for step in steps]
+def rank_compressions(pairs: Sequence[str]) -> list[Compression]:
+    """Return compressions of a fixed rank and number of bits, from ``RANK:BITS``."""
+    compressions = []
+    for pair in pairs:
+        rank, bits = map(int, pair.split(":"))
+        setting = {"rank": rank, "bits": bits}
+        compressions.append(
+            Compression(setting, lambda parts, r=rank, b=bits: by_rank(parts, r, b))
+        )
+    return compressions
 
 
 def load_base(base: Path) -> tuple[Any, Any]:
@@ -142,29 +117,50 @@ def load_base(base: Path) -> tuple[Any, Any]:
     return model.eval(), AutoTokenizer.from_pretrained(**source)
 
 
-def draw_prompts(group: Group, tokenizer: Any, count: int, seed: int) -> list[Prompt]:
-    """Draw prompts with their recorded answers from the group's calls, as the simulator sends them."""
+def draw_calls(group: Group, per_archetype: int, seed: int) -> list[ReplayedCall]:
+    """Draw recorded calls of each archetype, with prompts as the simulator sends them."""
+    rng = random.Random(seed)
+    drawn: set[str] = set()
+    for archetype in group.config.archetypes:
+        ids = sorted(call.id for call in group.calls if call.profile.archetype == archetype)
+        drawn.update(rng.sample(ids, min(per_archetype, len(ids))))
+
     indexed = index_calls(group.calls, SentenceEncoder())
-    rng = np.random.default_rng(seed)
-    examples = list(
-        chain.from_iterable(
-            call.examples() for call in replay(group, indexed, MemoryLibrary(indexed), rng)
-        )
-    )
-
-    prompts = []
-    for index in rng.choice(len(examples), size=min(count, len(examples)), replace=False):
-        messages, answer = examples[index]
-        text = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
-        prompt_ids = tokenizer.encode(f"{text}<|im_start|>assistant\n", add_special_tokens=False)
-        answer_ids = tokenizer.encode(f"{answer}<|im_end|>", add_special_tokens=False)
-        prompts.append(Prompt(torch.tensor([prompt_ids + answer_ids]), len(answer_ids)))
-    return prompts
+    replayed = replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(seed))
+    return [call for call in replayed if call.call_id in drawn]
 
 
-def parts_delta(parts: Components) -> np.ndarray:
+def measure(
+    model: Any,
+    calls: Sequence[PackedCall],
+    originals: dict[str, Components],
+    compressions: Iterable[Compression],
+) -> Iterable[Row]:
+    """Yield the figures of the base model without an adapter, then those of each compression."""
+    untuned = log_probabilities(model, calls)
+    original = {path: parts_delta(parts) for path, parts in originals.items()}
+    add(model, original)
+    reference = log_probabilities(model, calls)
+    yield {"setting": "no adapter", **divergence(reference, untuned)}
+
+    current = original
+    for setting, quantize in compressions:
+        quantized = {path: quantize(parts) for path, parts in originals.items()}
+        deltas = {path: torch.from_numpy(q.factors.delta) for path, q in quantized.items()}
+        add(model, {path: delta - current[path] for path, delta in deltas.items()})
+        current = deltas
+        yield {
+            "setting": setting,
+            "zipped_megabytes": round(zipped_size(quantized.values()) / 1e6, 3),
+            "mean_rank": round(float(np.mean([len(q.scale) for q in quantized.values()])), 1),
+            "relative_error": round(relative_error(originals, quantized), 4),
+            **divergence(reference, log_probabilities(model, calls)),
+        }
+
+
+def parts_delta(parts: Components) -> torch.Tensor:
     """Return delta W of a decomposition, (out, in)."""
-    return (parts.up.T * parts.values) @ parts.down
+    return torch.from_numpy((parts.up.T * parts.values) @ parts.down)
 
 
 @torch.no_grad()
@@ -175,18 +171,23 @@ def add(model: Any, deltas: Deltas) -> None:
 
 
 @torch.no_grad()
-def log_probabilities(model: Any, prompts: Sequence[Prompt]) -> list[torch.Tensor]:
-    """Return the next-token log-probabilities at every answer token, (answer, vocabulary) each."""
+def log_probabilities(model: Any, calls: Sequence[PackedCall]) -> list[torch.Tensor]:
+    """Return the next-token log-probabilities of each call, (answer tokens, vocabulary)."""
     rows = []
-    for prompt in prompts:
-        logits = model(input_ids=prompt.ids, logits_to_keep=prompt.answer + 1).logits[0, :-1]
-        rows.append(torch.log_softmax(logits.float(), dim=-1))
+    for call in calls:
+        mask = torch.zeros(call.mask.shape).masked_fill(~call.mask, torch.finfo(torch.float32).min)
+        labeled = torch.nonzero(call.labels[0] != IGNORED)[:, 0]
+        output = model(
+            input_ids=call.input_ids,
+            attention_mask=mask,
+            position_ids=call.position_ids,
+            logits_to_keep=labeled - 1,
+        )
+        rows.append(torch.log_softmax(output.logits[0], dim=-1))
     return rows
 
 
-def divergence(
-    reference: Sequence[torch.Tensor], others: Sequence[torch.Tensor]
-) -> dict[str, float]:
+def divergence(reference: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> Row:
     """Return KL(reference || other) per token with its interval, and the same-argmax share."""
     divergences = []
     agreements = []

@@ -100,9 +100,7 @@ def read_balanced(folder: Path) -> dict[str, LoraFactors]:
 
 def write_config(adapters: Sequence[Path], rank: int, out: Path) -> None:
     """Write ``adapter_config.json`` of the sum: that of the first plain LoRA with another rank."""
-    plain = [
-        folder for folder in adapters if read_adapter_config(folder).peft_type != INT8_LORA
-    ]
+    plain = [folder for folder in adapters if read_adapter_config(folder).peft_type != INT8_LORA]
     config = json.loads(((plain or adapters)[0] / CONFIG_FILE).read_text(encoding="utf-8"))
     if not plain:
         kept = ("base_model_name_or_path", "target_modules")

@@ -1,6 +1,6 @@
 """Take the first LoRA out of a stack, such as the supervised half of a stack with GRPO.
 
-    python -m gsim_recipes.embedded_lora.unstack full --rank 16 --out without_rl
+python -m gsim_recipes.embedded_lora.unstack full --rank 16 --out without_rl
 """
 
 import json
