@@ -122,7 +122,7 @@ def read_adapter(folder: Path) -> dict[str, LoraFactors]:
     if not file.is_file():
         raise ConfigurationError(f"{file} is missing. Copy it there, next to {CONFIG_FILE}.")
 
-    tensors = require("safetensors.numpy", "embedded").load_file(file)
+    tensors = load_tensors(file)
     read = read_quantized if config.peft_type == INT8_LORA else read_plain
     try:
         return read(tensors, config)
@@ -133,8 +133,26 @@ def read_adapter(folder: Path) -> dict[str, LoraFactors]:
         ) from error
 
 
+def load_tensors(file: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the tensors of a safetensors file as float32.
+
+    Raises:
+        ConfigurationError: if it is not a safetensors file.
+    """
+    safetensors = require("safetensors", "embedded")
+    # Through torch: numpy has no bfloat16, in which verl saves a LoRA.
+    load_file = require("safetensors.torch", "embedded").load_file
+    try:
+        return {name: tensor.float().numpy() for name, tensor in load_file(file).items()}
+    except safetensors.SafetensorError as error:
+        raise ConfigurationError(
+            f"{file} is not a safetensors file: {error}. Copy the adapter again; a file of a few "
+            "hundred bytes is a Git LFS pointer."
+        ) from error
+
+
 def read_plain(
-    tensors: Mapping[str, NDArray[np.float16]], config: AdapterConfig
+    tensors: Mapping[str, NDArray[np.float32]], config: AdapterConfig
 ) -> dict[str, LoraFactors]:
     """Return the factors of a LoRA as peft saves it: ``lora_A`` and ``lora_B``."""
     suffix = ".lora_A.weight"
@@ -145,14 +163,13 @@ def read_plain(
     scale = np.float32(config.lora_alpha / config.r)
     factors = {}
     for path in paths:
-        down = tensors[f"{path}.lora_A.weight"].astype(np.float32)
-        up = tensors[f"{path}.lora_B.weight"].astype(np.float32)
-        factors[path] = LoraFactors(down, scale * up)
+        up = scale * tensors[f"{path}.lora_B.weight"]
+        factors[path] = LoraFactors(tensors[f"{path}.lora_A.weight"], up)
     return factors
 
 
 def read_quantized(
-    tensors: Mapping[str, NDArray[np.generic]], _config: AdapterConfig
+    tensors: Mapping[str, NDArray[np.float32]], _config: AdapterConfig
 ) -> dict[str, LoraFactors]:
     """Return the factors of an int8 LoRA.
 
@@ -166,10 +183,8 @@ def read_quantized(
 
     factors = {}
     for path in paths:
-        scale = tensors[f"{path}.scale"].astype(np.float32)
-        down = tensors[f"{path}.down"].astype(np.float32)
-        up = tensors[f"{path}.up"].astype(np.float32).T * scale
-        factors[path] = LoraFactors(down, up)
+        up = tensors[f"{path}.up"].T * tensors[f"{path}.scale"]
+        factors[path] = LoraFactors(tensors[f"{path}.down"], up)
     return factors
 
 

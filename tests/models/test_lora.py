@@ -70,3 +70,20 @@ def test_a_quantized_lora_is_refused_where_peft_loads_it(tmp_path):
     write(tmp_path, QUANTIZED, peft_type="INT8_LORA")
     with pytest.raises(ConfigurationError, match=r"gsim models export OUT --adapter"):
         check_peft_loads(str(tmp_path))
+
+
+def test_bfloat16_is_read_as_verl_saves_it(tmp_path):
+    import torch
+    from safetensors.torch import save_file as save_torch
+
+    write(tmp_path, PLAIN)
+    tensors = {name: torch.from_numpy(array).bfloat16() for name, array in PLAIN.items()}
+    save_torch(tensors, tmp_path / "adapter_model.safetensors")
+    assert read_adapter(tmp_path)[PATH].delta.tolist() == [[6, 12], [8, 16], [10, 20]]
+
+
+def test_weights_that_are_no_safetensors_file_are_refused(tmp_path):
+    write(tmp_path, PLAIN)
+    (tmp_path / "adapter_model.safetensors").write_text("version https://git-lfs.github.com/spec")
+    with pytest.raises(ConfigurationError, match=r"not a safetensors file.*LFS pointer"):
+        read_adapter(tmp_path)
