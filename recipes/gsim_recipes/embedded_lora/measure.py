@@ -40,7 +40,6 @@ from gsim_recipes.embedded_lora.packing import IGNORED, PackedCall, pack
 
 RANKS = ("8:8", "10:8", "16:5", "24:4")
 STEPS = (0.0016, 0.0021, 0.003, 0.004)
-MAX_TOKENS = 2048
 
 Deltas = dict[str, torch.Tensor]
 Row = dict[str, Any]
@@ -69,19 +68,23 @@ def main(
         list[str], typer.Option(help="RANK:BITS to measure; repeat the option for more.")
     ] = list(RANKS),  # noqa: B006 - typer reads it
     calls: Annotated[int, typer.Option(min=1, help="Calls of each archetype.")] = 1,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Tokens of one packed call; late turns are left out.")
+    ] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="Draws the calls.")] = 0,
 ) -> None:
     """Measure each compression, and write the report after each one."""
     bundle = load_group(group)
     model, tokenizer = load_base(pull_base())
     replayed = draw_calls(bundle, calls, seed)
-    packed = [pack(call, tokenizer, MAX_TOKENS) for call in replayed]
+    packed = [pack(call, tokenizer, max_tokens) for call in replayed]
     report: Row = {
         "adapter_sha256": sha256_file(adapter / WEIGHTS_FILE),
         "group": bundle.config.name,
         "group_sha256": bundle.digest,
         "seed": seed,
         "calls": len(packed),
+        "max_tokens": max_tokens,
         "tokens": sum(int((call.labels != IGNORED).sum()) for call in packed),
         "rows": [],
     }
