@@ -1,6 +1,6 @@
 """Compare the calls of evaluations: C2ST accuracy, P(real), words per turn, share of short turns.
 
-    python -m gsim_recipes.embedded_lora.compare_calls build/fp16 build/int8 --out calls.json
+    python -m gsim_recipes.embedded_lora.compare_calls EVALUATION ... --out calls.json
 
 The folders are those of ``gsim evaluate run``. Intervals resample calls.
 """

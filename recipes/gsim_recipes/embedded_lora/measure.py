@@ -67,30 +67,34 @@ def main(
     rank: Annotated[
         list[str], typer.Option(help="RANK:BITS to measure; repeat the option for more.")
     ] = list(RANKS),  # noqa: B006 - typer reads it
-    calls: Annotated[int, typer.Option(min=1, help="Calls of each archetype.")] = 1,
+    calls: Annotated[int, typer.Option(min=0, help="Calls of each archetype; 0: no KL.")] = 1,
     max_tokens: Annotated[
         int, typer.Option(min=1, help="Tokens of one packed call; late turns are left out.")
     ] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="Draws the calls.")] = 0,
 ) -> None:
-    """Measure each compression, and write the report after each one."""
-    bundle = load_group(group)
-    model, tokenizer = load_base(pull_base())
-    replayed = draw_calls(bundle, calls, seed)
-    packed = [pack(call, tokenizer, max_tokens) for call in replayed]
-    report: Row = {
-        "adapter_sha256": sha256_file(adapter / WEIGHTS_FILE),
-        "group": bundle.config.name,
-        "group_sha256": bundle.digest,
-        "seed": seed,
-        "calls": len(packed),
-        "max_tokens": max_tokens,
-        "tokens": sum(int((call.labels != IGNORED).sum()) for call in packed),
-        "rows": [],
-    }
-
+    """Measure each compression; the report is written after each one."""
     compressions = [*step_compressions(step), *rank_compressions(rank)]
-    for row in measure(model, packed, decompose(adapter), compressions):
+    originals = decompose(adapter)
+    report: Row = {"adapter_sha256": sha256_file(adapter / WEIGHTS_FILE)}
+    if calls == 0:
+        rows = (sizes(originals, compress(originals, each), each.setting) for each in compressions)
+    else:
+        bundle = load_group(group)
+        model, tokenizer = load_base(pull_base())
+        packed = [pack(call, tokenizer, max_tokens) for call in draw_calls(bundle, calls, seed)]
+        report |= {
+            "group": bundle.config.name,
+            "group_sha256": bundle.digest,
+            "seed": seed,
+            "calls": [call.call_id for call in packed],
+            "max_tokens": max_tokens,
+            "tokens": sum(int((call.labels != IGNORED).sum()) for call in packed),
+        }
+        rows = measure(model, packed, originals, compressions)
+
+    report["rows"] = []
+    for row in rows:
         report["rows"].append(row)
         write_atomically(out, json.dumps(report, indent=2) + "\n")
         typer.echo(json.dumps(row))
@@ -147,18 +151,33 @@ def measure(
     yield {"setting": "no adapter", **divergence(reference, untuned)}
 
     current = original
-    for setting, quantize in compressions:
-        quantized = {path: quantize(parts) for path, parts in originals.items()}
+    for compression in compressions:
+        quantized = compress(originals, compression)
         deltas = {path: torch.from_numpy(q.factors.delta) for path, q in quantized.items()}
         add(model, {path: delta - current[path] for path, delta in deltas.items()})
         current = deltas
         yield {
-            "setting": setting,
-            "zipped_megabytes": round(zipped_size(quantized.values()) / 1e6, 3),
-            "mean_rank": round(float(np.mean([len(q.scale) for q in quantized.values()])), 1),
-            "relative_error": round(relative_error(originals, quantized), 4),
+            **sizes(originals, quantized, compression.setting),
             **divergence(reference, log_probabilities(model, calls)),
         }
+
+
+def compress(originals: dict[str, Components], compression: Compression) -> dict[str, Quantized]:
+    """Return every module of a LoRA, compressed."""
+    return {path: compression.quantize(parts) for path, parts in originals.items()}
+
+
+def sizes(
+    originals: dict[str, Components], quantized: dict[str, Quantized], setting: dict[str, float]
+) -> Row:
+    """Return the size of a compressed LoRA and its error in delta W."""
+    ranks = [len(module.scale) for module in quantized.values()]
+    return {
+        "setting": setting,
+        "zipped_megabytes": round(zipped_size(quantized.values()) / 1e6, 3),
+        "mean_rank": round(float(np.mean(ranks)), 1),
+        "relative_error": round(relative_error(originals, quantized), 4),
+    }
 
 
 def parts_delta(parts: Components) -> torch.Tensor:
