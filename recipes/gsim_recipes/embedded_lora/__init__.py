@@ -1,1 +1,1 @@
-"""Fine-tune a small model to word the customers of a group."""
+"""Fine-tune, stack and compress the LoRA of an embedded customer."""

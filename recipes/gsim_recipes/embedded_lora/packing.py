@@ -1,11 +1,9 @@
-"""One sequence a call.
+"""Packing of a call into one sequence: the history as a trunk, each turn's prompt as a branch.
 
-Its history once as a trunk, and each turn's guidance and answer as a branch of it.
-
-The prompt of turn t without its guidance is a prefix of turn t+1's, so the prompts of a call form a
-comb. Laid out as one sequence with an attention mask that lets each branch see only its own piece
-of the trunk, a call costs one forward pass instead of one a turn (about a third of the tokens), and
-every logit is what a pass of its own would give.
+The prompt of turn t without its guidance is a prefix of that of turn t+1, so the prompts of a call
+form a comb. In one sequence, with an attention mask that lets each branch see only its part of the
+trunk, a call costs one forward pass instead of one per turn (about a third of the tokens), and
+every logit equals that of a separate pass.
 """
 
 from dataclasses import dataclass
@@ -17,18 +15,24 @@ import torch
 from gsim_env.simulation.replay import ReplayedCall
 
 IGNORED = -100
+"""The label of a token without a loss, as in torch's cross-entropy."""
 
 
 def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """Return the tokens of ``text`` as it is."""
+    """Return the tokens of ``text``, without special tokens around it."""
     return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 @dataclass(frozen=True)
 class PackedCall:
-    """Tensors of one call, for a batch of one.
+    """Tensors of one call as a batch of one.
 
-    Ids, positions and labels (1, n), mask (1, 1, n, n) of booleans.
+    Attributes:
+        call_id: Which call.
+        input_ids: (1, n).
+        position_ids: (1, n).
+        labels: (1, n); :data:`IGNORED` where there is nothing to learn.
+        mask: Attention mask, (1, 1, n, n) of booleans.
     """
 
     call_id: str
@@ -38,39 +42,43 @@ class PackedCall:
     mask: torch.Tensor
 
 
+@dataclass(frozen=True)
+class Branch:
+    """A turn of the call: where it leaves the trunk, its prompt, and the answer to learn."""
+
+    start: int
+    prompt: list[int]
+    answer: list[int]
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.prompt) + len(self.answer)
+
+
 def pack(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
-    """Lay out ``call`` as a comb; late branches that do not fit in ``max_tokens`` are left out."""
+    """Pack a call with guidance; late branches that exceed ``max_tokens`` are left out."""
+    trunk, branches = comb(call, tokenizer)
 
-    def chat(role: str, content: str) -> list[int]:
-        return encode(f"<|im_start|>{role}\n{content}<|im_end|>\n")
-
-    encode = partial(token_ids, tokenizer)
-    trunk: list[int] = []
-    branches: list[tuple[int, list[int], list[int]]] = []
-    guidances = iter(call.guidances)
-    for message in call.history:
-        if message["role"] == "assistant":
-            prompt = chat("system", next(guidances)["content"]) + encode("<|im_start|>assistant\n")
-            branches.append((len(trunk), prompt, encode(f"{message['content']}<|im_end|>")))
-        trunk += chat(message["role"], message["content"])
-    trunk = trunk[: branches[-1][0]]
-
-    ids, positions, labels = list(trunk), list(range(len(trunk))), [IGNORED] * len(trunk)
+    ids = list(trunk)
+    positions = list(range(len(trunk)))
+    labels = [IGNORED] * len(trunk)
     spans = []
-    for start, prompt, answer in branches:
-        if len(ids) + len(prompt) + len(answer) > max_tokens:
+    for branch in branches:
+        end = len(ids) + len(branch)
+        if end > max_tokens:
             break
-        spans.append((start, len(ids), len(ids) + len(prompt) + len(answer)))
-        ids += prompt + answer
-        positions += range(start, start + len(prompt) + len(answer))
-        labels += [IGNORED] * len(prompt) + answer
-    mask = torch.tril(torch.ones(len(ids), len(ids), dtype=torch.bool))
+        spans.append((branch.start, len(ids), end))
+        ids += branch.prompt + branch.answer
+        positions += range(branch.start, branch.start + len(branch))
+        labels += [IGNORED] * len(branch.prompt) + branch.answer
+
+    # A branch sees the trunk before its start, and itself causally.
+    mask = causal(len(ids))
     mask[len(trunk) :, :] = False
     for start, begin, end in spans:
         mask[begin:end, :start] = True
-        mask[begin:end, begin:end] = torch.tril(
-            torch.ones(end - begin, end - begin, dtype=torch.bool)
-        )
+        mask[begin:end, begin:end] = causal(end - begin)
+
     return PackedCall(
         call.call_id,
         torch.tensor([ids]),
@@ -80,26 +88,49 @@ def pack(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
     )
 
 
-def pack_unguided(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
-    """Lay out ``call`` as it was said, without guidance (UserLM's way).
+def comb(call: ReplayedCall, tokenizer: Any) -> tuple[list[int], list[Branch]]:
+    """Return the tokens of a call's history up to its last answer, and one branch per answer."""
+    encode = partial(token_ids, tokenizer)
 
-    What is over ``max_tokens`` is left out.
-    """
+    def chat(role: str, content: str) -> list[int]:
+        return encode(f"<|im_start|>{role}\n{content}<|im_end|>\n")
+
+    trunk: list[int] = []
+    branches: list[Branch] = []
+    guidances = iter(call.guidances)
+    for message in call.history:
+        if message["role"] == "assistant":
+            prompt = chat("system", next(guidances)["content"]) + encode("<|im_start|>assistant\n")
+            answer = encode(f"{message['content']}<|im_end|>")
+            branches.append(Branch(len(trunk), prompt, answer))
+        trunk += chat(message["role"], message["content"])
+    return trunk[: branches[-1].start], branches
+
+
+def causal(size: int) -> torch.Tensor:
+    """Return a causal attention mask, (size, size) of booleans."""
+    return torch.tril(torch.ones(size, size, dtype=torch.bool))
+
+
+def pack_unguided(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
+    """Pack a call without guidance, as UserLM trains; tokens beyond ``max_tokens`` are left out."""
     encode = partial(token_ids, tokenizer)
     ids: list[int] = []
     labels: list[int] = []
     for message in call.history:
-        head, said, gap = (
-            encode(f"<|im_start|>{message['role']}\n"),
-            encode(f"{message['content']}<|im_end|>"),
-            encode("\n"),
-        )
-        ids += head + said + gap
-        learnt = said if message["role"] == "assistant" else [IGNORED] * len(said)
-        labels += [IGNORED] * len(head) + learnt + [IGNORED] * len(gap)
-    ids, labels = ids[:max_tokens], labels[:max_tokens]
-    mask = torch.tril(torch.ones(len(ids), len(ids), dtype=torch.bool))
-    positions = torch.arange(len(ids))[None]
+        head = encode(f"<|im_start|>{message['role']}\n")
+        content = encode(f"{message['content']}<|im_end|>")
+        gap = encode("\n")
+        ids += head + content + gap
+        learned = content if message["role"] == "assistant" else [IGNORED] * len(content)
+        labels += [IGNORED] * len(head) + learned + [IGNORED] * len(gap)
+
+    ids = ids[:max_tokens]
+    labels = labels[:max_tokens]
     return PackedCall(
-        call.call_id, torch.tensor([ids]), positions, torch.tensor([labels]), mask[None, None]
+        call.call_id,
+        torch.tensor([ids]),
+        torch.arange(len(ids))[None],
+        torch.tensor([labels]),
+        causal(len(ids))[None, None],
     )

@@ -1,62 +1,113 @@
-"""Stack LoRAs that were trained one after the other, each on the base merged with those before.
+"""Stack LoRAs that were trained one after the other into one LoRA that is their sum.
 
-One LoRA that does what all do.
+    python -m gsim_recipes.embedded_lora.stack without_rl rl/lora_adapter --out full
 
-python -m gsim_recipes.embedded_lora.stack without_rl rl/lora_adapter --out full
+Each was trained on the base model merged with those before it. A quantized adapter can be one of
+them; given alone, it becomes a plain LoRA that peft can load.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-import torch
-from safetensors.torch import load_file, save_file
+import numpy as np
+import typer
+from safetensors.numpy import save_file
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.models.lora import (
+    CONFIG_FILE,
+    INT8_LORA,
+    WEIGHTS_FILE,
+    LoraFactors,
+    read_adapter,
+    read_adapter_config,
+)
+
+app = typer.Typer(add_completion=False)
 
 
-def main() -> None:
-    """Parse the command line and stack."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "adapters", type=Path, nargs="+", help="folders as peft saves them, of the same modules"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    args = parser.parse_args()
-    stack(args.adapters, args.out)
+@app.command(help="Stack LoRAs that were trained one after the other into one LoRA.")
+def main(
+    adapters: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of LoRAs that change the same modules, in any order."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+) -> None:
+    """Stack LoRAs."""
+    stack(adapters, out)
 
 
 def stack(adapters: Sequence[Path], out: Path) -> None:
-    """Write the sum of ``adapters``.
+    """Write the sum of LoRAs as a plain LoRA (peft) of scale 1 in fp16.
 
-    Ranks add up, and the scale alpha / r of each goes into its B, so that the sum's is 1.
+    Ranks add up, and the scale alpha / r of each goes into its B.
 
     Raises:
-        ValueError: if they change different modules.
+        ConfigurationError: if an adapter cannot be read, or they change different modules.
     """
-    configs = [
-        json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        for folder in adapters
-    ]
-    weights = [load_file(folder / "adapter_model.safetensors") for folder in adapters]
-    if any(set(other) != set(weights[0]) for other in weights[1:]):
-        raise ValueError(
-            f"{', '.join(map(str, adapters))} do not change the same modules, so they have no sum."
-        )
-    summed = {}
-    for name in weights[0]:
-        parts = [own[name].float() for own in weights]
-        if ".lora_B." in name:
-            scales = [config["lora_alpha"] / config["r"] for config in configs]
-            parts = [scale * part for scale, part in zip(scales, parts, strict=True)]
-        summed[name] = torch.cat(parts, dim=1 if ".lora_B." in name else 0).half()
-    rank = sum(config["r"] for config in configs)
+    factors = [read_balanced(folder) for folder in adapters]
+    for folder, other in zip(adapters[1:], factors[1:], strict=True):
+        different = sorted(set(other) ^ set(factors[0]))
+        if different:
+            raise ConfigurationError(
+                f"{adapters[0]} and {folder} do not change the same modules: {len(different)} are "
+                f"in only one, such as {different[0]}. Stack adapters of the same target_modules."
+            )
+
+    summed = {path: concatenate([each[path] for each in factors]) for path in factors[0]}
+    rank = max(len(each.down) for each in summed.values())
+    tensors = {}
+    for path, each in summed.items():
+        # Modules of a quantized adapter differ in rank; zero components make them equal.
+        missing = rank - len(each.down)
+        down = np.pad(each.down, ((0, missing), (0, 0)))
+        up = np.pad(each.up, ((0, 0), (0, missing)))
+        # In C order, without which safetensors.numpy writes the entries of another matrix.
+        tensors[f"{path}.lora_A.weight"] = down.astype(np.float16, order="C")
+        tensors[f"{path}.lora_B.weight"] = up.astype(np.float16, order="C")
+
     out.mkdir(parents=True, exist_ok=True)
-    save_file(summed, out / "adapter_model.safetensors")
-    config = {**configs[0], "r": rank, "lora_alpha": rank}
-    (out / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    save_file(tensors, out / WEIGHTS_FILE)
+    write_config(adapters, rank, out)
+
+
+def concatenate(parts: Sequence[LoraFactors]) -> LoraFactors:
+    """Return the factors of the sum of several changes to one module."""
+    down = np.concatenate([part.down for part in parts], axis=0)
+    up = np.concatenate([part.up for part in parts], axis=1)
+    return LoraFactors(down, up)
+
+
+def read_balanced(folder: Path) -> dict[str, LoraFactors]:
+    """Return the factors of a LoRA, each within the range of fp16.
+
+    A quantized adapter has integers in one factor and scales of about 1e-5 in the other, which
+    fp16 would round: both factors of a component get the same norm.
+    """
+    factors = read_adapter(folder)
+    if read_adapter_config(folder).peft_type != INT8_LORA:
+        return factors
+
+    balanced = {}
+    for path, each in factors.items():
+        ratio = np.sqrt(np.linalg.norm(each.up, axis=0) / np.linalg.norm(each.down, axis=1))
+        balanced[path] = LoraFactors(each.down * ratio[:, None], each.up / ratio)
+    return balanced
+
+
+def write_config(adapters: Sequence[Path], rank: int, out: Path) -> None:
+    """Write ``adapter_config.json`` of the sum: that of the first plain LoRA with another rank."""
+    plain = [folder for folder in adapters if read_adapter_config(folder).peft_type != INT8_LORA]
+    config = json.loads(((plain or adapters)[0] / CONFIG_FILE).read_text(encoding="utf-8"))
+    if not plain:
+        kept = ("base_model_name_or_path", "target_modules")
+        config = {name: config[name] for name in kept} | {"inference_mode": True}
+    config |= {"peft_type": "LORA", "r": rank, "lora_alpha": rank}
+    (out / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    app()

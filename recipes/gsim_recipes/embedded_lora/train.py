@@ -1,25 +1,28 @@
-"""Fine-tune a LoRA so that a small model speaks as the customers of a group do.
+"""Fine-tune a LoRA that makes a small chat model the customer of a group.
 
     python -m gsim_recipes.embedded_lora.train --base MODEL.gguf --group food_delivery --out DIR
 
 The training pairs are those of D_sim with guidance (eq. 6), rendered by the simulator's own code.
-Each epoch draws other initial states. In the second half of the epochs, a share of the prompts
-quotes the answer among the reference utterances, so that the model learns to lean on them. A
-checkpoint is kept after every epoch; the same command goes on from the last one.
+Each epoch draws new initial states. In the second half of the epochs, a share of the prompts
+quotes the answer among the reference utterances, so that the model learns to rely on them. A
+checkpoint is saved after every epoch; to resume after an interruption, rerun the same command.
 """
 
-import argparse
 import hashlib
 import json
 import math
 import random
 import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+import typer
 from peft import LoraConfig, PeftModel, get_peft_model
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -29,93 +32,141 @@ from gsim_env.models.encoders import SentenceEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
-from gsim_recipes.embedded_lora.packing import PackedCall, pack, pack_unguided
+from gsim_recipes.embedded_lora.packing import IGNORED, PackedCall, pack, pack_unguided
 
-STYLES = {"guided": pack, "userlm": pack_unguided}
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
+Pack = Callable[..., PackedCall]
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--base", type=Path, required=True, help="base model: a .gguf file or a transformers folder"
-    )
-    parser.add_argument(
-        "--group", default="food_delivery", help="built-in group or path of a bundle"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for the adapter, checkpoints and the log"
-    )
-    parser.add_argument(
-        "--style",
-        choices=STYLES,
-        default="guided",
-        help="with guidance, or calls as they were said",
-    )
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument(
-        "--calls", type=int, help="calls an epoch, drawn anew for each; default: all"
-    )
-    parser.add_argument("--rank", type=int, default=16, help="LoRA rank r; alpha is 2 r")
-    parser.add_argument("--learning-rate", type=float, default=4e-4)
-    parser.add_argument("--calls-per-step", type=int, default=2)
-    parser.add_argument(
-        "--echo",
-        type=float,
-        default=0.5,
-        help="share of prompts that quote the answer, second half",
-    )
-    parser.add_argument("--max-tokens", type=int, default=2048, help="of one packed call")
-    parser.add_argument(
-        "--held-out", type=float, default=0.1, help="share of calls kept for the held-out loss"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+app = typer.Typer(add_completion=False)
 
 
-def main() -> None:
-    """Train."""
-    args = parse()
-    torch.manual_seed(args.seed)
-    group = load_group(args.group)
-    tokenizer, model = load_base(args.base)
-    epochs_done, log = 0, []
-    checkpoint = args.out / "checkpoint.json"
-    if checkpoint.is_file():
-        saved = json.loads(checkpoint.read_text())
-        epochs_done, log = saved["epochs_done"], saved["log"]
-        model = PeftModel.from_pretrained(model, str(args.out), is_trainable=True)
-    else:
-        model = get_peft_model(
-            model, LoraConfig(r=args.rank, lora_alpha=2 * args.rank, target_modules=TARGETS)
+class Style(StrEnum):
+    """The form of the training calls."""
+
+    GUIDED = "guided"
+    USERLM = "userlm"
+
+
+PACKERS: dict[Style, Pack] = {Style.GUIDED: pack, Style.USERLM: pack_unguided}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a training run; ``training.json`` records all but ``base`` and ``out``."""
+
+    base: Path
+    out: Path
+    group: str
+    style: str
+    epochs: int
+    calls: int | None
+    rank: int
+    learning_rate: float
+    calls_per_step: int
+    echo: float
+    max_tokens: int
+    held_out: float
+    seed: int
+
+
+@app.command(help="Fine-tune a LoRA that makes a small chat model the customer of a group.")
+def main(
+    base: Annotated[Path, typer.Option(help="Base model: a .gguf file or a transformers folder.")],
+    out: Annotated[Path, typer.Option(help="Folder for the adapter, the checkpoint and the log.")],
+    group: Annotated[str, typer.Option(help="Built-in group, or folder of one.")] = "food_delivery",
+    style: Annotated[
+        Style, typer.Option(help="guided: with guidance. userlm: the calls without it.")
+    ] = Style.GUIDED,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = 4,
+    calls: Annotated[
+        int | None, typer.Option(min=1, help="Calls per epoch, drawn for each epoch; default: all.")
+    ] = None,
+    rank: Annotated[int, typer.Option(min=1, help="LoRA rank r; alpha is 2 r.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 4e-4,
+    calls_per_step: Annotated[int, typer.Option(min=1, help="Calls per optimizer step.")] = 2,
+    echo: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of prompts that quote the answer, second half."),
+    ] = 0.5,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of one packed call.")] = 2048,
+    held_out: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of calls kept for the held-out loss.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds every random draw.")] = 0,
+) -> None:
+    """Train a LoRA."""
+    train(
+        Settings(
+            base=base,
+            out=out,
+            group=group,
+            style=style.value,
+            epochs=epochs,
+            calls=calls,
+            rank=rank,
+            learning_rate=learning_rate,
+            calls_per_step=calls_per_step,
+            echo=echo,
+            max_tokens=max_tokens,
+            held_out=held_out,
+            seed=seed,
         )
-    model.peft_config["default"].base_model_name_or_path = args.base.name
-    optimizer = torch.optim.AdamW(
-        [p for p in model.parameters() if p.requires_grad], lr=args.learning_rate
     )
-    indexed = index_calls(group.calls, SentenceEncoder())
-    library = MemoryLibrary(indexed)
-    held_ids = held_out_ids(group, args.held_out, args.seed)
-    lay_out = partial(STYLES[args.style], tokenizer=tokenizer, max_tokens=args.max_tokens)
-    for epoch in range(epochs_done, args.epochs):
-        rng = np.random.default_rng([args.seed, epoch])
-        echo = args.echo if 2 * epoch >= args.epochs else 0.0
-        replayed = [
+
+
+class TrainingData:
+    """The packed calls of a group, for training and for the held-out loss."""
+
+    def __init__(self, group: Group, tokenizer: Any, settings: Settings) -> None:
+        """Index the group's calls and choose the held-out ones."""
+        self.group = group
+        self.settings = settings
+        self.held_ids = held_out_ids(group, settings.held_out, settings.seed)
+        self._indexed = index_calls(group.calls, SentenceEncoder())
+        self._library = MemoryLibrary(self._indexed)
+        self._pack = partial(
+            PACKERS[Style(settings.style)], tokenizer=tokenizer, max_tokens=settings.max_tokens
+        )
+
+    def epoch(self, epoch: int, echo: float) -> list[PackedCall]:
+        """Return the training calls of an epoch, shuffled."""
+        rng = np.random.default_rng([self.settings.seed, epoch])
+        calls = [
             call
-            for call in replay(group, indexed, library, rng, echo=echo)
-            if call.call_id not in held_ids
+            for call in replay(self.group, self._indexed, self._library, rng, echo=echo)
+            if call.call_id not in self.held_ids
         ]
-        random.Random(args.seed + epoch).shuffle(replayed)
-        train = [lay_out(call) for call in replayed[: args.calls]]
-        plain = replay(group, indexed, library, np.random.default_rng(args.seed))
-        held = [lay_out(call) for call in plain if call.call_id in held_ids]
+        random.Random(self.settings.seed + epoch).shuffle(calls)
+        return [self._pack(call) for call in calls[: self.settings.calls]]
+
+    def held_out(self) -> list[PackedCall]:
+        """Return the held-out calls; their prompts never quote the answer."""
+        rng = np.random.default_rng(self.settings.seed)
+        calls = replay(self.group, self._indexed, self._library, rng)
+        return [self._pack(call) for call in calls if call.call_id in self.held_ids]
+
+
+def train(settings: Settings) -> None:
+    """Train a LoRA, resuming from the last checkpoint, and write it with ``training.json``."""
+    torch.manual_seed(settings.seed)
+    group = load_group(settings.group)
+    tokenizer, model = load_base(settings.base)
+    model, epochs_done, log = start_or_resume(model, settings)
+    optimizer = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], lr=settings.learning_rate
+    )
+    data = TrainingData(group, tokenizer, settings)
+
+    for epoch in range(epochs_done, settings.epochs):
+        echo = settings.echo if 2 * epoch >= settings.epochs else 0.0
+        calls = data.epoch(epoch, echo)
+        held = data.held_out()
         if not log:
             log.append({"epoch": 0, "held_out_loss": evaluate(model, held)})
+
         start = time.perf_counter()
-        loss = train_epoch(model, optimizer, train, epoch, args)
+        loss = train_epoch(model, optimizer, calls, epoch, settings)
         log.append(
             {
                 "epoch": epoch + 1,
@@ -126,27 +177,55 @@ def main() -> None:
             }
         )
         tqdm.write(json.dumps(log[-1]))
-        model.save_pretrained(str(args.out))
-        checkpoint.write_text(json.dumps({"epochs_done": epoch + 1, "log": log}))
-    save_half(args.out)
+
+        model.save_pretrained(str(settings.out))
+        checkpoint = {"epochs_done": epoch + 1, "log": log}
+        (settings.out / "checkpoint.json").write_text(json.dumps(checkpoint))
+
+    save_half(settings.out)
+    write_record(settings, group, data.held_ids, log)
+
+
+def start_or_resume(model: Any, settings: Settings) -> tuple[Any, int, list[dict[str, float]]]:
+    """Return the model with a LoRA to train, the number of epochs done, and their log."""
+    epochs_done = 0
+    log: list[dict[str, float]] = []
+    checkpoint = settings.out / "checkpoint.json"
+    if checkpoint.is_file():
+        saved = json.loads(checkpoint.read_text())
+        epochs_done, log = saved["epochs_done"], saved["log"]
+        model = PeftModel.from_pretrained(model, str(settings.out), is_trainable=True)
+    else:
+        config = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules=TARGETS)
+        model = get_peft_model(model, config)
+    model.peft_config["default"].base_model_name_or_path = settings.base.name
+    return model, epochs_done, log
+
+
+def write_record(
+    settings: Settings, group: Group, held_ids: set[str], log: list[dict[str, float]]
+) -> None:
+    """Write ``training.json``: the arguments, the hashes of the inputs, and the losses."""
+    base = settings.base
+    arguments = {
+        key: str(value) for key, value in asdict(settings).items() if key not in ("base", "out")
+    }
     record = {
-        "arguments": {
-            key: str(value) for key, value in vars(args).items() if key not in ("base", "out")
-        },
-        "base_sha256": hashlib.sha256(args.base.read_bytes()).hexdigest()
-        if args.base.is_file()
-        else str(args.base),
+        "arguments": arguments,
+        "base_sha256": (
+            hashlib.sha256(base.read_bytes()).hexdigest() if base.is_file() else str(base)
+        ),
         "group_sha256": group.digest,
         "calls": {"train": len(group.calls) - len(held_ids), "held_out": sorted(held_ids)},
         "log": log,
     }
-    (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+    (settings.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def load_base(base: Path) -> tuple[Any, Any]:
-    """Load tokenizer and model, from a GGUF (dequantised.
+    """Return tokenizer and model in bf16, from a GGUF (dequantized) or a transformers folder.
 
-    Half a minute) or from a transformers folder, in bf16.
+    Dequantizing takes half a minute.
     """
     where = {"pretrained_model_name_or_path": str(base)}
     if base.suffix == ".gguf":
@@ -160,8 +239,9 @@ def load_base(base: Path) -> tuple[Any, Any]:
 
 
 def held_out_ids(group: Group, share: float, seed: int) -> set[str]:
-    """Choose the held-out calls: the same share of each archetype."""
-    rng, chosen = random.Random(seed), set()
+    """Return the ids of the held-out calls: the same share of each archetype."""
+    rng = random.Random(seed)
+    chosen: set[str] = set()
     for archetype in group.config.archetypes:
         ids = sorted(call.id for call in group.calls if call.profile.archetype == archetype)
         chosen.update(rng.sample(ids, round(share * len(ids))))
@@ -169,63 +249,64 @@ def held_out_ids(group: Group, share: float, seed: int) -> set[str]:
 
 
 def train_epoch(
-    model: Any, optimizer: Any, calls: list[PackedCall], epoch: int, args: argparse.Namespace
+    model: Any, optimizer: Any, calls: list[PackedCall], epoch: int, settings: Settings
 ) -> float:
-    """Run one epoch, with a cosine learning rate over all epochs, and return the mean loss a token."""
+    """Train on ``calls`` once and return the mean training loss per token."""
     model.train()
-    steps = math.ceil(len(calls) / args.calls_per_step)
+    steps = math.ceil(len(calls) / settings.calls_per_step)
     total = tokens = 0.0
-    for step in tqdm(range(steps), desc=f"epoch {epoch + 1}/{args.epochs}", unit="step"):
-        done = (epoch * steps + step) / (args.epochs * steps)
-        rate = (
-            args.learning_rate
-            * min(1.0, (epoch * steps + step + 1) / 10)
-            * (0.5 + 0.5 * math.cos(math.pi * done))
-        )
+    for step in tqdm(range(steps), desc=f"epoch {epoch + 1}/{settings.epochs}", unit="step"):
+        rate = learning_rate(epoch * steps + step, settings.epochs * steps, settings)
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
-        batch = calls[step * args.calls_per_step : (step + 1) * args.calls_per_step]
-        count = sum(int((call.labels != -100).sum()) for call in batch)
+
+        batch = calls[step * settings.calls_per_step : (step + 1) * settings.calls_per_step]
+        count = sum(int((call.labels != IGNORED).sum()) for call in batch)
         for call in batch:
             loss = summed_loss(model, call)
             (loss / count).backward()
             total += float(loss.detach())
         tokens += count
+
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
     return round(total / tokens, 4)
 
 
+def learning_rate(step: int, steps: int, settings: Settings) -> float:
+    """Return the learning rate of a step: ten steps of warmup, then a cosine to zero."""
+    warmup = min(1.0, (step + 1) / 10)
+    return settings.learning_rate * warmup * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+
+
 @torch.no_grad()
 def evaluate(model: Any, calls: list[PackedCall]) -> float:
-    """Return the mean loss a token on ``calls``."""
+    """Return the mean loss per token on ``calls``."""
     model.eval()
     total = sum(float(summed_loss(model, call)) for call in calls)
-    return round(total / sum(int((call.labels != -100).sum()) for call in calls), 4)
+    return round(total / sum(int((call.labels != IGNORED).sum()) for call in calls), 4)
 
 
 def summed_loss(model: Any, call: PackedCall) -> torch.Tensor:
-    """Return the summed cross-entropy of the customer's tokens.
-
-    Logits are computed where there is a label only.
-    """
+    """Return the summed cross-entropy of the customer's tokens."""
     blocked = torch.finfo(torch.bfloat16).min
     mask = torch.zeros(call.mask.shape, dtype=torch.bfloat16).masked_fill(~call.mask, blocked)
-    where = torch.nonzero(call.labels[0] != -100)[:, 0]
-    out = model(
+    labeled = torch.nonzero(call.labels[0] != IGNORED)[:, 0]
+    # Logits at the labeled positions only: those of the whole vocabulary take the most memory.
+    output = model(
         input_ids=call.input_ids,
         attention_mask=mask,
         position_ids=call.position_ids,
-        logits_to_keep=where - 1,
+        logits_to_keep=labeled - 1,
     )
     return torch.nn.functional.cross_entropy(
-        out.logits[0].float(), call.labels[0, where], reduction="sum"
+        output.logits[0].float(), call.labels[0, labeled], reduction="sum"
     )
 
 
 def save_half(folder: Path) -> None:
-    """Rewrite the adapter in fp16: half the size, and numpy can read it."""
+    """Rewrite the adapter in fp16, which is half the size and which numpy can read."""
     from safetensors.torch import load_file, save_file
 
     file = folder / "adapter_model.safetensors"
@@ -233,4 +314,4 @@ def save_half(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    app()

@@ -1,56 +1,63 @@
-"""Take the first LoRA out of a stack again.
+"""Take the first LoRA out of a stack, such as the supervised half of a stack with GRPO.
 
-The supervised half of the adapter that comes with a group, say.
-
-python -m gsim_recipes.embedded_lora.unstack gsim_env/groups/charity/adapter --rank 16 --out
-without_rl
+python -m gsim_recipes.embedded_lora.unstack full --rank 16 --out without_rl
 """
 
-import argparse
 import json
 from pathlib import Path
+from typing import Annotated
 
-from safetensors.torch import load_file, save_file
+import typer
+from safetensors.numpy import load_file, save_file
+
+from gsim_env.errors import ConfigurationError
+from gsim_env.models.lora import CONFIG_FILE, INT8_LORA, WEIGHTS_FILE, read_adapter_config
+
+app = typer.Typer(add_completion=False)
 
 
-def main() -> None:
-    """Parse the command line and take it out."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "stacked", type=Path, help="folder that gsim_recipes.embedded_lora.stack wrote"
-    )
-    parser.add_argument(
-        "--rank", type=int, required=True, help="rank of the first LoRA of the stack"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    args = parser.parse_args()
-    unstack(args.stacked, args.rank, args.out)
+@app.command(help="Take the first LoRA out of a stack.")
+def main(
+    stacked: Annotated[Path, typer.Argument(help="Folder that embedded_lora.stack wrote.")],
+    rank: Annotated[int, typer.Option(help="Rank of the first LoRA of the stack.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+) -> None:
+    """Take the first LoRA out of a stack."""
+    unstack(stacked, rank, out)
 
 
 def unstack(stacked: Path, rank: int, out: Path) -> None:
-    """Write the first LoRA of a stack.
+    """Write the first LoRA of a stack: the first ``rank`` rows of A and columns of B.
 
-    The first ``rank`` rows of A and columns of B, whose scale B holds already.
+    B already holds the scale of the LoRA.
 
     Raises:
-        ValueError: if the stack's own rank is not greater.
+        ConfigurationError: if the stack cannot be read, is quantized, or has no larger rank.
     """
-    config = json.loads((stacked / "adapter_config.json").read_text(encoding="utf-8"))
-    if not 0 < rank < config["r"]:
-        raise ValueError(
-            f"{stacked} has rank {config['r']}: the first of its parts has a rank below that, not {rank}."
+    config = read_adapter_config(stacked)
+    if config.peft_type == INT8_LORA:
+        raise ConfigurationError(
+            f"{stacked} is a quantized adapter: its components mix the LoRAs of the stack. Name "
+            "the folder that embedded_lora.stack wrote, or train the first LoRA again with "
+            "embedded_lora.train."
         )
+    if not 0 < rank < config.r:
+        raise ConfigurationError(
+            f"--rank is {rank}, and {stacked} has rank {config.r}: the first LoRA of a stack has a "
+            f"rank from 1 to {config.r - 1}. Give the rank that it was trained with."
+        )
+
+    first = {}
+    # In C order, without which safetensors.numpy writes the entries of another matrix.
+    for name, weights in load_file(stacked / WEIGHTS_FILE).items():
+        first[name] = (weights[:, :rank] if ".lora_B." in name else weights[:rank]).copy("C")
+
     out.mkdir(parents=True, exist_ok=True)
-    parts = {
-        name: (weights[:, :rank] if ".lora_B." in name else weights[:rank]).contiguous()
-        for name, weights in load_file(stacked / "adapter_model.safetensors").items()
-    }
-    save_file(parts, out / "adapter_model.safetensors")
-    config |= {"r": rank, "lora_alpha": rank}
-    (out / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    save_file(first, out / WEIGHTS_FILE)
+    settings = json.loads((stacked / CONFIG_FILE).read_text(encoding="utf-8"))
+    settings |= {"r": rank, "lora_alpha": rank}
+    (out / CONFIG_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    app()
