@@ -1,7 +1,4 @@
-"""The judge.
-
-What it is shown, what counts as an answer, what is missing, what is kept, and what its reports say.
-"""
+"""The judge: prompts, valid answers, missing ratings, the cache, and reports."""
 
 import asyncio
 import itertools
