@@ -14,8 +14,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 import numpy as np
 import pytest
 
+from gsim_env.corpus.d_sim import turn_key
 from gsim_env.corpus.training_data import sim_rows, write_parquet
-from gsim_env.discriminator.negatives import drawn, key_of
+from gsim_env.discriminator.negatives import drawn
 from gsim_env.discriminator.pairs import load
 from gsim_env.groups import Group, load_group
 from gsim_env.models.encoders import HashingEncoder
@@ -62,7 +63,7 @@ def negatives(d_sim, tmp_path_factory):
     file = tmp_path_factory.mktemp("negatives") / "negatives.jsonl"
     with file.open("w", encoding="utf-8") as stream:
         for row, text in zip(rows, said[7:], strict=False):
-            call_id, turn = key_of(row["extra_info"])
+            call_id, turn = turn_key(row)
             line = {
                 "call_id": call_id,
                 "turn": turn,
@@ -76,7 +77,7 @@ def negatives(d_sim, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pairs(d_sim, negatives):
-    """People beside salespeople."""
+    """Pairs of a human answer and a salesperson's utterance."""
     return load(d_sim, negatives)
 
 

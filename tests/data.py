@@ -1,4 +1,7 @@
-"""Where development data lies: ``GSIM_DATA``, or ``shared/data`` beside the clone; tests skip without it."""
+"""Development data: the folder ``GSIM_DATA``, or ``shared/data`` next to the clone.
+
+Tests that need an absent file skip.
+"""
 
 import os
 from pathlib import Path

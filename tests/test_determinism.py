@@ -1,4 +1,4 @@
-"""Same seed, same configuration, another process: byte-identical transcripts."""
+"""Determinism: two processes with the same seed and configuration give identical transcripts."""
 
 import json
 import os
@@ -7,27 +7,26 @@ import sys
 
 import pytest
 
-from tests.envs.test_telemarketing import LINES
+from tests.helpers import LINES
 
 CODE = """
 import json, logging, sys
 logging.disable(logging.WARNING)
 import gymnasium, gsim_env
 settings, num_envs = json.loads(sys.argv[1]), int(sys.argv[2])
-env = gymnasium.make_vec("GroupedSim-Telemarketing-v0", num_envs=num_envs, autoreset_mode="Disabled", **settings)
-story = [env.reset(seed=11)[0]]
+env = gymnasium.make_vec(
+    "GroupedSim-Telemarketing-v0", num_envs=num_envs, autoreset_mode="Disabled", **settings
+)
+transcript = [env.reset(seed=11)[0]]
 for line in json.loads(sys.argv[3]):
-    words, rewards, *_ = env.step([line] * num_envs)
-    story.append([words, rewards.tolist()])
-print(json.dumps(story))
+    replies, rewards, *_ = env.step([line] * num_envs)
+    transcript.append([replies, rewards.tolist()])
+print(json.dumps(transcript))
 """
 
 
 def transcript(settings, num_envs):
-    """Play ``num_envs`` calls in a process of their own, with its own hash seed.
-
-    Return its output, byte for byte.
-    """
+    """Return the output of a new process, with its own hash seed, that plays ``num_envs`` calls."""
     done = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(settings), str(num_envs), json.dumps(LINES[:5])],
         capture_output=True,

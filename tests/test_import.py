@@ -1,4 +1,4 @@
-"""Importing the package: it is fast, and public names are imported on first use."""
+"""Importing the package is light: docs/architecture.md and invariant 5 of CONTRIBUTING.md."""
 
 import subprocess
 import sys

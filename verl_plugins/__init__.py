@@ -1,1 +1,1 @@
-"""What verl loads: nothing else in this project imports verl."""
+"""verl plugins: agent loops, datasets, a replay buffer with metrics, and CPU support."""

@@ -1,5 +1,6 @@
-"""The dataset of calls: a row is a seed, so that the calls of a GRPO group begin alike."""
+"""Dataset of calls: a row is a customer seed, so all samples of a GRPO group start alike."""
 
+from itertools import chain
 from typing import Any
 
 import torch
@@ -11,19 +12,17 @@ __all__ = ["CallDataset"]
 
 
 class CallDataset(Dataset[dict[str, Any]]):
-    """Rows for the agent loops ``gsim_sales`` and ``gsim_customer``, which draw the customer from
-    the row's seed.
+    """Rows of customer seeds for the agent loops ``gsim_sales`` and ``gsim_customer``.
 
-    ``data.train_files`` and ``data.val_files`` are ranges of seeds, ``start:stop``, and there are
-    no files: the node ``gsim`` and the seed decide what a call is about. Train and validate on
-    ranges that do not meet.
+    ``data.train_files`` and ``data.val_files`` are ranges of seeds, ``start:stop``, not files: the
+    node ``gsim`` and the seed determine the call. Use disjoint ranges for training and validation.
 
     Args:
-        data_files: ``"start:stop"``, or a list of such.
-        tokenizer: Not used: agent loops make the tokens.
-        config: The node ``data``.
-        processor: Not used.
-        max_samples: At most so many rows, the first; -1 for all.
+        data_files: ``"start:stop"``, or a list of ranges.
+        tokenizer: Unused; agent loops tokenize.
+        config: Unused; the node ``data``.
+        processor: Unused.
+        max_samples: Maximum number of rows, from the first; -1 for all.
 
     Raises:
         ConfigurationError: if a range is malformed or empty.
@@ -37,23 +36,21 @@ class CallDataset(Dataset[dict[str, Any]]):
         processor: Any = None,
         max_samples: int = -1,
     ) -> None:
-        del tokenizer, config, processor  # verl gives them to every dataset
+        del tokenizer, config, processor  # verl passes them to every dataset
         ranges = [data_files] if isinstance(data_files, str) else list(data_files)
-        self._seeds = [seed for own in ranges for seed in seeds_of(own)][
-            : None if max_samples < 0 else max_samples
-        ]
+        seeds = list(chain.from_iterable(map(parse_seeds, ranges)))
+        self._seeds = seeds if max_samples < 0 else seeds[:max_samples]
 
     def __len__(self) -> int:
         return len(self._seeds)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return the row of a seed, with the fields that verl's own datasets have."""
+        """Return the row of a seed, with the fields of verl's own datasets."""
         seed = self._seeds[index]
         return {
             "data_source": "gsim",
-            "raw_prompt": [
-                {"role": "user", "content": f"Call {seed}."}
-            ],  # a label: the loop makes the prompt
+            # A label only: the agent loop writes the prompt.
+            "raw_prompt": [{"role": "user", "content": f"Call {seed}."}],
             "reward_model": {"style": "rule", "ground_truth": ""},
             "extra_info": {"index": seed, "seed": seed},
             "index": seed,
@@ -63,11 +60,12 @@ class CallDataset(Dataset[dict[str, Any]]):
         }
 
 
-def seeds_of(text: str) -> range:
-    """Return the seeds that ``start:stop`` names."""
+def parse_seeds(text: str) -> range:
+    """Return the range of seeds ``start:stop``."""
     start, _, stop = str(text).partition(":")
     if not (start.isdecimal() and stop.isdecimal() and int(start) < int(stop)):
         raise ConfigurationError(
-            f"data.train_files and data.val_files name seeds as 'start:stop', such as '0:4096', got {text!r}."
+            "data.train_files and data.val_files must be ranges of seeds 'start:stop' with "
+            f"start < stop, such as '0:4096'. Got {text!r}."
         )
     return range(int(start), int(stop))

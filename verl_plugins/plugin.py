@@ -1,22 +1,28 @@
-"""The entry point of the group ``verl.plugins``.
+"""Entry point of the group ``verl.plugins``: registers the CPU platform if ``GSIM_VERL_CPU=1``.
 
-Imported by ``import verl`` in every process, driver and Ray workers alike.
-
-It must stay light, for verl is half-imported when it runs, and it must tell of its own failures,
-for verl logs them at DEBUG only. What needs more of verl is registered by
-:mod:`verl_plugins.register`, which the trainer and its workers import through
-``actor_rollout_ref.model.external_lib``.
+``import verl`` imports this module in every process, the driver and Ray's workers. At that point
+verl is only partly imported, so the module must stay light. It logs its own failures, because verl
+logs them at level DEBUG. :mod:`verl_plugins.register` registers everything that needs more of verl.
 """
 
 import logging
 from importlib import import_module
 
+from verl_plugins.cpu import is_enabled
+
 logger = logging.getLogger(__name__)
 
-try:
-    import_module(
-        "verl_plugins.cpu.platform"
-    )  # verl probes it last: chosen where there is no accelerator
-except Exception:
-    logger.exception("gsim's verl plugin did not load; `gsim doctor verl` tells more")
-    raise
+
+def register() -> None:
+    """Register the CPU platform with verl; without ``GSIM_VERL_CPU=1``, do nothing."""
+    if not is_enabled():
+        return
+
+    try:
+        import_module("verl_plugins.cpu.platform").register()
+    except Exception:
+        logger.exception("Cannot load the verl plugin of gsim-env. Run: gsim doctor verl")
+        raise
+
+
+register()

@@ -1,9 +1,6 @@
-"""verl's replay buffer, which also tells what came of the calls.
+"""verl replay buffer that logs metrics of the sampled calls (``gsim/*``)."""
 
-The metrics ``gsim/*`` of each training step.
-"""
-
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,12 +14,11 @@ __all__ = ["CallReplayBuffer", "call_metrics"]
 
 
 class CallReplayBuffer(ReplayBuffer):
-    """Select it by ``trainer.v1.sampler.custom_sampler``.
+    """Replay buffer that adds ``call_metrics`` to the metrics of a training batch.
 
-    ``sampler_kwargs.rollout_n`` is ``actor_rollout_ref.rollout.n``.
-
-    A sample that an infrastructure failure hit is not in the batch: its agent loop gave nothing, or
-    its reward raised.
+    Selected by ``trainer.v1.sampler.custom_sampler``; ``sampler_kwargs.rollout_n`` is
+    ``actor_rollout_ref.rollout.n``. Samples that failed for infrastructure reasons (the agent loop
+    returned nothing, or the reward function raised) are not in the batch.
     """
 
     def sample(
@@ -31,66 +27,74 @@ class CallReplayBuffer(ReplayBuffer):
         """Sample as verl does, and add the metrics.
 
         Raises:
-            SimulatorError: if no sample is left.
+            SimulatorError: if every sample of the batch failed.
         """
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if not batch.keys:
             raise SimulatorError(
-                f"All calls of a batch ({batch_size} rows, {partition_id}) failed. The agent loop's warnings say why; see to "
-                "the server that they name, and start again: training goes on from the last checkpoint."
+                f"All calls of a batch failed ({batch_size} rows of {partition_id!r}). The agent "
+                "loop's warnings name the cause. Fix it, then run the same command again: training "
+                "resumes from the last checkpoint."
             )
+        if partition_id != "train":
+            return batch, metrics
+
+        fields = ["extra_fields", "metrics"]
+        columns = tq.kv_batch_get(keys=batch.keys, partition_id=partition_id, select_fields=fields)
+        extra_fields, timings = (columns.pop(field).tolist() for field in fields)
         expected = batch_size * int(self.sampler_kwargs["rollout_n"])
-        if partition_id == "train":
-            found = tq.kv_batch_get(
-                keys=batch.keys,
-                partition_id=partition_id,
-                select_fields=["extra_fields", "metrics"],
-            )
-            rows, spent = found.pop("extra_fields").tolist(), found.pop("metrics").tolist()
-            metrics = {**metrics, **call_metrics(batch.keys, rows, spent, expected)}
-        return batch, metrics
+        return batch, {**metrics, **call_metrics(batch.keys, extra_fields, timings, expected)}
 
 
 def call_metrics(
     keys: Sequence[str],
     extra_fields: Sequence[Mapping[str, Any]],
-    spent: Sequence[Mapping[str, float]],
+    timings: Sequence[Mapping[str, float]],
     expected: int,
 ) -> dict[str, float]:
-    """Return the metrics of a batch.
+    """Return the metrics of a batch of sequences, in any order.
 
     Args:
-        keys: Of each sequence, ``{uid}_{session}_{index}``; a session is a sample.
-        extra_fields: Of each sequence; the last of a session has its reward.
-        spent: verl's metrics of each sequence, in seconds.
-        expected: How many samples were asked for.
+        keys: ``{uid}_{session}_{index}`` of each sequence; a session is one sample.
+        extra_fields: Extra fields of each sequence; the last of a session has the reward's.
+        timings: verl's timings of each sequence, in seconds.
+        expected: Number of samples requested.
 
     Returns:
-        ``gsim/masked_fraction`` in [0, 1]; ``gsim/reward/<term>/mean`` for what the reward function
-        returned; ``gsim/outcome/<outcome>`` as shares; ``gsim/env_seconds/max`` and
-        ``gsim/reward_seconds/max``, the most that one sample waited for the simulator and for its
-        reward.
+        ``gsim/masked_fraction``: share of the requested samples that failed, in [0, 1].
+        ``gsim/reward/<term>/mean``: mean of each term that the reward function returned.
+        ``gsim/outcome/<outcome>``: share of the calls that ended so.
+        ``gsim/env_seconds/max``, ``gsim/reward_seconds/max``: longest time that a sample spent in
+        the simulator and in the reward function.
     """
-    in_turn = sorted(
-        range(len(keys)), key=lambda row: int(keys[row].rsplit("_", 1)[1])
-    )  # a batch is in any order
-    last = {keys[row].rsplit("_", 1)[0]: row for row in in_turn}
-    fields = [extra_fields[row] for row in last.values()]
-    judging = [float(spent[row].get("compute_score", 0.0)) for row in last.values()]
-    terms: dict[str, list[float]] = {}
-    for own in fields:
-        for term, value in own.get("reward_extra_info", {}).items():
-            terms.setdefault(term, []).append(float(value))
-    outcomes = Counter(own["outcome"] for own in fields if "outcome" in own)
+    last_rows = last_row_of_each_session(keys)
+    fields = [extra_fields[row] for row in last_rows]
+    reward_seconds = [float(timings[row].get("compute_score", 0.0)) for row in last_rows]
+    env_seconds = [float(field.get("env_seconds", 0.0)) for field in fields]
+
+    terms: dict[str, list[float]] = defaultdict(list)
+    for field in fields:
+        for term, value in field.get("reward_extra_info", {}).items():
+            terms[term].append(float(value))
+    rewards = {f"gsim/reward/{term}/mean": float(np.mean(terms[term])) for term in terms}
+
+    outcomes = Counter(field["outcome"] for field in fields if "outcome" in field)
+    shares = {f"gsim/outcome/{name}": outcomes[name] / len(fields) for name in sorted(outcomes)}
+
     return {
-        "gsim/masked_fraction": 1.0 - len(last) / expected,
-        **{f"gsim/reward/{term}/mean": float(np.mean(values)) for term, values in terms.items()},
-        **{
-            f"gsim/outcome/{outcome}": count / len(fields)
-            for outcome, count in sorted(outcomes.items())
-        },
-        "gsim/env_seconds/max": max(
-            (float(own.get("env_seconds", 0.0)) for own in fields), default=0.0
-        ),
-        "gsim/reward_seconds/max": max(judging, default=0.0),
+        "gsim/masked_fraction": 1.0 - len(last_rows) / expected,
+        **rewards,
+        **shares,
+        "gsim/env_seconds/max": max(env_seconds, default=0.0),
+        "gsim/reward_seconds/max": max(reward_seconds, default=0.0),
     }
+
+
+def last_row_of_each_session(keys: Sequence[str]) -> list[int]:
+    """Return the index in ``keys`` of each session's last sequence."""
+
+    def index_in_session(row: int) -> int:
+        return int(keys[row].rsplit("_", 1)[1])
+
+    rows = sorted(range(len(keys)), key=index_in_session)
+    return list({keys[row].rsplit("_", 1)[0]: row for row in rows}.values())

@@ -1,4 +1,4 @@
-"""D_sim for verl's supervised trainer, in the two styles that the paper compares."""
+"""Supervised fine-tuning dataset on D_sim, with guidance or as whole calls (UserLM)."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ STYLES = ("guided", "userlm")
 
 
 class CustomerSFTDataset(MultiTurnSFTDataset):
-    """Rows of D_sim; the loss is on the customer's words.
+    """Rows of D_sim, with the loss on the customer's turns.
 
-    ``data.style`` is ``"guided"`` (default): a row is a turn as the simulator prompts for it, its
-    guidance last, and the loss is on its answer; or ``"userlm"``: a row is a whole call without
-    guidance, and the loss is on all that the customer says.
+    ``data.style`` selects one of two styles. ``"guided"`` (default): a row is one turn with the
+    simulator's prompt, guidance last; the loss is on the customer's response. ``"userlm"``: a row
+    is a whole call without guidance; the loss is on every customer turn.
 
     Raises:
-        ConfigurationError: if the style is neither.
+        ConfigurationError: if the style is unknown.
     """
 
     dataframe: Any
@@ -41,17 +41,15 @@ class CustomerSFTDataset(MultiTurnSFTDataset):
     def _read_files_and_process(self) -> None:
         super()._read_files_and_process()
         if self.style == "userlm":
-            rows = self.dataframe
-            calls = rows["extra_info"].map(lambda info: info["call_id"])
-            self.dataframe = rows[
-                ~calls.duplicated(keep="last")
-            ]  # the last turn's prompt holds the whole call
+            # The prompt of a call's last turn contains the whole call.
+            calls = self.dataframe["extra_info"].map(lambda info: info["call_id"])
+            self.dataframe = self.dataframe[~calls.duplicated(keep="last")]
             self.messages = self.dataframe[self.messages_key].tolist()
 
     def _build_messages(self, example: dict[str, Any]) -> list[dict[str, str]]:
         messages: list[dict[str, str]] = super()._build_messages(example)
         if self.style == "userlm":
-            del messages[-2]  # the guidance stands before the answer
+            del messages[-2]  # the guidance, which precedes the response
         return messages
 
     def _process_single_message(
@@ -62,9 +60,11 @@ class CustomerSFTDataset(MultiTurnSFTDataset):
         *args: Any,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
-        ids, loss, seen, rest = super()._process_single_message(
+        ids, loss_mask, attention_mask, inputs = super()._process_single_message(
             index, message, full_message, *args, **kwargs
         )
+
+        # Earlier customer turns are context.
         if self.style == "guided" and index < len(full_message) - 1:
-            loss = torch.zeros_like(loss)
-        return ids, loss, seen, rest
+            loss_mask = torch.zeros_like(loss_mask)
+        return ids, loss_mask, attention_mask, inputs

@@ -1,8 +1,7 @@
-"""``gsim group build``.
+"""``gsim group build``: build a group from raw dialogues."""
 
-From raw dialogues to a group, in steps that go on where they were cut off.
-"""
-
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,28 +9,26 @@ import typer
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.progress import Progress as Bars
 from rich.text import Text
 
 from gsim_env.cli.options import EncoderOption, model_spec
 from gsim_env.cli.terminal import err, out
-from gsim_env.corpus.annotate import annotate
-from gsim_env.corpus.assemble import assemble
-from gsim_env.corpus.build import Build, read
+from gsim_env.corpus.build import STEPS, BuildResult, run_steps
+from gsim_env.corpus.settings import BuildSettings
 from gsim_env.errors import unknown
+from gsim_env.util.progress import Progress
 
 __all__ = ["build"]
-
-STEPS = ("read", "annotate", "assemble")
 
 
 def build(
     source: Annotated[
-        Path, typer.Option("--from", metavar="FILE", help="The raw dialogues: JSONL, JSON or CSV.")
+        Path, typer.Option("--from", metavar="FILE", help="Raw dialogues: JSONL, JSON or CSV.")
     ],
     out_folder: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The folder that becomes the group.")
@@ -40,14 +37,14 @@ def build(
         str,
         typer.Option(
             "--template",
-            help="Brief, taxonomy, archetypes: a built-in template or group, or a folder.",
+            help="Brief, taxonomy and archetypes: a built-in template or group, or a folder.",
         ),
     ],
     mapping: Annotated[
         str | None,
         typer.Option(
             "--mapping",
-            help="Where in a row things are: built in, or a YAML file. Guessed if left out.",
+            help="The field mapping: a built-in one or a YAML file. Default: guessed.",
         ),
     ] = None,
     annotator: Annotated[
@@ -55,7 +52,7 @@ def build(
         typer.Option(
             "--annotator",
             metavar="classifier|JSON",
-            help="Names the stages: a classifier, or a backend.",
+            help="Labels the stages: the built-in classifier, or a backend.",
         ),
     ] = "classifier",
     extractor: Annotated[
@@ -63,46 +60,56 @@ def build(
         typer.Option(
             "--extractor",
             metavar="style|JSON",
-            help="Writes the profiles: statistics, or a backend.",
+            help="Extracts the profiles: style (statistics and quotations), or a backend.",
         ),
     ] = "style",
     encoder: EncoderOption = "minilm",
     held_out: Annotated[
-        float, typer.Option("--held-out", help="Share of the customers kept out of the group.")
+        float,
+        typer.Option("--held-out", help="Share of the customers kept out of the group, in [0, 1)."),
     ] = 0.2,
     on_error: Annotated[
-        str, typer.Option("--on-error", help="Malformed rows: raise, or skip and count them.")
+        str, typer.Option("--on-error", help="Malformed rows: raise, or skip to count them.")
     ] = "raise",
     ignore_labels: Annotated[
-        bool,
-        typer.Option(
-            "--ignore-labels", help="Leave out the stages and concerns that the source names."
-        ),
+        bool, typer.Option("--ignore-labels", help="Drop the stages and concerns of the source.")
     ] = False,
     engine: Annotated[
-        str, typer.Option("--engine", help="local, or ray: the machines of a Ray cluster.")
+        str, typer.Option("--engine", help="Where chunks are annotated: local, or ray (a cluster).")
     ] = "local",
     until: Annotated[
-        str, typer.Option("--until", help="Stop after this step: read, annotate, assemble.")
+        str, typer.Option("--until", help="Stop after this step: read, annotate or assemble.")
     ] = "assemble",
 ) -> None:
-    """Make a group of your own customers out of raw dialogues.
+    """Build a group of your own customers from raw dialogues.
 
-    read (mask personal data, leave out duplicates), annotate (stages, concerns, profiles), assemble
-    (split by customer, training data, library, card). Run it again after a crash: what is done is
-    not done again.
+    Steps: read (mask personal data, drop duplicates), annotate (stages, concerns, profiles),
+    assemble (split by customer, training data, library, card). Resumes after an interruption: rerun
+    the same command.
     """
     if until not in STEPS:
         raise unknown("step", until, STEPS)
-    models = (model_spec(annotator, "--annotator"), model_spec(extractor, "--extractor"))
-    made = Build(
-        source, template, out_folder, mapping, *models, encoder, held_out, on_error, ignore_labels
+    settings = BuildSettings(
+        source=source,
+        template=template,
+        out=out_folder,
+        mapping=mapping,
+        annotator=model_spec(annotator, "--annotator"),
+        extractor=model_spec(extractor, "--extractor"),
+        encoder=encoder,
+        held_out=held_out,
+        on_error=on_error,
+        ignore_labels=ignore_labels,
     )
-    if not made.begin():
-        out.print(
-            Text.assemble(("✓ ", "bold green"), (str(out_folder), "magenta"), " is built already.")
-        )
-        return
+
+    with progress_bars(STEPS[: STEPS.index(until) + 1]) as progress:
+        result = run_steps(settings, progress, engine=engine, until=until)
+    print_result(result, out_folder, until)
+
+
+@contextmanager
+def progress_bars(steps: tuple[str, ...]) -> Iterator[Progress]:
+    """Show a bar per step; a bar appears once its step begins."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -110,41 +117,33 @@ def build(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err) as bars:
+    with Bars(*columns, console=err) as bars:
         tasks = {
-            step: bars.add_task(step, start=False, total=None)
-            for step in STEPS[: STEPS.index(until) + 1]
+            step: bars.add_task(step, start=False, total=None, visible=False) for step in steps
         }
 
         def progress(step: str, done: int, total: int | None) -> None:
             bars.start_task(tasks[step])
-            bars.update(tasks[step], completed=done, total=total)
+            bars.update(tasks[step], completed=done, total=total, visible=True)
 
-        counts = read(made, progress)
-        progress("read", counts["dialogues"], counts["dialogues"])
-        if until != "read":
-            annotate(made, progress, engine)
-        if until == "assemble":
-            group = assemble(made, counts, progress)
-    malformed = len(counts["malformed"])
-    left_out = f", {malformed} malformed rows and {counts['duplicates']} duplicates left out"
-    if until != "assemble":
-        out.print(
-            Text.assemble(
-                ("✓ ", "bold green"), f"{until} done: {counts['dialogues']} dialogues{left_out}."
-            )
-        )
+        yield progress
+
+
+def print_result(result: BuildResult, folder: Path, until: str) -> None:
+    """Print what was built, what was left out, and how to use the group."""
+    name = (str(folder), "magenta")
+    if result.was_built:
+        out.print(Text.assemble(("✓ ", "bold green"), name, " is built already."))
         return
-    out.print(
-        Text.assemble(
-            ("✓ ", "bold green"),
-            (str(out_folder), "magenta"),
-            f": {len(group.calls)} calls{left_out}.",
-        ),
-        soft_wrap=True,
-    )
-    out.print(
-        f'gym.make("GroupedSim-Telemarketing-v0", group="{out_folder}")',
-        style="dim",
-        soft_wrap=True,
-    )
+
+    counts = result.counts
+    left_out = f"{len(counts.malformed)} malformed rows and {counts.duplicates} duplicates left out"
+    if result.group is None:
+        text = f"{until} done: {counts.dialogues} dialogues, {left_out}."
+        out.print(Text.assemble(("✓ ", "bold green"), text))
+        return
+
+    text = f": {len(result.group.calls)} calls, {left_out}."
+    out.print(Text.assemble(("✓ ", "bold green"), name, text), soft_wrap=True)
+    usage = f'gym.make("GroupedSim-Telemarketing-v0", group="{folder}")'
+    out.print(usage, style="dim", soft_wrap=True)

@@ -1,7 +1,4 @@
-"""``gsim group``.
-
-What groups there are, their figures, whether they are sound, and building their library.
-"""
+"""``gsim group``: list, inspect, validate, build and index groups."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -44,6 +41,7 @@ def list_groups() -> None:
         table.add_column(name, justify="right")
     for name in ("language", "archetypes", "own weights", "digest"):
         table.add_column(name)
+
     for name, path in builtin_groups().items():
         group = load_group(name)
         table.add_row(
@@ -60,7 +58,7 @@ def list_groups() -> None:
 
 @app.command()
 def stats(group: GroupArgument = "food_delivery", as_json: JsonOption = False) -> None:
-    """Print the figures of a group's corpus: lengths, diversity, outcomes, stages."""
+    """Print the statistics of a group's corpus: lengths, diversity, outcomes, stages."""
     loaded = load_group(group)
     figures = group_statistics(loaded)
     if as_json:
@@ -71,11 +69,12 @@ def stats(group: GroupArgument = "food_delivery", as_json: JsonOption = False) -
 
 @app.command()
 def validate(group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm") -> None:
-    """Check that a group is fit to simulate from; exit with 1 if anything is found."""
+    """Check that a group can be simulated; exits with 1 if problems are found."""
     findings = validation.validate(group, build_encoder(encoder))
     if not findings:
         out.print(Text.assemble(("✓ ", "bold green"), (group, "magenta"), " is valid."))
         return
+
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("check", style="yellow", no_wrap=True)
     table.add_column("call", style="magenta", no_wrap=True)
@@ -83,6 +82,7 @@ def validate(group: GroupArgument = "food_delivery", encoder: EncoderOption = "m
     for finding in findings:
         table.add_row(finding.check, finding.call or "", Text(finding.message))
     out.print(table)
+
     count = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}."
     out.print(Text.assemble(("✗ ", "bold red"), (group, "magenta"), f": {count}"))
     raise typer.Exit(1)
@@ -90,21 +90,17 @@ def validate(group: GroupArgument = "food_delivery", encoder: EncoderOption = "m
 
 @app.command()
 def index(group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm") -> None:
-    """Build a group's embeddings and its Milvus Lite library in the cache, ahead of the first call."""
+    """Build a group's embeddings and Milvus Lite library in the cache, ahead of the first call."""
     loaded = load_group(group)
     phi = build_encoder(encoder)
+
     indexed = index_calls(loaded.calls, phi)
-    SalesMoveClassifier(loaded, phi)
+    SalesMoveClassifier(loaded, phi)  # embeds the taxonomy's phrases
     library = build_lite(indexed, library_key(loaded.digest, phi.name))
-    turns = sum(len(vectors) for vectors in indexed.sales)
-    out.print(
-        Text.assemble(
-            ("✓ ", "bold green"),
-            (group, "magenta"),
-            f": {len(loaded.calls)} calls, {turns} exchanges in {library}",
-        ),
-        soft_wrap=True,
-    )
+
+    exchanges = sum(len(vectors) for vectors in indexed.sales)
+    text = f": {len(loaded.calls)} calls, {exchanges} exchanges in {library}"
+    out.print(Text.assemble(("✓ ", "bold green"), (group, "magenta"), text), soft_wrap=True)
 
 
 @app.command()
@@ -115,12 +111,11 @@ def data(
     ),
     encoder: EncoderOption = "minilm",
 ) -> None:
-    """Write a group's training data D_gen and D_sim as parquet that verl reads.
+    """Write a group's training data D_gen and D_sim as parquet files for verl.
 
-    `gsim group build` has done it for its own.
+    `gsim group build` has already written them for the groups it builds.
     """
     sizes = write_training_files(load_group(group), build_encoder(encoder), folder)
     for name, rows in sizes.items():
-        out.print(
-            Text.assemble(("✓ ", "bold green"), f"{folder / name}: {rows} rows"), soft_wrap=True
-        )
+        text = f"{folder / name}: {rows} rows"
+        out.print(Text.assemble(("✓ ", "bold green"), text), soft_wrap=True)

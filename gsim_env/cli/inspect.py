@@ -1,5 +1,6 @@
-"""``gsim group inspect``: one recorded call with its profile, stages and chain."""
+"""``gsim group inspect``: one recorded call with its profile, stages and behavior chain."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -11,7 +12,8 @@ from gsim_env.cli.options import GroupArgument, JsonOption
 from gsim_env.cli.terminal import out, print_json
 from gsim_env.cli.view import call_header, outcome_text
 from gsim_env.errors import unknown
-from gsim_env.groups import load_group
+from gsim_env.groups import Group, load_group
+from gsim_env.profiles import RecordedCall
 from gsim_env.sop.chain import steps_of
 from gsim_env.sop.transitions import transitions
 
@@ -21,16 +23,14 @@ __all__ = ["inspect"]
 def inspect(
     group: GroupArgument = "food_delivery",
     call: Annotated[
-        str | None, typer.Option("--call", help="Id of a call; the first one if left out.")
+        str | None, typer.Option("--call", help="Id of a call. Default: the first one.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one dialogue of a group's corpus.
+    """Show one recorded call: the customer's profile, and the stage and concern of every turn.
 
-    Who the customer is, and the stage and concern of every turn.
-
-    The number beside a customer's stage says how often, in the whole corpus, that stage follows the
-    one before it.
+    The number next to a customer's stage is how often that stage follows the previous one in the
+    whole corpus.
     """
     loaded = load_group(group)
     calls = {recorded.id: recorded for recorded in loaded.calls}
@@ -40,24 +40,31 @@ def inspect(
     if as_json:
         print_json(recorded.model_dump(mode="json"))
         return
-    counts = transitions(loaded.calls)
-    leaving = {
-        before: sum(count for (first, _), count in counts.items() if first == before)
-        for before, _ in counts
-    }
-    out.print(call_header(recorded.profile.model_dump(), recorded.id))
+
+    profile = recorded.profile
+    out.print(call_header(profile.model_dump(), recorded.id))
     for name in ("facts", "pain_points", "traits"):
-        out.print(Text.assemble((f"{name}: ", "dim"), "; ".join(getattr(recorded.profile, name))))
+        out.print(Text.assemble((f"{name}: ", "dim"), "; ".join(getattr(profile, name))))
+    out.print(turn_table(loaded, recorded))
+    out.print(outcome_text(recorded.outcome))
+
+
+def turn_table(group: Group, call: RecordedCall) -> Table:
+    """Return the turns of a call with stage, concern and transition probability."""
+    counts = transitions(group.calls)
+    totals: Counter[str | None] = Counter()
+    for (previous, _), count in counts.items():
+        totals[previous] += count
+
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, expand=True)
     table.add_column("stage", style="magenta", no_wrap=True)
     table.add_column("concern", style="yellow", no_wrap=True)
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("said", ratio=1)
-    for step in steps_of(recorded):
-        share = counts[step.previous, step.stage] / leaving[step.previous]
-        table.add_row(step.sales_stage, step.answers or "", "", Text(step.sales, style="cyan"))
-        table.add_row(
-            step.stage, step.concern or "", f"{share:.2f}", Text(step.customer, style="bold")
-        )
-    out.print(table)
-    out.print(outcome_text(recorded.outcome))
+    table.add_column("utterance", ratio=1)
+    for step in steps_of(call):
+        share = counts[step.previous, step.stage] / totals[step.previous]
+        sales = Text(step.sales, style="cyan")
+        customer = Text(step.customer, style="bold")
+        table.add_row(step.sales_stage, step.answers or "", "", sales)
+        table.add_row(step.stage, step.concern or "", f"{share:.2f}", customer)
+    return table

@@ -1,7 +1,4 @@
-"""``gsim group mine``.
-
-A draft of a new domain's taxonomy out of raw dialogues, for a person to edit.
-"""
+"""``gsim group mine``: draft the taxonomy of a new domain from raw dialogues."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,43 +15,43 @@ __all__ = ["mine"]
 
 def mine(
     source: Annotated[
-        Path, typer.Option("--from", metavar="FILE", help="The raw dialogues: JSONL, JSON or CSV.")
+        Path, typer.Option("--from", metavar="FILE", help="Raw dialogues: JSONL, JSON or CSV.")
     ],
     out_folder: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The folder of the template.")
     ],
     name: Annotated[
-        str, typer.Option("--name", help="What the group is called: an identifier.")
+        str, typer.Option("--name", help="The name of the group: an identifier.")
     ] = "mine",
     mapping: Annotated[
         str | None,
         typer.Option(
             "--mapping",
-            help="Where in a row things are: built in, or a YAML file. Guessed if left out.",
+            help="The field mapping: a built-in one or a YAML file. Default: guessed.",
         ),
     ] = None,
-    stages: Annotated[int, typer.Option("--stages", min=5, help="Stages of each side.")] = 9,
+    stages: Annotated[
+        int, typer.Option("--stages", min=5, help="Number of stages of each side.")
+    ] = 9,
     concerns: Annotated[
-        int, typer.Option("--concerns", min=1, help="Concerns of the customers.")
+        int, typer.Option("--concerns", min=1, help="Maximum number of customer concerns.")
     ] = 8,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             metavar="JSON",
-            help="Backend that names stages and concerns; else key words do.",
+            help="Backend that names stages and concerns. Default: key words name them.",
         ),
     ] = None,
     encoder: EncoderOption = "minilm",
     seed: SeedOption = 0,
 ) -> None:
-    """Propose stages and concerns for a new domain.
+    """Draft stages and concerns for a new domain by clustering its dialogues.
 
-    Clusters of what was said, as a template that ``build`` takes.
-
-    Everything in it is a guess: read taxonomy.toml, which says what to check, and edit it.
+    Writes a template for `gsim group build`. Everything in it is a guess: read taxonomy.toml, which
+    says what to check, and edit it.
     """
-    spec = None if model is None else model_spec(model, "--model")
     group, _ = mine_template(
         source,
         out_folder,
@@ -63,14 +60,15 @@ def mine(
         encoder=encoder,
         stages=stages,
         concerns=concerns,
-        model=spec,
+        model=None if model is None else model_spec(model, "--model"),
         seed=seed,
     )
-    found = f": {len(group.taxonomy.sales)} + {len(group.taxonomy.customer)} stages, {len(group.taxonomy.concerns)} concerns."
+
+    taxonomy = group.taxonomy
+    sizes = f"{len(taxonomy.sales)} + {len(taxonomy.customer)} stages"
+    text = f": {sizes}, {len(taxonomy.concerns)} concerns."
     out.print(
-        Text.assemble(("✓ ", "bold green"), (str(out_folder), "magenta"), found), soft_wrap=True
+        Text.assemble(("✓ ", "bold green"), (str(out_folder), "magenta"), text), soft_wrap=True
     )
-    out.print(
-        f"Read and edit {out_folder / 'taxonomy.toml'}, then: gsim group build --template {out_folder} ...",
-        style="dim",
-    )
+    edit = f"Read and edit {out_folder / 'taxonomy.toml'}"
+    out.print(f"{edit}, then: gsim group build --template {out_folder} ...", style="dim")

@@ -1,110 +1,135 @@
-"""Step 2 of a build.
+"""Step 2 of a group build: stages, concerns and profiles, one chunk of dialogues at a time."""
 
-Stages, concerns and profiles, a chunk of dialogues at a time, in any order, by any worker.
-"""
-
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Protocol, get_args
+from typing import Protocol, TypeVar, get_args
+
+from pydantic import BaseModel
 
 from gsim_env.corpus.annotation import StageClassifier
-from gsim_env.corpus.build import Build, Progress, stored, write_whole
 from gsim_env.corpus.concerns import ConcernAnnotator
 from gsim_env.corpus.executors import run_chunks
 from gsim_env.corpus.extraction import SITUATION, ProfileExtractor, StyleExtractor
 from gsim_env.corpus.llm_annotation import LLMAnnotator
 from gsim_env.corpus.llm_extraction import LLMExtractor
+from gsim_env.corpus.settings import BuildSettings
 from gsim_env.dialogue import Dialogue, Outcome, Role
 from gsim_env.groups import Group
+from gsim_env.models import Encoder
 from gsim_env.models.encoders import CachedEncoder
 from gsim_env.models.registry import build_encoder, build_model
-from gsim_env.profiles import RecordedCall
+from gsim_env.profiles import CustomerProfile, RecordedCall
+from gsim_env.util.files import write_jsonl
+from gsim_env.util.progress import Progress
 
-__all__ = ["Worker", "annotate"]
+__all__ = ["ChunkAnnotator", "annotate", "read_chunks"]
 
 LABELED = 400
-"""The stage classifier learns from so many dialogues with labels, the first ones of the corpus."""
+"""Labeled dialogues that the stage classifier is trained on: the first ones of the corpus."""
 
 CLASSIFIER = "classifier.joblib"
-"""The stage classifier, fitted once a build."""
+"""The fitted stage classifier, shared by all workers of a build."""
 
-
-def annotate(build: Build, progress: Progress, engine: str) -> None:
-    """Step 2: stages, concerns and profiles, chunk by chunk; what is done already is left alone."""
-    (build.work / "calls").mkdir(exist_ok=True)
-    everything = build.chunks("dialogues")
-    missing = [file for file in everything if not (build.work / "calls" / file.name).is_file()]
-    progress("annotate", len(everything) - len(missing), len(everything))
-    if missing:
-        if build.annotator == "classifier" and not (build.work / CLASSIFIER).is_file():
-            fit_classifier(build)
-        for done in run_chunks(engine, Worker, build, missing):
-            progress("annotate", len(everything) - len(missing) + done, len(everything))
-
-
-class Worker:
-    """Turns a chunk of dialogues into a chunk of recorded calls; made once a process.
-
-    Args:
-        build: What is built.
-    """
-
-    def __init__(self, build: Build) -> None:
-        """Make the annotators and the extractor."""
-        self._build = build
-        group = build.group
-        self._encoder = encoder = CachedEncoder(build_encoder(build.encoder))
-        self._stages: StageAnnotator = (
-            StageClassifier.load(build.work / CLASSIFIER, encoder)
-            if build.annotator == "classifier"
-            else LLMAnnotator(group.taxonomy, build_model(build.annotator))
-        )
-        self._concerns = ConcernAnnotator(group.taxonomy, encoder)
-        situation = group.config.situation or SITUATION
-        self._profiles: ProfileExtractor = (
-            StyleExtractor(group.config.archetypes, group.taxonomy, encoder, situation)
-            if build.extractor == "style"
-            else LLMExtractor(group, build_model(build.extractor), situation=situation)
-        )
-
-    def __call__(self, chunk: Path) -> None:
-        """Write the recorded calls of a chunk of dialogues, the same ones whatever chunks came before."""
-        self._encoder.clear()
-        dialogues = list(stored(Dialogue, [chunk]))
-        dialogues = self._concerns.annotate(self._stages.annotate(dialogues))
-        rows = [
-            RecordedCall(
-                id=dialogue.id,
-                turns=dialogue.turns,
-                outcome=dialogue.outcome or outcome_of(dialogue, self._build.group),
-                attributes=dialogue.attributes,
-                profile=profile,
-            ).model_dump_json()
-            for dialogue, profile in zip(dialogues, self._profiles.extract(dialogues), strict=True)
-        ]
-        write_whole(self._build.work / "calls" / chunk.name, *rows)
+M = TypeVar("M", bound=BaseModel)
 
 
 class StageAnnotator(Protocol):
-    """Fills the stages of both sides."""
+    """Labels the turns of both sides with stages."""
 
     def annotate(self, dialogues: Sequence[Dialogue]) -> list[Dialogue]:
-        """Return the dialogues with stages; given ones are kept."""
+        """Return the dialogues with a stage at every turn; given stages are kept."""
         ...
 
 
-def fit_classifier(build: Build) -> None:
-    """Fit the stage classifier to the first labeled dialogues and the taxonomy's phrases, and leave it for the workers."""
-    labeled = islice(filter(has_stages, stored(Dialogue, build.chunks("dialogues"))), LABELED)
-    phrases = {role: build.group.taxonomy.phrases(role) for role in get_args(Role)}
-    StageClassifier(build_encoder(build.encoder)).fit(labeled, phrases).save(
-        build.work / CLASSIFIER
-    )
+def annotate(settings: BuildSettings, progress: Progress, engine: str) -> None:
+    """Write the recorded calls of every chunk of dialogues that has none yet.
+
+    Raises:
+        ConfigurationError: if the engine is unknown.
+        SimulatorError: if a model or the encoder fails.
+    """
+    folder = settings.work / "calls"
+    folder.mkdir(exist_ok=True)
+    chunks = settings.chunks("dialogues")
+    missing = [file for file in chunks if not (folder / file.name).is_file()]
+    finished = len(chunks) - len(missing)
+    progress("annotate", finished, len(chunks))
+    if not missing:
+        return
+
+    if settings.annotator == "classifier" and not (settings.work / CLASSIFIER).is_file():
+        fit_classifier(settings)
+    for count in run_chunks(engine, ChunkAnnotator, settings, missing):
+        progress("annotate", finished + count, len(chunks))
+
+
+class ChunkAnnotator:
+    """Turns a chunk of dialogues into a chunk of recorded calls; created once per process.
+
+    Args:
+        settings: The build.
+    """
+
+    def __init__(self, settings: BuildSettings) -> None:
+        """Load the annotators and the extractor."""
+        self._group = settings.template_group
+        self._folder = settings.work / "calls"
+        self._encoder = CachedEncoder(build_encoder(settings.encoder))
+        self._stages = stage_annotator(settings, self._encoder)
+        self._concerns = ConcernAnnotator(self._group.taxonomy, self._encoder)
+        self._profiles = profile_extractor(settings, self._encoder)
+
+    def __call__(self, chunk: Path) -> None:
+        """Write the recorded calls of a chunk; the result does not depend on earlier chunks."""
+        self._encoder.clear()
+        dialogues = list(read_chunks(Dialogue, [chunk]))
+
+        labeled = self._concerns.annotate(self._stages.annotate(dialogues))
+        profiles = self._profiles.extract(labeled)
+
+        calls = map(self._recorded_call, labeled, profiles)
+        write_jsonl(self._folder / chunk.name, [call.model_dump_json() for call in calls])
+
+    def _recorded_call(self, dialogue: Dialogue, profile: CustomerProfile) -> RecordedCall:
+        return RecordedCall(
+            id=dialogue.id,
+            turns=dialogue.turns,
+            outcome=dialogue.outcome or outcome_of(dialogue, self._group),
+            attributes=dialogue.attributes,
+            profile=profile,
+        )
+
+
+def stage_annotator(settings: BuildSettings, encoder: Encoder) -> StageAnnotator:
+    """Return the fitted classifier, or the annotator of a language model."""
+    if settings.annotator == "classifier":
+        return StageClassifier.load(settings.work / CLASSIFIER, encoder)
+    return LLMAnnotator(settings.template_group.taxonomy, build_model(settings.annotator))
+
+
+def profile_extractor(settings: BuildSettings, encoder: Encoder) -> ProfileExtractor:
+    """Return the extractor without a language model, or that of a language model."""
+    group = settings.template_group
+    situation = group.config.situation or SITUATION
+    if settings.extractor == "style":
+        return StyleExtractor(group.config.archetypes, group.taxonomy, encoder, situation)
+    return LLMExtractor(group, build_model(settings.extractor), situation=situation)
+
+
+def fit_classifier(settings: BuildSettings) -> None:
+    """Fit the stage classifier to labeled dialogues and the taxonomy's phrases, and save it."""
+    taxonomy = settings.template_group.taxonomy
+    phrases = {role: taxonomy.phrases(role) for role in get_args(Role)}
+    dialogues = read_chunks(Dialogue, settings.chunks("dialogues"))
+    labeled = islice(filter(has_stages, dialogues), LABELED)
+
+    classifier = StageClassifier(build_encoder(settings.encoder)).fit(labeled, phrases)
+    classifier.save(settings.work / CLASSIFIER)
 
 
 def outcome_of(dialogue: Dialogue, group: Group) -> Outcome:
-    """Return how a dialogue ended, by its customer's stages, where the source does not say."""
+    """Return the outcome that the customer's stages suggest, for sources that do not give it."""
     kinds = [
         group.taxonomy.customer[turn.stage].kind
         for turn in dialogue.customer_turns()
@@ -116,5 +141,15 @@ def outcome_of(dialogue: Dialogue, group: Group) -> Outcome:
 
 
 def has_stages(dialogue: Dialogue) -> bool:
-    """Return whether any turn of a dialogue carries a stage."""
+    """Return whether any turn of a dialogue has a stage."""
     return any(turn.stage is not None for turn in dialogue.turns)
+
+
+def read_chunks(model: type[M], files: Sequence[Path]) -> Iterator[M]:
+    """Yield the rows of chunks, with one chunk in memory at a time."""
+    return chain.from_iterable(_read_chunk(model, file) for file in files)
+
+
+def _read_chunk(model: type[M], file: Path) -> list[M]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [model.model_validate_json(line) for line in lines]

@@ -1,16 +1,14 @@
-"""Step 3 of a build.
-
-The annotated calls become a group, its training data (stream I) and its library (stream II).
-"""
+"""Step 3 of a group build: the group's files, its training data (stream I) and its library."""
 
 import json
 import shutil
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import asdict
 
-from gsim_env.corpus.build import REPORT, Build, clean_up, stored, write_whole
+from gsim_env.corpus.annotate import read_chunks
 from gsim_env.corpus.card import card
+from gsim_env.corpus.read import ReadCounts
+from gsim_env.corpus.settings import BuildSettings
 from gsim_env.corpus.training_files import write_training_files
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_calls
@@ -19,74 +17,91 @@ from gsim_env.profiles import RecordedCall
 from gsim_env.simulation.sales_classifier import SalesMoveClassifier
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.milvus import build_lite, library_key
-from gsim_env.util.files import sha256_file
+from gsim_env.util.files import atomic_path, sha256_file, write_atomically
+from gsim_env.util.progress import Progress
 from gsim_env.util.splits import is_held_out
 
-__all__ = ["assemble"]
+__all__ = ["REPORT", "assemble"]
+
+REPORT = "build.json"
+"""The build report: counts, rows and hashes. A group is complete once it has one."""
 
 TEMPLATE_FILES = ("group.toml", "taxonomy.toml", "script.toml")
 TEMPLATE_FOLDERS = ("prompts", "adapter")
+CORPUS = "corpus.jsonl"
+HELD_OUT = "held_out.jsonl"
+STAGES = 5
+"""Stages of the progress bar."""
 
 
-def assemble(
-    build: Build, counts: dict[str, Any], progress: Callable[[str, int, int | None], None]
-) -> Group:
-    """Write the group's files and return it.
+def assemble(settings: BuildSettings, counts: ReadCounts, progress: Progress) -> Group:
+    """Write the group's files and return the group.
 
-    Customers are split by a hash of who they are, so nobody is on both sides and a corpus that
-    grows keeps its split. The held-out ones are in ``held_out.jsonl`` and in the ``test`` files
-    only: neither profiles nor chains are drawn from them.
+    Customers are split by a hash of their id: no customer is in both splits, and a corpus that
+    grows keeps its split. Held-out customers are in ``held_out.jsonl`` and in the ``test`` files
+    only; neither profiles nor behavior chains are drawn from them.
 
     Raises:
-        CorpusError: if a call does not fit the template's taxonomy, or no customer is left to draw
-            from.
+        CorpusError: if a call does not fit the template's taxonomy, or every customer is held out.
     """
-    steps = iter(range(1, 6))
-    for name in TEMPLATE_FILES:
-        if (build.group.path / name).is_file():
-            shutil.copyfile(build.group.path / name, build.out / name)
-    for name in TEMPLATE_FOLDERS:
-        if (build.group.path / name).is_dir():
-            shutil.copytree(build.group.path / name, build.out / name, dirs_exist_ok=True)
-    split_calls(build)
-    progress("assemble", next(steps), 5)
+    copy_template(settings)
+    split_calls(settings)
+    progress("assemble", 1, STAGES)
 
-    group, encoder = Group.load(build.out), build_encoder(build.encoder)
-    held = read_calls(build.out / "held_out.jsonl")
+    group = Group.load(settings.out)
+    encoder = build_encoder(settings.encoder)
     indexed = index_calls(group.calls, encoder)
-    progress("assemble", next(steps), 5)
+    progress("assemble", 2, STAGES)
 
-    sizes = write_training_files(group, encoder, build.out)
-    progress("assemble", next(steps), 5)
+    rows = write_training_files(group, encoder, settings.out)
+    progress("assemble", 3, STAGES)
 
+    # What the first call of the group would otherwise wait for.
     build_lite(indexed, library_key(group.digest, encoder.name))
-    SalesMoveClassifier(group, encoder)  # embeds what the first call would wait for
-    progress("assemble", next(steps), 5)
+    SalesMoveClassifier(group, encoder)
+    progress("assemble", 4, STAGES)
 
-    files = ("corpus.jsonl", "held_out.jsonl", *(name for name, size in sizes.items() if size))
-    hashes = {name: sha256_file(build.out / name) for name in files}
-    write_whole(build.out / "CARD.md", card(build, group, len(held), counts, sizes, hashes))
-    report = {"key": build.key, **counts, "rows": sizes, "sha256": hashes}
-    write_whole(build.out / REPORT, json.dumps(report, indent=1))
-    clean_up(build)
-    progress("assemble", next(steps), 5)
+    write_report(settings, group, counts, rows)
+    progress("assemble", STAGES, STAGES)
     return group
 
 
-def split_calls(build: Build) -> None:
-    """Write ``corpus.jsonl`` and ``held_out.jsonl``, a chunk in memory at a time."""
-    names = ("corpus.jsonl", "held_out.jsonl")
+def copy_template(settings: BuildSettings) -> None:
+    """Copy what the template gives to the group: configuration, prompts and its own weights."""
+    template = settings.template_group.path
+    for name in TEMPLATE_FILES:
+        if (template / name).is_file():
+            shutil.copyfile(template / name, settings.out / name)
+    for name in TEMPLATE_FOLDERS:
+        if (template / name).is_dir():
+            shutil.copytree(template / name, settings.out / name, dirs_exist_ok=True)
+
+
+def split_calls(settings: BuildSettings) -> None:
+    """Write ``corpus.jsonl`` and ``held_out.jsonl``, with one chunk in memory at a time."""
     with ExitStack() as stack:
-        partial = [build.out / f"{name}.partial" for name in names]
-        files = [stack.enter_context(file.open("w", encoding="utf-8")) for file in partial]
-        for call in stored(RecordedCall, build.chunks("calls")):
-            files[is_held_out(customer_key(call), build.held_out)].write(
-                call.model_dump_json(exclude_defaults=True) + "\n"
-            )
-    for name, file in zip(names, partial, strict=True):
-        file.replace(build.out / name)
+        paths = [stack.enter_context(atomic_path(settings.out / n)) for n in (CORPUS, HELD_OUT)]
+        train, held_out = (stack.enter_context(path.open("w", encoding="utf-8")) for path in paths)
+
+        for call in read_chunks(RecordedCall, settings.chunks("calls")):
+            stream = held_out if is_held_out(customer_key(call), settings.held_out) else train
+            stream.write(call.model_dump_json(exclude_defaults=True) + "\n")
+
+
+def write_report(
+    settings: BuildSettings, group: Group, counts: ReadCounts, rows: dict[str, int]
+) -> None:
+    """Write ``CARD.md``, and last ``build.json``, which marks the group as complete."""
+    files = (CORPUS, HELD_OUT, *(name for name, count in rows.items() if count))
+    hashes = {name: sha256_file(settings.out / name) for name in files}
+    held_out = len(read_calls(settings.out / HELD_OUT))
+
+    text = card(settings, group, held_out, counts, rows, hashes)
+    write_atomically(settings.out / "CARD.md", text)
+    report = {"key": settings.key, **asdict(counts), "rows": rows, "sha256": hashes}
+    write_atomically(settings.out / REPORT, json.dumps(report, indent=1))
 
 
 def customer_key(call: RecordedCall) -> str:
-    """Return what names a call's customer (``attributes["customer"]``), else the call."""
+    """Return the id of a call's customer (``attributes["customer"]``), else that of the call."""
     return call.attributes.get("customer", call.id)

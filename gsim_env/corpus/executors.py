@@ -1,8 +1,8 @@
-"""Where chunks are worked on: in this process, or on the machines of a Ray cluster by Ray Data."""
+"""Executors: where chunks are annotated, in this process or on a Ray cluster with Ray Data."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gsim_env.errors import unknown
 from gsim_env.util.extras import require
@@ -11,40 +11,51 @@ __all__ = ["ENGINES", "run_chunks"]
 
 ENGINES = ("local", "ray")
 
+S = TypeVar("S")
+ChunkFunction = Callable[[Path], None]
+
 
 def run_chunks(
-    engine: str, worker: Callable[[Any], Callable[[Path], None]], build: Any, chunks: Sequence[Path]
+    engine: str, worker: Callable[[S], ChunkFunction], settings: S, chunks: Sequence[Path]
 ) -> Iterator[int]:
-    """Have ``worker(build)`` called with each chunk; yield how many are done after each.
+    """Process each chunk with ``worker(settings)``; yield the number of finished chunks.
 
     Args:
-        engine: ``"local"``, or ``"ray"`` (the folder of the build must then be shared by all
-            machines).
-        worker: Makes the function for chunks; called once a process.
-        build: Its argument.
+        engine: ``"local"``, or ``"ray"``: then all machines must share the folder of the build.
+        worker: Creates the function that processes a chunk; called once per process.
+        settings: Its argument.
         chunks: The files.
 
     Raises:
-        ConfigurationError: if there is no such engine.
+        ConfigurationError: if the engine is unknown.
+        ImportError: if the engine is ``"ray"`` and Ray is absent.
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
-    if engine == "local":
-        work = worker(build)
-        for done, chunk in enumerate(chunks, start=1):
-            work(chunk)
-            yield done
+    if engine == "ray":
+        yield from _run_on_ray(worker, settings, chunks)
         return
-    data = require("ray.data", "ray")
 
+    process = worker(settings)
+    for finished, chunk in enumerate(chunks, start=1):
+        process(chunk)
+        yield finished
+
+
+def _run_on_ray(
+    worker: Callable[[S], ChunkFunction], settings: S, chunks: Sequence[Path]
+) -> Iterator[int]:
     class Actor:
-        def __init__(self) -> None:
-            self._work = worker(build)
+        """One worker of the cluster."""
 
-        def __call__(self, row: dict[str, str]) -> dict[str, str]:
-            self._work(Path(row["chunk"]))
+        def __init__(self) -> None:
+            self._process = worker(settings)
+
+        def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+            self._process(Path(row["chunk"]))
             return row
 
-    rows = data.from_items([{"chunk": str(chunk)} for chunk in chunks])
-    for done, _ in enumerate(rows.map(Actor, concurrency=(1, len(chunks))).iter_rows(), start=1):
-        yield done
+    dataset = require("ray.data", "ray").from_items([{"chunk": str(chunk)} for chunk in chunks])
+    results = dataset.map(Actor, concurrency=(1, len(chunks)))
+    for finished, _ in enumerate(results.iter_rows(), start=1):
+        yield finished

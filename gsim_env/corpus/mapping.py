@@ -1,9 +1,7 @@
-"""Where a source keeps what a dialogue needs.
-
-A YAML file says it, so that a new source needs no code.
-"""
+"""Field mappings: YAML files that describe where a source has the fields of a dialogue."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -28,35 +26,33 @@ Container = Literal["jsonl", "json", "csv"]
 Labels = Annotated[
     tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
 ]
-Ours = TypeVar("Ours", bound=str)
+Name = TypeVar("Name", bound=str)
 
 
 class FieldMapping(BaseModel):
-    """Where in a row the parts of a dialogue are, and what the source's labels mean.
+    """Where a row has the fields of a dialogue, and what the source's labels mean.
 
-    Places are dotted paths (``meta.outcome.success``) or CSV columns. Tables have this project's
-    names on the left and the source's labels for it on the right, one or a list. What a source
-    lacks is left out.
+    Paths are dotted (``meta.outcome.success``) or CSV columns. Tables map a name of this project to
+    the source's label or labels. Fields that a source lacks are left out.
 
     Attributes:
-        name: What the mapping is called: its file's stem.
-        container: ``jsonl``: a dialogue a line. ``json``: one JSON document. ``csv``: a turn a
-            line, with a header.
-        dialogues: Where in a ``json`` document the dialogues are, as an array or by id; left out:
-            it consists of them.
-        id: Of the dialogue; consecutive CSV lines with the same id are one dialogue.
-        turns: The list of turns; a ``csv`` has none.
-        role: Of a turn.
-        text: Of a turn.
-        stage: Of a turn; may be a list of labels, of which the last that ``stages`` knows counts.
-        concern: Of a turn.
+        name: The name of the mapping: its file's stem.
+        container: ``jsonl``: one dialogue per line. ``json``: one JSON document. ``csv``: one turn
+            per line, with a header.
+        dialogues: Path of the dialogues in a ``json`` document, an array or an object by id.
+            Default: the document itself.
+        id: Path of the dialogue's id; consecutive CSV lines with the same id are one dialogue.
+        turns: Path of the list of turns; unused for ``csv``.
+        role: Path of a turn's role.
+        text: Path of a turn's text.
+        stage: Path of a turn's stage; for a list of labels, the last one in ``stages`` counts.
+        concern: Path of a turn's concern.
         roles: Labels of the two roles.
         skipped: Labels of roles that are not part of the call, such as ``system``.
-        outcome: Of the dialogue.
-        outcomes: Labels of outcomes; left out: they are the names in
-            :class:`~gsim_env.dialogue.Outcome`.
-        attributes: What else to keep of the customer, by name; lists are joined.
-        stages: Labels of stages, for each role; left out for a role: they are stage names already.
+        outcome: Path of the dialogue's outcome.
+        outcomes: Labels of outcomes. Default: the names in :class:`~gsim_env.dialogue.Outcome`.
+        attributes: Paths of further attributes of the customer, by name; lists are joined.
+        stages: Labels of stages for each role. Default for a role: labels are stage names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,95 +92,101 @@ class FieldMapping(BaseModel):
                 f"`dialogues` is for `container: json`, not {self.container!r}; leave it out"
             )
         if self.container == "csv" and self.id is None:
-            raise ValueError("a csv needs `id`: the column that says which lines are one dialogue")
+            raise ValueError("a csv needs `id`: the column that identifies the dialogue of a line")
         return self
 
     @classmethod
     def load(cls, mapping: str | Path) -> Self:
-        """Read a built-in mapping by name, or a user's own YAML file by its path.
+        """Read a built-in mapping by name, or a YAML file by path.
 
         Raises:
-            ConfigurationError: if it is neither, or if the file is malformed.
+            ConfigurationError: if it is neither, or the file is malformed.
             ImportError: if PyYAML is absent.
         """
         builtin = builtin_mappings()
         path = builtin.get(str(mapping), Path(mapping).expanduser())
         if not path.is_file():
             raise unknown("field mapping (neither built in nor a file)", str(mapping), builtin)
+
         yaml = require("yaml", "corpus")
         try:
-            # The base loader leaves every scalar as it is written: the label `no` is not a boolean. It builds nothing else.
+            # The base loader keeps every scalar as text (the label `no` is not a boolean) and
+            # constructs no objects.
             fields = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-            return cls.model_validate(
-                {"name": path.stem, **fields} if isinstance(fields, dict) else fields
-            )
+            if isinstance(fields, dict):
+                fields = {"name": path.stem, **fields}
+            return cls.model_validate(fields)
         except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
             legal = ", ".join(name for name in cls.model_fields if name != "name")
             raise ConfigurationError(f"{path}: {error}\nFields of a mapping: {legal}.") from error
 
     def role_of(self, label: str | None) -> Role | None:
-        """Return the role that a label means, or None if it means none."""
-        return _translated(self.roles, label)
+        """Return the role of a label, or ``None`` for an unknown label."""
+        return _translate(self.roles, label)
 
     def outcome_of(self, label: str | None) -> Outcome | None:
-        """Return the outcome that a label means, or None if it means none."""
-        return _translated(
-            self.outcomes or {outcome: (outcome.value,) for outcome in Outcome}, label
-        )
+        """Return the outcome of a label, or ``None`` for an unknown label."""
+        outcomes = self.outcomes or {outcome: (outcome.value,) for outcome in Outcome}
+        return _translate(outcomes, label)
 
     def stage_of(self, role: Role, given: Sequence[str]) -> str | None:
-        """Return the stage that the last known one of the labels ``given`` means, or None if none is known."""
+        """Return the stage of the last known label, or ``None`` if no label is known."""
         if role not in self.stages:
             return given[-1] if given else None
-        known = (_translated(self.stages[role], label) for label in reversed(given))
-        return next((stage for stage in known if stage is not None), None)
+
+        stages = (_translate(self.stages[role], label) for label in reversed(given))
+        return next((stage for stage in stages if stage is not None), None)
 
 
 def builtin_mappings() -> dict[str, Path]:
-    """Return the built-in mappings: name to file."""
+    """Return the files of the built-in mappings by name."""
     return {file.stem: file for file in sorted(BUILTIN.glob("*.yaml"))}
 
 
 def find(row: Any, path: str | None) -> Any:
-    """Return what is at a dotted path of a decoded JSON value, or None.
+    """Return the value at a dotted path of a decoded JSON value, or ``None``.
 
-    A key that is the whole path comes first.
+    A key that equals the whole path takes precedence.
     """
     if path is None:
         return None
     if isinstance(row, dict) and path in row:
         return row[path]
+
     for key in path.split("."):
         row = row.get(key) if isinstance(row, dict) else None
     return row
 
 
 def labels(value: object) -> list[str]:
-    """Return a scalar, or a list of scalars, as it would be written in YAML.
+    """Return a scalar, or the scalars of a list, as text, written as in YAML.
 
-    Null, empty text and objects give nothing.
+    Null, empty text, objects and nested lists give nothing.
     """
     if isinstance(value, list):
-        return [label for item in value if not isinstance(item, list) for label in labels(item)]
+        scalars = (item for item in value if not isinstance(item, list))
+        return list(chain.from_iterable(map(labels, scalars)))
     if isinstance(value, bool):
         return [str(value).lower()]
     if isinstance(value, float) and value.is_integer():
         return [str(int(value))]
-    return (
-        [str(value).strip()] if isinstance(value, (str, int, float)) and str(value).strip() else []
-    )
+
+    text = str(value).strip() if isinstance(value, (str, int, float)) else ""
+    return [text] if text else []
 
 
-def _translated(table: Mapping[Ours, tuple[str, ...]], label: str | None) -> Ours | None:
-    return next((ours for ours, theirs in table.items() if label in theirs), None)
+def _translate(table: Mapping[Name, tuple[str, ...]], label: str | None) -> Name | None:
+    """Return the name of a source's label, or ``None``."""
+    return next((name for name, source_labels in table.items() if label in source_labels), None)
 
 
 def _checked(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    seen: dict[str, str] = {}
-    for ours, theirs in table.items():
-        for label in theirs:
-            if seen.setdefault(label, ours) != ours:
+    """Return a table; raise a ValueError if a label has two names."""
+    names: dict[str, str] = {}
+    for name, source_labels in table.items():
+        for label in source_labels:
+            if names.setdefault(label, name) != name:
                 raise ValueError(
-                    f"the label {label!r} stands for {seen[label]!r} and for {ours!r}; leave one out"
+                    f"the label {label!r} is listed under {names[label]!r} and {name!r}; remove one"
                 )
     return table

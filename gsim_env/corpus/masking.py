@@ -1,126 +1,144 @@
-"""Personal data out of texts.
+"""Masking of personal data: contact details and account numbers become placeholders.
 
-What identifies somebody by its form alone is replaced by a placeholder, and counted.
-
-Names are not found: only forms are looked at. Precision comes first, for a masked price or time is
-a lost fact: a number is a telephone number only in a form that telephone numbers have, or where a
-word such as "call" or "mobile" says so.
+Telephone numbers are found by ``phonenumbers``, IBANs, card and social security numbers are checked
+by ``python-stdnum``; the rest is found by its form. Names are not masked. Precision comes first,
+because a masked price or time is a lost fact.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv6Address
+from typing import Any
 
 from gsim_env.dialogue import Dialogue
+from gsim_env.util.extras import require
 
 __all__ = ["mask", "mask_dialogue"]
 
-# re.ASCII: in Chinese text a number stands between letters without a space, and has to be found there, too.
+# re.ASCII: in Chinese text a number has letters on both sides without a space.
 FLAGS = re.ASCII | re.VERBOSE
+IGNORE_CASE = FLAGS | re.IGNORECASE
 START = r"(?<![\w.,:/#$€£¥₹+-]) (?<![$€£¥₹][ ])"
 END = r"(?! \w | % | [.,:/-]\d )"
+NUMBER_STARTS = re.compile(START, FLAGS)
+NUMBER_ENDS = re.compile(END, FLAGS)
 
 URL = re.compile(
     r"""(?:https?://|\bwww\.) [\w.~:/?#\[\]@!$&'()*+,;=%-]* [\w/=&#%~+-]
-    | (?<![\w@.-]) (?:[a-z0-9][a-z0-9-]{0,62}\.){1,4} (?:com|org|net|edu|gov|io|info|biz|co\.uk|org\.uk|com\.au|com\.cn)
+    | (?<![\w@.-]) (?:[a-z0-9][a-z0-9-]{0,62}\.){1,4}
+      (?:com|org|net|edu|gov|io|info|biz|co\.uk|org\.uk|com\.au|com\.cn)
       (?![\w@-]|\.\w) (?:/[\w.~:/?#@!$&'()*+,;=%-]*[\w/=&#%~+-])?""",
-    FLAGS | re.IGNORECASE,
+    IGNORE_CASE,
 )
 EMAIL = re.compile(
     r"(?<![\w.+%-]) [\w.+%-]{1,64} @ (?:[a-z0-9-]{1,63}\.){1,8} [a-z]{2,24} (?![\w@-])",
-    FLAGS | re.IGNORECASE,
+    IGNORE_CASE,
 )
 IPV4 = re.compile(
-    r"(?<![\w.]) (?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3} (?:25[0-5]|2[0-4]\d|1?\d?\d) (?! \w | \.\d )",
+    r"""(?<![\w.]) (?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3} (?:25[0-5]|2[0-4]\d|1?\d?\d)
+    (?! \w | \.\d )""",
     FLAGS,
 )
 IPV6 = re.compile(r"(?<![\w:.]) (?:[0-9A-Fa-f]{0,4}:){2,7} [0-9A-Fa-f]{0,4} (?![\w:])", FLAGS)
+
 IBAN = re.compile(r"\b [A-Z]{2}\d{2} (?:[ ]?[A-Z0-9]{4}){2,7} (?:[ ]?[A-Z0-9]{1,3})? \b", FLAGS)
+"""Candidates, checked by :mod:`stdnum.iban`."""
+
 ACCOUNT = re.compile(
     START
-    + r"""(?: \d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7} | \d{4}[ -]\d{6}[ -]\d{5} | \d{13,19} | \d{3}-\d{2}-\d{4} )"""  # cards, SSN
+    + r"""(?: \d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7} | \d{4}[ -]\d{6}[ -]\d{5}  # cards
+    | \d{13,19} | \d{3}-\d{2}-\d{4} )"""  # accounts, social security numbers
     + END,
     FLAGS,
 )
-ACCOUNT_SAID = re.compile(
-    r"(?P<said> \b (?:account|acct|card|routing|policy|sort[ ]code) (?:[ ](?:number|no\.?|is|code))* [ :#]{1,3})"
-    r"\d (?:[ -]?\d){5,18}" + END,
-    FLAGS | re.IGNORECASE,
-)
-INTERNATIONAL = re.compile(  # +44 (0)20 7946 0958
-    r"(?<![\w+]) \+\d{1,3} (?:[ ./-]?\(?\d{1,5}\)?) (?:[ ./-]?\d{2,8}){1,4} (?!\w)", FLAGS
-)
-NATIONAL = re.compile(
-    START
-    + r"""(?: (?:1[ .-]?)? (?: \(\d{3}\)[ ]? | \d{3}[ .-] ) \d{3}[ .-]\d{4}  # 555-123-4567
-    | \(?0\d{1,4}\)? (?:[ .-]?\d{2,8}){1,4} | 0\d{2,4}/\d{4,8}  # 020 7946 0958, 0171/1234567
-    | 1\d{2}[ -]\d{4}[ -]\d{4} | \d{5}[ -]\d{5} | [6-9]\d{2}[ -]\d{3}[ -]\d{3}  # 138 0013 8000, 98765 43210, 612 345 678
-    | [2-9]\d{2}-\d{4} | \d{7,12} )"""
+"""Candidates, checked by :mod:`stdnum.luhn` and :mod:`stdnum.us.ssn`."""
+
+LABELED_ACCOUNT = re.compile(
+    r"""(?P<label> \b (?:account|acct|card|routing|policy|sort[ ]code)
+    (?:[ ](?:number|no\.?|is|code))* [ :#]{1,3}) \d (?:[ -]?\d){5,18}"""
     + END,
-    FLAGS,
+    IGNORE_CASE,
 )
-PHONE_SAID = re.compile(
-    r"""(?P<said> \b (?:phone|telephone|tel|mobile|cell|fax|whatsapp|call|ring|text|dial|reach)
-    (?:[ ](?:number|no\.?|me|us|him|her|them|is|was|at|on|under|my))* [ .:]{1,3} ) \+? \(?\d (?:[ ().-]{0,2}\d){6,14}"""
+"""A number with a word that says that it is an account."""
+
+LABELED_PHONE = re.compile(
+    r"""(?P<label> \b (?:phone|telephone|tel|mobile|cell|fax|whatsapp|call|ring|text|dial|reach
+      |my[ ]number)
+    (?:[ ](?:number|no\.?|me|us|him|her|them|is|was|at|on|under|my))* [ .:]{1,3} )
+    \+? \(?\d (?:[ ().-]{0,2}\d){6,14}"""
     + END,
-    FLAGS | re.IGNORECASE,
+    IGNORE_CASE,
 )
+"""A number with a word that says that it is a telephone number."""
+
 ADDRESS = re.compile(
-    r"""(?<![\w$€£.,:/-]) (?P<number>\d{1,5})[A-Za-z]? (?:-\d{1,4})? [ ] (?:(?:[NSEW]|North|South|East|West)\.?[ ])?
+    r"""(?<![\w$€£.,:/-]) (?P<number>\d{1,5})[A-Za-z]? (?:-\d{1,4})? [ ]
+    (?:(?:[NSEW]|North|South|East|West)\.?[ ])?
     (?:(?:St\. | [A-ZÀ-Þ][A-Za-zÀ-ÿ'\u2019-]* | \d{1,3}(?:st|nd|rd|th))[ ]){1,3}
-    (?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Place|Square|Sq|Terrace|Way|Close|Crescent
-      |Highway|Hwy|Parkway|Pkwy|Mews|Gardens|Grove|Quay) \b
-    (?:[ ](?:[NSEW]{1,2}|North|South|East|West)\b)? (?:(?:,|[ ]-)?[ ](?:Apt|Apartment|Suite|Unit|Flat)\.?[ ]\#?\w+)?""",
+    (?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Place|Square|Sq
+      |Terrace|Way|Close|Crescent|Highway|Hwy|Parkway|Pkwy|Mews|Gardens|Grove|Quay) \b
+    (?:[ ](?:[NSEW]{1,2}|North|South|East|West)\b)?
+    (?:(?:,|[ ]-)?[ ](?:Apt|Apartment|Suite|Unit|Flat)\.?[ ]\#?\w+)?""",
     FLAGS,
 )
 
 SUSPECT = re.compile(r"[\d@] | \.\w | ://", FLAGS)
-"""Whatever is masked has one of these.
+"""Every masked text contains one of these; texts without any are not examined further."""
 
-A turn without any, as most are, need not be looked at rule by rule.
+MIN_PHONE_DIGITS = 7
+COUNTRIES = ("GB", "IE", "AU", "NZ", "IN", "CN", "DE", "FR", "ES", "IT")
+"""Countries with national telephone numbers that are masked without a country code.
+
+The United States and Canada are handled separately: their fictional numbers (555) count, too.
 """
 
+LOCAL_US_NUMBER = re.compile(r"[2-9]\d{2}-\d{4}", re.ASCII)
+
+MAX_CANDIDATES = 1000
+"""Candidates of telephone numbers per text; bounds the time for texts that are full of digits."""
+
 COUNTED = re.compile(
-    r"\s? (?: [%] | (?:percent|dollars?|usd|euros?|eur|pounds?|gbp|bucks|cents?|yuan|rmb|rupees?|orders?|customers?|people"
-    r"|users?|units?|items?|views?|meals?|stores?|restaurants?|a[ ](?:day|week|month|year)) \b )",
-    FLAGS | re.IGNORECASE,
+    r"""\s? (?: [%] | (?:percent|dollars?|usd|euros?|eur|pounds?|gbp|bucks|cents?|yuan|rmb|rupees?
+    |orders?|customers?|people|users?|units?|items?|views?|meals?|stores?|restaurants?
+    |a[ ](?:day|week|month|year)) \b )""",
+    IGNORE_CASE,
 )
+"""What follows a number that is an amount."""
+
 DATE = re.compile(
-    r"\d{1,2}\D\d{1,2}\D(?:19|20)\d{2} | (?:19|20)\d{2}\D\d{1,2}\D\d{1,2} | (?:19|20)\d{2}(?:0[1-9]|1[0-2])[0-3]\d",
+    r"""\d{1,2}\D\d{1,2}\D(?:19|20)\d{2} | (?:19|20)\d{2}\D\d{1,2}\D\d{1,2}
+    | (?:19|20)\d{2}(?:0[1-9]|1[0-2])[0-3]\d""",
     FLAGS,
 )
 HOURS = re.compile(r"(?:[01]\d|2[0-4])[0-5]\d-(?:[01]\d|2[0-4])[0-5]\d", FLAGS)
 YEAR = re.compile(r"(?:19|20)\d{2}", FLAGS)
-DATED = re.compile(r"\b(?:in|since|by|during|until|of|after|before|for)[ ]$", FLAGS | re.IGNORECASE)
+BEFORE_YEAR = re.compile(r"\b(?:in|since|by|during|until|of|after|before|for)[ ]$", IGNORE_CASE)
 
 
 def mask(text: str) -> tuple[str, Counter[str]]:
-    """Return ``text`` with placeholders, and how many of each.
+    """Replace personal data by placeholders.
 
-    EMAIL, PHONE, URL, ACCOUNT, IP, ADDRESS.
+    Returns:
+        The text, and the number of placeholders by kind: EMAIL, PHONE, URL, ACCOUNT, IP, ADDRESS.
     """
     counts: Counter[str] = Counter()
     if not SUSPECT.search(text):
         return text, counts
-    for name, pattern, wanted in RULES:
 
-        def replaced(
-            match: re.Match[str], name: str = name, wanted: Callable[[re.Match[str]], bool] = wanted
-        ) -> str:
-            if not wanted(match):
-                return match[0]
-            counts[name] += 1
-            return f"{match.groupdict().get('said', '')}[{name}]"
-
-        text = pattern.sub(replaced, text)
+    for rule in RULES:
+        text, count = rule.apply(text)
+        if count:
+            counts[rule.name] += count
     return text, counts
 
 
 def mask_dialogue(dialogue: Dialogue) -> tuple[Dialogue, Counter[str]]:
-    """Return the dialogue with turns and attributes masked, and the counts of :func:`mask`.
+    """Mask the turns and attributes of a dialogue, but not its id.
 
-    Its id is left as it is.
+    Returns:
+        The dialogue, and the number of placeholders by kind.
     """
     total: Counter[str] = Counter()
 
@@ -138,6 +156,123 @@ def _always(_: re.Match[str]) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class PatternRule:
+    """Masks what a pattern matches, if a check confirms it.
+
+    Attributes:
+        name: The placeholder.
+        pattern: Matches candidates; its group ``label``, if any, is kept.
+        check: Whether a candidate is personal data.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    check: Callable[[re.Match[str]], bool] = _always
+
+    def apply(self, text: str) -> tuple[str, int]:
+        """Return the masked text and the number of placeholders."""
+        count = 0
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal count
+            if not self.check(match):
+                return match[0]
+            count += 1
+            return f"{match.groupdict().get('label', '')}[{self.name}]"
+
+        return self.pattern.sub(replace, text), count
+
+
+class IbanRule:
+    """Masks IBANs with valid check digits."""
+
+    name = "ACCOUNT"
+
+    def apply(self, text: str) -> tuple[str, int]:
+        """Return the masked text and the number of placeholders."""
+        count = 0
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal count
+            end = _end_of_iban(match[0])
+            count += end > 0
+            return f"[{self.name}]{match[0][end:]}" if end else match[0]
+
+        return IBAN.sub(replace, text), count
+
+
+class PhoneRule:
+    """Masks telephone numbers that ``phonenumbers`` finds."""
+
+    name = "PHONE"
+
+    def apply(self, text: str) -> tuple[str, int]:
+        """Return the masked text and the number of placeholders."""
+        count = 0
+        for country in (None, "US", *COUNTRIES):
+            # Neighboring numbers may be found only after the others are masked.
+            while spans := _phone_spans(text, country):
+                count += len(spans)
+                for start, end in reversed(spans):
+                    text = f"{text[:start]}[{self.name}]{text[end:]}"
+        return text, count
+
+
+def _phone_spans(text: str, country: str | None) -> list[tuple[int, int]]:
+    """Return where telephone numbers are; without a country, those with a country code."""
+    if sum(character.isdigit() for character in text) < MIN_PHONE_DIGITS:
+        return []
+
+    phonenumbers = require("phonenumbers", "corpus")
+    leniency = phonenumbers.Leniency.VALID
+    if country in (None, "US"):
+        leniency = phonenumbers.Leniency.POSSIBLE
+    matches = phonenumbers.PhoneNumberMatcher(text, country, leniency, MAX_CANDIDATES)
+    return [(match.start, match.end) for match in matches if _is_phone(text, match, country)]
+
+
+def _is_phone(text: str, match: Any, country: str | None) -> bool:
+    """Return whether a match is a telephone number rather than an amount, a date or a range."""
+    number: str = match.raw_string
+    if not number.startswith("+") and not NUMBER_STARTS.match(text, match.start):
+        return False
+    if not NUMBER_ENDS.match(text, match.end):
+        return False
+
+    digits = len(str(match.number.national_number))
+    if country == "US" and digits != 10 and not LOCAL_US_NUMBER.fullmatch(number):
+        return False
+    groups = re.findall(r"\d+", number)
+    if groups[0].startswith("0") and sum(map(len, groups)) < 9:
+        return False
+    return number.startswith("+") or not (_is_round(groups) or _is_amount(number, text, match.end))
+
+
+def _is_round(groups: list[str]) -> bool:
+    """Return whether a number is round, or a range with a round end such as 500-1000."""
+    size = sum(map(len, groups))
+    last = groups[-1]
+    if len(groups) == 1:
+        return int(last) % (1000 if size < 9 else 10000) == 0
+    return len(groups) == 2 and size == 7 and int(last) % 50 == 0 and not last.startswith("0")
+
+
+def _is_amount(number: str, text: str, end: int) -> bool:
+    """Return whether a number is a date, hours, years, or counts something."""
+    return bool(
+        DATE.fullmatch(number)
+        or HOURS.fullmatch(number)
+        or COUNTED.match(text, end)
+        or all(YEAR.fullmatch(group) for group in re.findall(r"\d+", number))
+    )
+
+
+def _is_labeled_phone(match: re.Match[str]) -> bool:
+    number = match[0].removeprefix(match["label"])
+    return not _is_amount(number, match.string, match.end())
+
+
 def _is_ipv6(match: re.Match[str]) -> bool:
     try:
         IPv6Address(match[0])
@@ -146,57 +281,42 @@ def _is_ipv6(match: re.Match[str]) -> bool:
     return any(character.isdigit() for character in match[0])
 
 
-def _is_iban(match: re.Match[str]) -> bool:
-    return sum(character.isdigit() for character in match[0]) >= 10
+def _end_of_iban(text: str) -> int:
+    """Return the length of the longest valid IBAN at the beginning of a text, or 0."""
+    iban = require("stdnum.iban", "corpus")
+    ends = [match.end() for match in re.finditer(r"\w+", text)]  # capitals may follow the number
+    return next((end for end in reversed(ends) if iban.is_valid(text[:end])), 0)
 
 
 def _is_account(match: re.Match[str]) -> bool:
-    return not all(YEAR.fullmatch(group) for group in re.findall(r"\d+", match[0]))
-
-
-def _is_international(match: re.Match[str]) -> bool:
-    return 7 <= sum(character.isdigit() for character in match[0]) <= 15
-
-
-def _is_said_phone(match: re.Match[str]) -> bool:
-    """Whether a number after a word such as "call" is not a date, hours, years or an amount after all."""
-    number = match[0].removeprefix(match.groupdict().get("said", ""))
-    return not (
-        DATE.fullmatch(number)
-        or HOURS.fullmatch(number)
-        or COUNTED.match(match.string, match.end())
-        or all(YEAR.fullmatch(group) for group in re.findall(r"\d+", number))
-    )
-
-
-def _is_phone(match: re.Match[str]) -> bool:
-    """Whether a number in a telephone's form is none of these, nor a round number or a range that ends in one."""
+    """Return whether a number is a card, a social security number or a long account number."""
     groups = re.findall(r"\d+", match[0])
-    size, last = sum(map(len, groups)), groups[-1]
-    round_range = (
-        len(groups) == 2 and size == 7 and int(last) % 50 == 0 and not last.startswith("0")
-    )
-    round_number = len(groups) == 1 and int(last) % (1000 if size < 9 else 10000) == 0
-    fits = size >= (9 if groups[0].startswith("0") else 7)
-    return fits and not round_range and not round_number and _is_said_phone(match)
+    if all(YEAR.fullmatch(group) for group in groups):
+        return False
+    if len(groups) == 1:  # no amount has so many digits
+        return True
+    is_card: bool = require("stdnum.luhn", "corpus").is_valid("".join(groups))
+    is_ssn: bool = require("stdnum.us.ssn", "corpus").is_valid(match[0])
+    return is_card or is_ssn
 
 
 def _is_address(match: re.Match[str]) -> bool:
-    """Whether the number is not a year: "in 2018 Wall Street fell" has no address."""
-    return not (YEAR.fullmatch(match["number"]) and DATED.search(match.string, 0, match.start()))
+    """Return whether the number is not a year: "in 2018 Wall Street fell" has no address."""
+    if not YEAR.fullmatch(match["number"]):
+        return True
+    return BEFORE_YEAR.search(match.string, 0, match.start()) is None
 
 
-RULES: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
-    ("URL", URL, _always),
-    ("EMAIL", EMAIL, _always),
-    ("IP", IPV4, _always),
-    ("IP", IPV6, _is_ipv6),
-    ("ACCOUNT", IBAN, _is_iban),
-    ("ACCOUNT", ACCOUNT, _is_account),
-    ("ACCOUNT", ACCOUNT_SAID, _always),
-    ("PHONE", INTERNATIONAL, _is_international),
-    ("PHONE", NATIONAL, _is_phone),
-    ("PHONE", PHONE_SAID, _is_said_phone),
-    ("ADDRESS", ADDRESS, _is_address),
+RULES = (
+    PatternRule("URL", URL),
+    PatternRule("EMAIL", EMAIL),
+    PatternRule("IP", IPV4),
+    PatternRule("IP", IPV6, _is_ipv6),
+    IbanRule(),
+    PatternRule("ACCOUNT", ACCOUNT, _is_account),
+    PatternRule("ACCOUNT", LABELED_ACCOUNT),
+    PhoneRule(),
+    PatternRule("PHONE", LABELED_PHONE, _is_labeled_phone),
+    PatternRule("ADDRESS", ADDRESS, _is_address),
 )
-"""In the order of application: what may hold another one's form comes before it."""
+"""In the order of application: a kind that may contain the form of another comes first."""

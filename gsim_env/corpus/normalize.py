@@ -1,7 +1,4 @@
-"""One row as a dialogue of this project.
-
-Sales first, turns alternating, plain text; what had to be changed is counted.
-"""
+"""Normalization of raw records to alternating turns, sales first; repairs are counted."""
 
 import reprlib
 from collections import Counter
@@ -11,20 +8,24 @@ from typing import Any
 from pydantic import ValidationError
 
 from gsim_env.corpus.mapping import FieldMapping, find, labels
-from gsim_env.corpus.raw_records import RawRow
+from gsim_env.corpus.raw_records import RawRecord
 from gsim_env.dialogue import Dialogue, Role, Turn
 
-__all__ = ["MalformedError", "check_new", "dialogue_of", "reason"]
+__all__ = ["MalformedError", "check_unique", "dialogue_of", "reason"]
 
 SILENCE = "..."
-"""A salesperson who says nothing.
+"""The turn of a salesperson who says nothing.
 
-As ``gsim_env.simulation.prompts.SILENCE``, for corpora do not import simulation.
+Equals ``gsim_env.simulation.prompts.SILENCE``, which readers of corpora need not import.
 """
 
 
 class MalformedError(Exception):
-    """The row is no dialogue; ``line`` where that is another than the row's own."""
+    """A record is not a dialogue.
+
+    Attributes:
+        line: The line of the problem, if it differs from the record's.
+    """
 
     def __init__(self, reason: str, line: int | None = None) -> None:
         super().__init__(reason)
@@ -32,99 +33,114 @@ class MalformedError(Exception):
 
 
 def reason(error: MalformedError | ValidationError) -> str:
-    """Return why a row is malformed, in one line."""
-    if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()
-        )
-    return str(error)
+    """Return why a record is malformed, in one line."""
+    if isinstance(error, MalformedError):
+        return str(error)
+
+    details = error.errors()
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in details)
 
 
-def check_new(name: str, lines: Mapping[str, int]) -> None:
-    """Raise a MalformedError if there is a dialogue of this name already.
+def check_unique(dialogue_id: str, lines: Mapping[str, int]) -> None:
+    """Check that a dialogue's id is new.
 
-    ``lines`` are those of the names so far.
+    Args:
+        dialogue_id: The id.
+        lines: The line of each earlier dialogue, by id.
+
+    Raises:
+        MalformedError: if it is not.
     """
-    if name in lines:
-        raise MalformedError(f"the id {name!r} stands twice; the first time on line {lines[name]}")
+    if dialogue_id in lines:
+        raise MalformedError(
+            f"duplicate id {dialogue_id!r}; first used on line {lines[dialogue_id]}"
+        )
 
 
 def dialogue_of(
-    row: RawRow, mapping: FieldMapping, default_id: str
+    record: RawRecord, mapping: FieldMapping, default_id: str
 ) -> tuple[Dialogue, Counter[str]]:
-    """Return the dialogue that a row holds, and how often what was repaired.
+    """Return the dialogue of a record, and the number of repairs by kind.
 
     Raises:
-        MalformedError: if it holds none.
+        MalformedError: if the record is not a dialogue.
         ValidationError: if its text is not Unicode.
     """
-    if row.problem is not None:
-        raise MalformedError(row.problem)
+    if record.problem is not None:
+        raise MalformedError(record.problem)
+
     repairs: Counter[str] = Counter()
-    turns = _turns(row, mapping, repairs)
+    turns = _turns(record, mapping, repairs)
     if not any(turn.role == "customer" for turn in turns):
         raise MalformedError(
-            f"the customer says nothing: {len(turns)} turn(s) with text, none of them the customer's"
+            f"the customer says nothing: {len(turns)} turn(s) with text, none of them the "
+            "customer's"
         )
     if turns[0].role == "customer":
         repairs["added_silence"] += 1
         turns.insert(0, Turn(role="sales", text=SILENCE))
-    name = labels(find(row.content, mapping.id)) or [row.key or default_id]
-    ending = find(row.content, mapping.outcome)
-    outcome = mapping.outcome_of(next(iter(labels(ending)), None))
-    repairs["unmapped_outcomes"] += outcome is None and ending not in (None, "")
-    said = {attribute: find(row.content, path) for attribute, path in mapping.attributes.items()}
-    repairs["unreadable_attributes"] += sum(isinstance(value, dict) for value in said.values())
-    attributes = {
-        attribute: ", ".join(known) for attribute, value in said.items() if (known := labels(value))
-    }
-    return Dialogue(
-        id=name[0], turns=tuple(turns), outcome=outcome, attributes=attributes
-    ), +repairs
+
+    given_outcome = find(record.content, mapping.outcome)
+    outcome = mapping.outcome_of(next(iter(labels(given_outcome)), None))
+    repairs["unmapped_outcomes"] += outcome is None and given_outcome not in (None, "")
+
+    ids = labels(find(record.content, mapping.id)) or [record.key or default_id]
+    attributes = _attributes(record, mapping, repairs)
+    dialogue = Dialogue(id=ids[0], turns=tuple(turns), outcome=outcome, attributes=attributes)
+    return dialogue, +repairs
 
 
-def _turns(row: RawRow, mapping: FieldMapping, repairs: Counter[str]) -> list[Turn]:
-    given = find(row.content, mapping.turns)
-    if not isinstance(given, list):
-        there = (
-            ", ".join(map(str, row.content))
-            if isinstance(row.content, dict)
-            else reprlib.repr(row.content)
+def _attributes(record: RawRecord, mapping: FieldMapping, repairs: Counter[str]) -> dict[str, str]:
+    attributes = {}
+    for name, path in mapping.attributes.items():
+        value = find(record.content, path)
+        repairs["unreadable_attributes"] += isinstance(value, dict)
+        if texts := labels(value):
+            attributes[name] = ", ".join(texts)
+    return attributes
+
+
+def _turns(record: RawRecord, mapping: FieldMapping, repairs: Counter[str]) -> list[Turn]:
+    contents = find(record.content, mapping.turns)
+    if not isinstance(contents, list):
+        fields = (
+            ", ".join(map(str, record.content))
+            if isinstance(record.content, dict)
+            else reprlib.repr(record.content)
         )
         raise MalformedError(
-            f"no list of turns at {mapping.turns!r}, where the mapping {mapping.name!r} says; the row has: {there}"
+            f"no list of turns at {mapping.turns!r}, where the mapping {mapping.name!r} expects "
+            f"it; the row has: {fields}"
         )
+
     turns: list[Turn] = []
-    for index, content in enumerate(given):
+    for index, content in enumerate(contents):
         try:
             turn = _turn(content, mapping, repairs)
         except (MalformedError, ValidationError) as error:
-            line = row.turn_lines[index] if row.turn_lines else row.line
+            line = record.turn_lines[index] if record.turn_lines else record.line
             raise MalformedError(f"turn {index + 1}: {reason(error)}", line) from error
         if turn is None:
             continue
+
         if turns and turns[-1].role == turn.role:
             repairs["merged_turns"] += 1
-            turn = _merged(turns.pop(), turn)
+            turn = _merge(turns.pop(), turn)
         turns.append(turn)
     return turns
 
 
 def _turn(content: Any, mapping: FieldMapping, repairs: Counter[str]) -> Turn | None:
+    """Return a turn, or ``None`` if it is skipped or empty."""
     if not isinstance(content, dict):
         raise MalformedError(f"expected an object, got {reprlib.repr(content)}")
-    label = next(iter(labels(find(content, mapping.role))), None)
-    if label in mapping.skipped:
+
+    role_label = next(iter(labels(find(content, mapping.role))), None)
+    if role_label in mapping.skipped:
         repairs["skipped_messages"] += 1
         return None
-    role = mapping.role_of(label)
-    if role is None:
-        legal = ", ".join(
-            f"{theirs} ({ours})" for ours, names in mapping.roles.items() for theirs in names
-        )
-        raise MalformedError(
-            f"unknown role {reprlib.repr(label)} at {mapping.role!r}; the mapping {mapping.name!r} knows: {legal}"
-        )
+
+    role = _role(role_label, mapping)
     text = find(content, mapping.text)
     if not isinstance(text, str):
         raise MalformedError(f"expected text at {mapping.text!r}, got {reprlib.repr(text)}")
@@ -132,28 +148,39 @@ def _turn(content: Any, mapping: FieldMapping, repairs: Counter[str]) -> Turn | 
     if not collapsed:
         repairs["dropped_empty_turns"] += 1
         return None
+
     repairs["collapsed_whitespace"] += collapsed != text
     return Turn(
         role=role,
         text=collapsed,
         stage=_stage(role, content, mapping, repairs),
-        concern=_concern(content, mapping),
+        concern=next(reversed(labels(find(content, mapping.concern))), None),
+    )
+
+
+def _role(label: str | None, mapping: FieldMapping) -> Role:
+    role = mapping.role_of(label)
+    if role is not None:
+        return role
+
+    legal = []
+    for name, source_labels in mapping.roles.items():
+        legal += [f"{source_label} ({name})" for source_label in source_labels]
+    raise MalformedError(
+        f"unknown role {reprlib.repr(label)} at {mapping.role!r}; the mapping {mapping.name!r} "
+        f"knows: {', '.join(legal)}"
     )
 
 
 def _stage(role: Role, content: Any, mapping: FieldMapping, repairs: Counter[str]) -> str | None:
-    given = labels(find(content, mapping.stage))
-    stage = mapping.stage_of(role, given)
-    repairs["unmapped_stages"] += stage is None and bool(given)
+    stage_labels = labels(find(content, mapping.stage))
+    stage = mapping.stage_of(role, stage_labels)
+    repairs["unmapped_stages"] += stage is None and bool(stage_labels)
     return stage
 
 
-def _concern(content: Any, mapping: FieldMapping) -> str | None:
-    return next(reversed(labels(find(content, mapping.concern))), None)
-
-
-def _merged(first: Turn, second: Turn) -> Turn:
-    """Two turns of one role as one; of labels the later one counts, as it does within a turn."""
+def _merge(first: Turn, second: Turn) -> Turn:
+    """Return two turns of one role as one; later labels win, as they do within a turn."""
     return Turn(
         role=first.role,
         text=f"{first.text} {second.text}",

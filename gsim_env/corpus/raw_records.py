@@ -1,31 +1,30 @@
-"""A file's dialogues as plain rows with their line numbers, whichever container they are in.
-
-What is broken says so.
-"""
+"""Raw records: the dialogues of a JSONL, JSON or CSV file as plain data with line numbers."""
 
 import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from gsim_env.corpus.mapping import FieldMapping, find, labels
 from gsim_env.errors import CorpusError
 
-__all__ = ["RawRow", "raw_rows"]
+__all__ = ["RawRecord", "raw_records"]
 
 
 @dataclass(frozen=True, slots=True)
-class RawRow:
-    """What one dialogue is made from.
+class RawRecord:
+    """The raw data of one dialogue.
 
     Attributes:
-        line: Where it begins, from 1; in a single JSON document, which dialogue it is.
-        content: The decoded JSON value; of a CSV, its columns, with the lines as ``turns``.
-        key: Its key, where the dialogues of a JSON document stand by id.
-        turn_lines: Where each turn stands, if not on ``line``.
-        problem: Why there is no content.
+        line: The line where it begins, from 1; in a single JSON document, the number of the
+            dialogue.
+        content: The decoded JSON value; for CSV, the columns, with the lines as ``turns``.
+        key: Its key, if a JSON document has its dialogues by id.
+        turn_lines: The line of each turn, if they differ from ``line``.
+        problem: Why there is no content, or ``None``.
     """
 
     line: int
@@ -35,86 +34,75 @@ class RawRow:
     problem: str | None = None
 
 
-def raw_rows(path: Path, mapping: FieldMapping) -> Iterator[RawRow]:
-    """Yield the rows of a file in order.
+def raw_records(path: Path, mapping: FieldMapping) -> Iterator[RawRecord]:
+    """Yield the records of a file in order.
 
-    JSONL and CSV line by line, a single JSON document after it is read whole.
+    JSONL and CSV files are read line by line; a single JSON document is read whole.
 
     Raises:
-        CorpusError: if the file cannot be read, or if the mapping does not fit it at all.
+        CorpusError: if the file cannot be read, or the mapping does not fit it at all.
     """
     try:
         if mapping.container == "csv":
-            yield from _dialogues(_csv_lines(path, mapping), mapping)
+            yield from _group_csv_lines(_csv_lines(path, mapping), mapping)
         elif mapping.container == "json":
-            yield from _document(path, mapping)
+            yield from _json_document(path, mapping)
         else:
             yield from _json_lines(path)
     except OSError as error:
         raise CorpusError(f"{path}: {error}") from error
 
 
-def _json_lines(path: Path) -> Iterator[RawRow]:
+def _json_lines(path: Path) -> Iterator[RawRecord]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
-                yield _decoded(line, number)
+                yield _decode(line, number)
 
 
-def _decoded(text: bytes, line: int) -> RawRow:
+def _decode(text: bytes, line: int) -> RawRecord:
     try:
-        return RawRow(line, json.loads(text))
+        return RawRecord(line, json.loads(text))
     except json.JSONDecodeError as error:
-        return RawRow(
-            line + error.lineno - 1, problem=f"bad JSON: {error.msg} at column {error.colno}"
-        )
+        problem = f"bad JSON: {error.msg} at column {error.colno}"
+        return RawRecord(line + error.lineno - 1, problem=problem)
     except (ValueError, RecursionError) as error:
-        return RawRow(line, problem=f"bad JSON: {error}")
+        return RawRecord(line, problem=f"bad JSON: {error}")
 
 
-def _document(path: Path, mapping: FieldMapping) -> Iterator[RawRow]:
-    document = _decoded(path.read_bytes(), 1)
+def _json_document(path: Path, mapping: FieldMapping) -> Iterator[RawRecord]:
+    document = _decode(path.read_bytes(), 1)
     if document.problem is not None:
         yield document
         return
-    dialogues = (
-        document.content if mapping.dialogues is None else find(document.content, mapping.dialogues)
-    )
-    if not isinstance(dialogues, (list, dict)):
-        there = (
-            sorted(document.content)
-            if isinstance(document.content, dict)
-            else type(document.content).__name__
-        )
+
+    content = document.content
+    dialogues = content if mapping.dialogues is None else find(content, mapping.dialogues)
+    pairs: Iterable[tuple[str | None, Any]]
+    if isinstance(dialogues, dict):
+        pairs = dialogues.items()
+    elif isinstance(dialogues, list):
+        pairs = ((None, dialogue) for dialogue in dialogues)
+    else:
+        fields = sorted(content) if isinstance(content, dict) else type(content).__name__
         raise CorpusError(
-            f"{path}: no dialogues at {mapping.dialogues!r}, the place that the mapping {mapping.name!r} names; the document "
-            f"holds: {there}. Name a mapping whose `dialogues` is the place of an array or of an object of dialogues by id."
+            f"{path}: no dialogues at {mapping.dialogues!r}, where the mapping {mapping.name!r} "
+            f"expects them; the document holds: {fields}. Name a mapping with the path of an array "
+            "of dialogues, or of an object of dialogues by id, as `dialogues`."
         )
-    pairs: Iterable[tuple[str | None, Any]] = (
-        dialogues.items()
-        if isinstance(dialogues, dict)
-        else ((None, content) for content in dialogues)
-    )
-    for number, (key, content) in enumerate(pairs, start=1):
-        yield RawRow(number, content, key)
+
+    for number, (key, dialogue) in enumerate(pairs, start=1):
+        yield RawRecord(number, dialogue, key)
 
 
-def _csv_lines(path: Path, mapping: FieldMapping) -> Iterator[RawRow]:
-    # Bytes that are not UTF-8 pass as lone surrogates, which no Turn takes: the line is reported instead of ending the file.
+def _csv_lines(path: Path, mapping: FieldMapping) -> Iterator[RawRecord]:
+    """Yield a record per line, with its cells by column."""
+    # Bytes that are not UTF-8 become lone surrogates, which no Turn accepts: the line is reported
+    # as malformed, and the file is read on.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
-        try:
-            header = [column.strip() for column in next(reader, [])]
-        except csv.Error as error:
-            raise CorpusError(f"{path}, line 1: bad CSV: {error}") from error
-        missing = [
-            column for column in (mapping.id, mapping.role, mapping.text) if column not in header
-        ]
-        if missing:
-            raise CorpusError(
-                f"{path}, line 1: no column {', '.join(map(repr, missing))}, which the mapping {mapping.name!r} needs; the "
-                f"columns are: {', '.join(header) or 'none'}. Rename a column, or name a mapping with these columns."
-            )
+        header = _csv_header(path, reader, mapping)
+
         while True:
             line = reader.line_num + 1
             try:
@@ -122,48 +110,62 @@ def _csv_lines(path: Path, mapping: FieldMapping) -> Iterator[RawRow]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield RawRow(line, problem=f"bad CSV: {error}")
+                yield RawRecord(line, problem=f"bad CSV: {error}")
                 continue
-            if cells and len(cells) != len(header):
-                yield RawRow(line, problem=f"{len(cells)} cells under {len(header)} columns")
-            elif cells:
-                row = dict(zip(header, cells, strict=True))
-                identified = bool(labels(find(row, mapping.id)))
-                yield RawRow(
-                    line, row, problem=None if identified else f"nothing under {mapping.id!r}"
-                )
+            if cells:
+                yield _csv_line(line, header, cells, mapping)
 
 
-def _dialogues(lines: Iterator[RawRow], mapping: FieldMapping) -> Iterator[RawRow]:
-    """Group consecutive lines of one id.
+def _csv_header(path: Path, reader: Iterator[list[str]], mapping: FieldMapping) -> list[str]:
+    try:
+        header = [column.strip() for column in next(reader, [])]
+    except csv.Error as error:
+        raise CorpusError(f"{path}, line 1: bad CSV: {error}") from error
 
-    A broken line belongs to the dialogue that it interrupts.
-    """
-    group: list[RawRow] = []
+    needed = (mapping.id, mapping.role, mapping.text)
+    missing = [column for column in needed if column not in header]
+    if missing:
+        raise CorpusError(
+            f"{path}, line 1: no column {', '.join(map(repr, missing))}, which the mapping "
+            f"{mapping.name!r} needs; the columns are: {', '.join(header) or 'none'}. Rename a "
+            "column, or name a mapping with these columns."
+        )
+    return header
+
+
+def _csv_line(line: int, header: list[str], cells: list[str], mapping: FieldMapping) -> RawRecord:
+    if len(cells) != len(header):
+        return RawRecord(line, problem=f"{len(cells)} cells under {len(header)} columns")
+
+    row = dict(zip(header, cells, strict=True))
+    problem = None if labels(find(row, mapping.id)) else f"nothing under {mapping.id!r}"
+    return RawRecord(line, row, problem=problem)
+
+
+def _group_csv_lines(lines: Iterator[RawRecord], mapping: FieldMapping) -> Iterator[RawRecord]:
+    """Group consecutive lines with one id; a broken line belongs to the dialogue it interrupts."""
     current: list[str] = []
+
+    def dialogue_id(line: RawRecord) -> list[str]:
+        nonlocal current
+        if not line.problem:
+            current = labels(find(line.content, mapping.id))
+        return current
+
+    for _, group in groupby(lines, key=dialogue_id):
+        yield _csv_dialogue(list(group), mapping)
+
+
+def _csv_dialogue(lines: list[RawRecord], mapping: FieldMapping) -> RawRecord:
     for line in lines:
-        key = current if line.problem else labels(find(line.content, mapping.id))
-        if group and key != current:
-            yield _dialogue(group, mapping)
-            group = []
-        group.append(line)
-        current = key
-    if group:
-        yield _dialogue(group, mapping)
+        if line.problem:
+            return line
 
-
-def _dialogue(lines: list[RawRow], mapping: FieldMapping) -> RawRow:
-    broken = next((line for line in lines if line.problem), None)
-    if broken is not None:
-        return broken
+    # A column of the dialogue has the first cell that is not empty.
     columns: dict[str, Any] = {}
     for line in lines:
-        columns.update(
-            {
-                name: cell
-                for name, cell in line.content.items()
-                if cell.strip() and not columns.get(name)
-            }
-        )
+        for name, cell in line.content.items():
+            if cell.strip() and not columns.get(name):
+                columns[name] = cell
     columns[mapping.turns] = [line.content for line in lines]
-    return RawRow(lines[0].line, columns, turn_lines=tuple(line.line for line in lines))
+    return RawRecord(lines[0].line, columns, turn_lines=tuple(line.line for line in lines))

@@ -1,7 +1,4 @@
-"""Reading corpora.
-
-Any file that a :class:`FieldMapping` describes, as dialogues, without losing anything silently.
-"""
+"""Corpus readers: a file of dialogues, described by a field mapping; nothing is lost silently."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from gsim_env.corpus.mapping import FieldMapping, builtin_mappings
-from gsim_env.corpus.normalize import MalformedError, check_new, dialogue_of, reason
-from gsim_env.corpus.raw_records import raw_rows
+from gsim_env.corpus.normalize import MalformedError, check_unique, dialogue_of, reason
+from gsim_env.corpus.raw_records import raw_records
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import ConfigurationError, CorpusError, unknown
 
@@ -25,20 +22,22 @@ SHAPES = {
     "sharegpt": ("conversations", "from", "value"),
     "gsim": ("turns", "role", "text"),
 }
-"""What a row is recognized by: the field of its turns, and two fields of the first one."""
+"""A row is recognized by the field of its turns and two fields of its first turn."""
 
 SOURCES = {"PersuasionForGood": "p4g", "CaSiNo": "casino"}
-"""Corpora of the ``gsim`` shape with a mapping of their own, by their rows' ``source``."""
+"""Mappings of corpora with the ``gsim`` shape, by the ``source`` of their rows."""
 
-LOOKED_AT = 10
-"""So many rows are looked at for a shape: the first ones may be broken."""
+EXAMINED_ROWS = 10
+"""Rows that are examined to recognize the shape: the first ones may be broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class MalformedRow:
-    """A row that is no dialogue.
+    """A row that is not a dialogue.
 
-    Its line, from 1 (in a single JSON document, which dialogue it is), and why.
+    Attributes:
+        line: Its line, from 1; in a single JSON document, the number of the dialogue.
+        reason: Why it is malformed.
     """
 
     line: int
@@ -46,24 +45,23 @@ class MalformedRow:
 
 
 class CorpusReader:
-    """The dialogues of a file, in its order; iterate as often as wanted.
+    """The dialogues of a file, in its order; may be iterated repeatedly.
 
-    JSONL and CSV are read line by line: memory holds one dialogue and the ids seen. A single JSON
-    document is read whole.
+    JSONL and CSV files are read line by line: memory holds one dialogue and the ids seen. A single
+    JSON document is read whole.
 
     Consecutive turns of one role are merged, whitespace is collapsed, empty turns and skipped roles
-    are left out, a silence goes before a customer who speaks first, and a dialogue without an id
+    are dropped, a silence is added before a customer who speaks first, and a dialogue without an id
     gets ``<file stem>-<line>``.
 
     Args:
         path: The file.
-        mapping: Where things are in it.
-        on_error: At a malformed row, ``"raise"``, or ``"skip"`` it and go on.
+        mapping: The field mapping.
+        on_error: ``"raise"`` at a malformed row, or ``"skip"`` it.
 
     Attributes:
-        malformed: The malformed rows that the latest pass has met.
-        repairs: What the latest pass has changed or left out in the dialogues that it yielded, and
-            how often.
+        malformed: The malformed rows of the latest iteration.
+        repairs: The number of repairs of the latest iteration, by kind.
 
     Raises:
         ConfigurationError: if ``on_error`` is not legal.
@@ -79,23 +77,25 @@ class CorpusReader:
         self.repairs: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Dialogue]:
-        """Start a pass.
+        """Read the file from the beginning.
 
         Yields:
             The dialogues.
 
         Raises:
             CorpusError: naming file, line and reason, at the first malformed row under ``"raise"``;
-                in any case, if the file cannot be read or the mapping does not fit it at all.
+                always, if the file cannot be read or the mapping does not fit it at all.
         """
         malformed: list[MalformedRow] = []
         repairs: Counter[str] = Counter()
-        self.malformed, self.repairs = malformed, repairs
+        self.malformed = malformed
+        self.repairs = repairs
         lines: dict[str, int] = {}
-        for row in raw_rows(self.path, self.mapping):
+
+        for row in raw_records(self.path, self.mapping):
             try:
                 dialogue, repaired = dialogue_of(row, self.mapping, f"{self.path.stem}-{row.line}")
-                check_new(dialogue.id, lines)
+                check_unique(dialogue.id, lines)
             except (MalformedError, ValidationError) as error:
                 line = error.line if isinstance(error, MalformedError) else None
                 malformed.append(MalformedRow(line or row.line, reason(error)))
@@ -104,33 +104,36 @@ class CorpusReader:
                         f"{self.path}, line {malformed[-1].line}: {malformed[-1].reason}"
                     ) from error
                 continue
+
             lines[dialogue.id] = row.line
             repairs.update(repaired)
             yield dialogue
 
 
 def guess_mapping(path: str | Path) -> FieldMapping:
-    """Return the built-in mapping that fits a file, by its extension and its first rows.
+    """Return the built-in mapping that fits a file, by its extension and first rows.
 
     A file of one JSON document is read whole.
 
     Raises:
-        ConfigurationError: if none does.
+        ConfigurationError: if no built-in mapping fits.
         CorpusError: if the file cannot be read.
     """
     path = Path(path).expanduser()
     if path.suffix.lower() == ".csv":
         return FieldMapping.load("csv")
-    seen: dict[str, None] = {}
+
+    fields: dict[str, None] = {}
     for container in (FieldMapping(container="jsonl"), FieldMapping(container="json")):
-        for row in islice(raw_rows(path, container), LOOKED_AT):
+        for row in islice(raw_records(path, container), EXAMINED_ROWS):
             name = _recognized(row.content)
             if name is not None:
                 return FieldMapping.load(name).model_copy(update={"container": container.container})
-            seen |= dict.fromkeys(row.content if isinstance(row.content, dict) else ())
+            fields |= dict.fromkeys(row.content if isinstance(row.content, dict) else ())
     raise ConfigurationError(
-        f"{path}: no built-in mapping fits its first rows (fields: {', '.join(seen) or 'none readable'}). Name one of "
-        f"{', '.join(builtin_mappings())}, or a YAML file of your own (see gsim_env/corpus/mappings)."
+        f"{path}: no built-in mapping fits its first rows (fields: "
+        f"{', '.join(fields) or 'none readable'}). Name one of {', '.join(builtin_mappings())}, or "
+        "write a YAML file (see gsim_env/corpus/mappings)."
     )
 
 

@@ -19,13 +19,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from gsim_env.corpus.d_sim import DSimRow, read_rows, turn_key
 from gsim_env.models import Complete, LanguageModel, Message, Sampling
 from gsim_env.models.registry import build_model
 from gsim_env.simulation.prompts import spoken
 from gsim_env.util.aio import block_on
-from gsim_env.util.extras import require
 
-__all__ = ["Row", "drawn", "generate", "key_of", "mend", "read", "read_parquet"]
+__all__ = ["Row", "drawn", "generate", "key_of", "mend", "read"]
 
 Row = dict[str, Any]
 Key = tuple[str, int]
@@ -49,7 +49,7 @@ Their contexts grow turn by turn, so what was read stays in its cache.
 
 
 def generate(
-    dialogues: Sequence[Sequence[Row]],
+    dialogues: Sequence[Sequence[DSimRow]],
     file: Path,
     generators: Mapping[str, Mapping[str, Any]],
     temperatures: Sequence[float],
@@ -74,10 +74,7 @@ def generate(
     mend(file)
     done = {(row["generator"], key_of(row)) for row in read(file)}
     for name, settings in generators.items():
-        missing = [
-            [row for row in rows if (name, key_of(row["extra_info"])) not in done]
-            for rows in dialogues
-        ]
+        missing = [[row for row in rows if (name, turn_key(row)) not in done] for rows in dialogues]
         total = sum(map(len, dialogues))
         with file.open("a", encoding="utf-8") as stream, tqdm(total=total, desc=name) as bar:
             bar.update(total - sum(map(len, missing)))
@@ -89,9 +86,10 @@ def generate(
                     for row, text in zip(
                         batch, block_on(ask(model, batch, temperature)), strict=True
                     ):
-                        about = {key: row["extra_info"][key] for key in ("call_id", "turn")}
+                        call_id, turn = turn_key(row)
                         told = {
-                            **about,
+                            "call_id": call_id,
+                            "turn": turn,
                             "generator": name,
                             "temperature": temperature,
                             "text": text,
@@ -101,29 +99,24 @@ def generate(
                     bar.update(len(batch))
 
 
-def side_by_side(dialogues: Sequence[Sequence[Row]]) -> Iterator[list[Row]]:
+def side_by_side(dialogues: Sequence[Sequence[DSimRow]]) -> Iterator[list[DSimRow]]:
     """Yield the rows of several dialogues at a time, first turns first."""
     for start in range(0, len(dialogues), AT_ONCE):
         for rows in zip_longest(*dialogues[start : start + AT_ONCE]):
             yield [row for row in rows if row is not None]
 
 
-def drawn(d_sim: Path, count: int, seed: int) -> list[list[Row]]:
+def drawn(d_sim: Path, count: int, seed: int) -> list[list[DSimRow]]:
     """Return the rows of ``count`` dialogues of D_sim, drawn by ``seed``.
 
     More dialogues begin with the same ones.
     """
-    found: dict[str, list[Row]] = {}
-    for row in read_parquet(d_sim):
+    found: dict[str, list[DSimRow]] = {}
+    for row in read_rows(d_sim):
         found.setdefault(row["extra_info"]["call_id"], []).append(row)
     names = sorted(found)
     random.Random(seed).shuffle(names)
     return [found[name] for name in names[:count]]
-
-
-def read_parquet(file: Path) -> list[Row]:
-    """Return the rows of a parquet file."""
-    return list(require("pyarrow.parquet", "corpus").read_table(file).to_pylist())
 
 
 def read(file: Path) -> Iterator[Row]:
@@ -146,7 +139,7 @@ def key_of(row: Row) -> Key:
     return row["call_id"], row["turn"]
 
 
-async def ask(model: LanguageModel, rows: Sequence[Row], temperature: float) -> list[str]:
+async def ask(model: LanguageModel, rows: Sequence[DSimRow], temperature: float) -> list[str]:
     """Return what the model says in each row's context, in one line."""
     sampling = Sampling(temperature=temperature, top_p=TOP_P, max_tokens=MAX_TOKENS)
     requests = [
@@ -154,7 +147,7 @@ async def ask(model: LanguageModel, rows: Sequence[Row], temperature: float) -> 
             "customer",
             [TASK, *row["extra_info"]["context"]],
             sampling,
-            zlib.crc32(f"{key_of(row['extra_info'])}{temperature}".encode()),
+            zlib.crc32(f"{turn_key(row)}{temperature}".encode()),
         )
         for row in rows
     ]

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.discriminator.negatives import SENTENCE_END, key_of, read, read_parquet
+from gsim_env.corpus.d_sim import read_rows, turn_key
+from gsim_env.discriminator.negatives import SENTENCE_END, key_of, read
 from gsim_env.errors import CorpusError
 from gsim_env.rewards.format import length
 from gsim_env.rewards.turns import Turn, fault_of
@@ -88,7 +89,7 @@ def load(d_sim: Path, negatives: Path) -> list[Pair]:
     Raises:
         CorpusError: if a negative belongs to no row of D_sim, or none is left.
     """
-    rows = {key_of(row["extra_info"]): row for row in read_parquet(d_sim)}
+    rows = {turn_key(row): row for row in read_rows(d_sim)}
     pairs = []
     for found in read(negatives):
         row = rows.get(key_of(found))
@@ -120,7 +121,7 @@ def people(d_sim: Path, wanted: Callable[[str], bool]) -> Answers:
             Turn(row["extra_info"]["context"], row["reward_model"]["ground_truth"]),
             row["extra_info"]["call_id"],
         )
-        for row in read_parquet(d_sim)
+        for row in read_rows(d_sim)
         if wanted(row["extra_info"]["call_id"])
     ]
     return Answers(

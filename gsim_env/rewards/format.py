@@ -9,7 +9,7 @@ __all__ = ["format_reward", "length"]
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 """Languages written without spaces between words.
 
-Their unit of length is the character (DESIGN, formula 10).
+Their unit of length is the character (docs/architecture.md, "Formulas").
 """
 
 EPSILON = 1e-6

@@ -98,7 +98,7 @@ class Manager(Protocol):
 def ending(call: Call, move: SalesMove) -> Outcome | None:
     """Decide whether the call ends now, from the state alone.
 
-    No words of anybody's can make a deal (DESIGN: the call).
+    Nothing that either side says can make a deal by itself (docs/architecture.md, "The call").
 
     A deal needs that the salesperson asks for it while nothing stated is open, enough concerns are
     settled and interest is high enough; even then some customers hesitate.

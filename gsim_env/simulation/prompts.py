@@ -1,7 +1,7 @@
 """Rendering prompts.
 
-The order is fixed: system, history, guidance last, so that prefixes never change (DESIGN: the
-call).
+The order is fixed: system, history, guidance last, so that prefixes never change
+(docs/architecture.md, "The call").
 """
 
 from dataclasses import dataclass

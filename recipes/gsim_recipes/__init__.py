@@ -1,1 +1,5 @@
-"""Recipes: one folder each, with a README, to be run from a clone of the repository."""
+"""Recipes: trainings and experiments, one folder with a README each.
+
+``python -m gsim_recipes.train`` launches the recipes of verl, whose configurations are in
+``configs``.
+"""

@@ -1,23 +1,22 @@
-"""The curve of a training run: from verl's file logger to a CSV and a plot.
+"""Training curve: verl's file logs to a CSV and a plot.
 
-    python -m gsim_recipes.curves metrics.jsonl --out results/customer_grpo
-
-A run that was cut off and went on has a log for each part, in that order: what the later one says
-of a step counts. verl writes it where ``trainer.logger`` has ``file``, to the place that
-VERL_FILE_LOGGER_PATH names. Columns are this project's metrics, the response length, the KL loss,
-the step's time, and the validation's rewards.
+python -m gsim_recipes.curves metrics.jsonl --out results/customer_grpo
 """
 
-import argparse
 import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-KEPT = (
+Step = dict[str, Any]
+"""A line of verl's file logger: ``step``, and the metrics in ``data``."""
+
+METRICS = (
     "gsim/",
     "response_length/mean",
     "actor/kl_loss",
@@ -25,82 +24,97 @@ KEPT = (
     "val-",
     "training/rollout_actor_probs_pearson_corr",
 )
-MODEL, OTHER = "#1b6ca8", "#d1662a"
+"""Prefixes of the metrics in the CSV."""
+
+RESPONSE_LENGTH = "response_length/mean"
+TRAINING_COLOR = "#1b6ca8"
+VALIDATION_COLOR = "#d1662a"
 
 
-def main() -> None:
-    """Parse the command line, write ``curve.csv`` and ``curve.png``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "logs", type=Path, nargs="+", help="what verl's file logger wrote, part by part"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of curve.csv and curve.png")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    steps = joined(args.logs)
-    write(args.out / "curve.csv", steps)
-    draw(steps).savefig(args.out / "curve.png", dpi=120)
+def main(
+    logs: Annotated[
+        list[Path], typer.Argument(help="Logs of verl's file logger, one per part of the run.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for curve.csv and curve.png.")],
+) -> None:
+    """Write the curve of a training run as CSV and as plot.
 
-
-def joined(logs: Sequence[Path]) -> list[dict[str, Any]]:
-    """Read the parts of a run.
-
-    A part that goes on from a checkpoint takes the place of what was lost after it.
+    verl writes the log with "file" in trainer.logger, to the path in VERL_FILE_LOGGER_PATH. A
+    resumed run has one log per part: pass them in order.
     """
-    steps: list[dict[str, Any]] = []
+    out.mkdir(parents=True, exist_ok=True)
+    steps = join_logs(logs)
+    write_csv(out / "curve.csv", steps)
+    plot(steps).savefig(out / "curve.png", dpi=120)
+
+
+def join_logs(logs: Sequence[Path]) -> list[Step]:
+    """Return the steps of a run's parts; a later part replaces the steps that it repeats."""
+    steps: list[Step] = []
     for log in logs:
         part = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         steps = [step for step in steps if step["step"] < part[0]["step"]] + part
     return steps
 
 
-def write(file: Path, steps: list[dict[str, Any]]) -> None:
-    """Write a row a step; a metric that a step lacks is left empty."""
-    names = sorted({name for step in steps for name in step["data"] if name.startswith(KEPT)})
+def write_csv(file: Path, steps: Sequence[Step]) -> None:
+    """Write one row per step; the cell of a metric that the step does not have is empty."""
+    names = sorted(set().union(*(step["data"] for step in steps)))
+    names = [name for name in names if name.startswith(METRICS)]
+
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["step", *names])
         for step in steps:
-            found = [step["data"].get(name) for name in names]
-            writer.writerow(
-                [step["step"], *("" if value is None else round(value, 5) for value in found)]
-            )
+            values = [step["data"].get(name) for name in names]
+            cells = ["" if value is None else round(value, 5) for value in values]
+            writer.writerow([step["step"], *cells])
 
 
-def draw(steps: list[dict[str, Any]]) -> Figure:
-    """Return a panel for each term of the reward, training beside validation, and one for the length of answers."""
-    trained = [step for step in steps if "critic/score/mean" in step["data"]]
-    names = [
-        key
-        for key in trained[0]["data"]
-        if key.startswith("gsim/reward/") and key.endswith("/mean")
-    ]
-    panels = [*names, "response_length/mean"]
+def plot(steps: Sequence[Step]) -> Figure:
+    """Return a figure with a panel for each reward term and one for the response length."""
+    training = [step for step in steps if "critic/score/mean" in step["data"]]
+    metrics = training[0]["data"]
+    terms = [key for key in metrics if key.startswith("gsim/reward/") and key.endswith("/mean")]
+
+    panels = [*terms, RESPONSE_LENGTH]
     figure = Figure(figsize=(3.2 * len(panels), 3), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        axes.plot(
-            [step["step"] for step in trained],
-            [step["data"][name] for step in trained],
-            color=MODEL,
-            label="training",
-        )
-        term = name.removeprefix("gsim/reward/").removesuffix("/mean")
-        held = [
-            (step["step"], value)
-            for step in steps
-            for key, value in step["data"].items()
-            if key.startswith("val-") and key.endswith(f"/{term}/mean@1")
-        ]
-        if held:
-            axes.plot(*zip(*held, strict=True), color=OTHER, marker="o", label="held out")
-            axes.legend(frameon=False, fontsize=8)
-        axes.set_title("tokens an answer" if name == panels[-1] else term, fontsize=10)
-        axes.set_xlabel("step")
-        axes.grid(alpha=0.2)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for panel, metric in zip(axes, panels, strict=True):
+        draw_panel(panel, metric, training, steps)
     return figure
 
 
+def draw_panel(
+    axes: Axes, metric: str, training: Sequence[Step], all_steps: Sequence[Step]
+) -> None:
+    """Draw a metric over the training steps, with its held-out values if there are any."""
+    numbers = [step["step"] for step in training]
+    values = [step["data"][metric] for step in training]
+    axes.plot(numbers, values, color=TRAINING_COLOR, label="training")
+
+    term = metric.removeprefix("gsim/reward/").removesuffix("/mean")
+    held_out = held_out_points(all_steps, term)
+    if held_out:
+        axes.plot(
+            *zip(*held_out, strict=True), color=VALIDATION_COLOR, marker="o", label="held out"
+        )
+        axes.legend(frameon=False, fontsize=8)
+
+    axes.set_title("tokens per response" if metric == RESPONSE_LENGTH else term, fontsize=10)
+    axes.set_xlabel("step")
+    axes.grid(alpha=0.2)
+
+
+def held_out_points(steps: Sequence[Step], term: str) -> list[tuple[int, float]]:
+    """Return step and validation mean of a reward term."""
+    points = []
+    for step in steps:
+        for metric, value in step["data"].items():
+            if metric.startswith("val-") and metric.endswith(f"/{term}/mean@1"):
+                points.append((step["step"], value))
+    return points
+
+
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,11 +1,9 @@
-"""What the embedded model's words depend on besides the prompt and the seed.
+"""Effect of batch size and prompt cache on the embedded model's texts.
 
-The batch, and what the prompt cache holds.
-
-The same requests of real calls, sampled as in the environment, by models that have answered nothing
-else: in whole batches, again in whole batches by the same model, in batches of a quarter, and one
-at a time. The shares of equal texts go into the benchmark's ``extra_info``. One thing is asserted:
-a new model gives the same texts for the same batches.
+The same requests, sampled as in the environment, are answered by fresh models: in whole batches, in
+whole batches again by the same model, in quarter batches, and one at a time. The shares of equal
+texts go into the benchmark's ``extra_info``. The test asserts that a fresh model gives the same
+texts for the same batches.
 """
 
 from dataclasses import replace
@@ -15,14 +13,14 @@ import pytest
 from gsim_env.envs import TelemarketingVectorEnv
 from gsim_env.models.embedded import EmbeddedConfig, EmbeddedModel
 from tests.benchmarks.test_embedded import Recorder
-from tests.envs.test_telemarketing import LINES
+from tests.helpers import LINES
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def batches(benchmark, group):
-    """Batches of 16, of three turns; where benchmarks are disabled, one of 4."""
+    """Three batches of 16 requests, or one of 4 if benchmarks are disabled."""
     calls, turns = (16, 3) if benchmark.enabled else (4, 1)
     env = TelemarketingVectorEnv(calls, autoreset_mode="Disabled", max_turns=turns + 1)
     model = Recorder(EmbeddedConfig(parallel=calls, adapter=str(group.path / "adapter")))
@@ -32,16 +30,18 @@ def batches(benchmark, group):
         env.step(
             [f"{LINES[(turn + i) % len(LINES)]} I mean shop number {i}." for i in range(calls)]
         )
-    # One seed for all, so that it makes no difference which request of a batch is the first.
+    # A batch samples with the seed of its first request; one seed for all makes order irrelevant.
     return [[replace(request, seed=0) for request in batch] for batch in model.batches]
 
 
 def texts(model, batches, size):
-    """Return the answers to all requests, asked for in batches of ``size``."""
-    parts = [
-        batch[start : start + size] for batch in batches for start in range(0, len(batch), size)
-    ]
-    return [completion.text for part in parts for completion in model.complete(part)]
+    """Return the answers to all requests, computed in batches of ``size``."""
+    answers = []
+    for batch in batches:
+        for start in range(0, len(batch), size):
+            completions = model.complete(batch[start : start + size])
+            answers += [completion.text for completion in completions]
+    return answers
 
 
 def test_what_batches_change(benchmark, batches, group):

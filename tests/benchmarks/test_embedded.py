@@ -1,9 +1,10 @@
-"""The embedded model.
+"""Speed of the embedded model in tokens per second.
 
-Tokens a second of the environment beside the raw engine's, and of the tuned model beside the raw.
+The environment against the raw engine, and the tuned model against the untuned one.
 """
 
 import time
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from gsim_env.envs import TelemarketingVectorEnv
 from gsim_env.models import Complete, Sampling
 from gsim_env.models.embedded import EmbeddedConfig, EmbeddedModel
 from gsim_env.profiles import ProfileConstraints
-from tests.envs.test_telemarketing import LINES
+from tests.helpers import LINES
 
 pytestmark = pytest.mark.slow
 CALLS, TURNS = 16, 4
@@ -20,7 +21,7 @@ SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_tokens=48)
 
 
 class Recorder(EmbeddedModel):
-    """Remembers the batches that it is asked for."""
+    """An embedded model that records the batches it receives."""
 
     def __init__(self, config: EmbeddedConfig) -> None:
         super().__init__(config)
@@ -32,7 +33,7 @@ class Recorder(EmbeddedModel):
 
 
 def metrics(model):
-    """Tokens so far: of prompts processed (not served from the cache), and predicted."""
+    """Return the tokens so far: processed (prompt tokens not in the cache) and predicted."""
     lines = model.server.handle_metrics().splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return float(values["llamacpp:prompt_tokens_total"]), float(
@@ -41,10 +42,7 @@ def metrics(model):
 
 
 def tokens(model, requests):
-    """Tokens of the prompts, by the engine's own count.
-
-    An engine with nothing cached processes them all.
-    """
+    """Return the number of prompt tokens, as the engine counts them without its cache."""
     before, _ = metrics(model)
     for request in requests:
         model.server.handle_completions(
@@ -63,12 +61,14 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
         env.reset(seed=3)
         env.simulator.services.encoder.encode(["loaded before the clock runs"])
         before = metrics(ours), metrics(raw)
+
         start = time.perf_counter()
         for turn in range(TURNS):
             env.step(
                 [f"{LINES[(turn + i) % len(LINES)]} I mean shop number {i}." for i in range(CALLS)]
             )
         seconds = time.perf_counter() - start
+
         start = time.perf_counter()
         for batch in ours.batches:
             raw.complete(batch)
@@ -81,7 +81,7 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
         for model, start in zip((ours, raw), before, strict=True)
     )
     assert (processed, predicted) == (raw_processed, raw_predicted)
-    requests = [request for batch in ours.batches for request in batch]
+    requests = list(chain.from_iterable(ours.batches))
     prompts = tokens(raw, requests)
     turns = len(requests)
     benchmark.extra_info |= {
@@ -94,31 +94,26 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
         "prompt_tokens_processed_per_turn": processed / turns,
         "share_of_prompt_tokens_reused": 1 - processed / prompts,
     }
-    # Without a cache every turn would process its whole prompt; with one, at most what is new, and the guidance.
+    # Without a cache every turn would process its whole prompt.
     assert processed < 0.7 * prompts
 
 
 def test_the_tuned_model_beside_the_raw_one(benchmark, group):
-    """Both say as many tokens to the same prompts, in turns.
-
-    The first time is not counted, for it loads.
-    """
+    """Both models generate the same number of tokens; the first round only loads them."""
     models = {
         "tuned": EmbeddedModel(EmbeddedConfig(parallel=CALLS, adapter=str(group.path / "adapter"))),
         "raw": EmbeddedModel(EmbeddedConfig(parallel=CALLS, model="base")),
     }
-    messages = [
-        [
-            {
-                "role": "system",
-                "content": group.profile_generator.sample(
-                    np.random.default_rng(i), ProfileConstraints()
-                ).text,
-            }
-        ]
-        + [{"role": "user", "content": line} for line in LINES[:1]]
-        for i in range(CALLS)
-    ]
+    messages = []
+    for i in range(CALLS):
+        rng = np.random.default_rng(i)
+        profile = group.profile_generator.sample(rng, ProfileConstraints())
+        messages.append(
+            [
+                {"role": "system", "content": profile.text},
+                {"role": "user", "content": LINES[0]},
+            ]
+        )
 
     def speak(model, seed):
         prompts = [model.prompt(Complete("customer", call, SAMPLING, seed)) for call in messages]
@@ -137,7 +132,7 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
 
     def run():
         rounds = [{name: speak(model, seed) for name, model in models.items()} for seed in range(4)]
-        return {name: sum(found[name] for found in rounds[1:]) for name in models}
+        return {name: sum(seconds[name] for seconds in rounds[1:]) for name in models}
 
     seconds = benchmark.pedantic(run, rounds=1)
     benchmark.extra_info |= {

@@ -1,12 +1,9 @@
-"""What HTTP costs.
+"""Overhead of HTTP: 128 concurrent chats with a server that takes 50 ms per answer.
 
-128 concurrent chats with a server in a process of its own that takes 50 ms for each answer.
-
-In one run, in turn: a bare aiohttp loop that sends the same bytes and reads the answer's and no
-more, our backend, the whole stack (asynchronous environments with a language-model Manager, whose
-prompts grow as the call goes on), and openai's own client. ``of_bare_aiohttp`` is the bare loop's
-time for a request by ours; goal: 0.85. The figures go into the benchmark's ``extra_info``; what is
-asserted is less, for machines with other work.
+The server runs in a separate process. Compared in one run: a bare aiohttp loop that sends and reads
+the same bytes, our backend, the whole stack (asynchronous environments with a language-model
+Manager), and the openai client. ``of_bare_aiohttp`` is the bare loop's time divided by ours; goal:
+0.85. Results go into the benchmark's ``extra_info``; the assertions are weaker, for busy machines.
 """
 
 import asyncio
@@ -30,7 +27,7 @@ from gsim_env.simulation.conversation import Listen
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.testing import answer
 from gsim_env.util.aio import block_on
-from tests.benchmarks.timing import Stopwatch, beside
+from tests.benchmarks.timing import Stopwatch, interleaved
 
 CALLS, WAIT = 128, 0.05
 SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?"
@@ -56,10 +53,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def rounds(benchmark) -> int:
-    """Requests of each chat, one after the other.
-
-    An even number, for the Manager and the customer take turns.
-    """
+    """Requests per chat; an even number, since Manager and customer alternate."""
     return 20 if benchmark.enabled else 4
 
 
@@ -68,10 +62,7 @@ def settings(url: str) -> dict[str, Any]:
 
 
 def requests_of_a_call(count: int) -> list[Complete]:
-    """Return the first prompts of a call as the environment sends them.
-
-    The Manager's, the customer's, and so on.
-    """
+    """Return the first requests of a call in order: the Manager's, the customer's, and so on."""
     simulator = Simulator(
         SimulatorConfig(
             customer="scripted",
@@ -80,18 +71,21 @@ def requests_of_a_call(count: int) -> list[Complete]:
             library="memory",
         )
     )
-    rng, found, words = np.random.default_rng(0), [], None
+
+    rng = np.random.default_rng(0)
+    requests: list[Complete] = []
+    sent: Any = None
     steps = simulator.start(block_on(simulator.draw_profile(rng, {})), rng)
-    while len(found) < count:
-        request = steps.send(words)
+    while len(requests) < count:
+        request = steps.send(sent)
         if isinstance(request, Complete):
-            found.append(request)
-            words = block_on(answer(request))
+            requests.append(request)
+            sent = block_on(answer(request))
         else:
-            words = (
+            sent = (
                 SAY if isinstance(request, Listen) else block_on(simulator.services.answer(request))
             )
-    return found
+    return requests
 
 
 def customer_request() -> Complete:
@@ -110,11 +104,12 @@ async def chats(ask: Callable[[int], Awaitable[object]], rounds: int) -> Stopwat
 
 
 def bare_aiohttp(url: str, rounds: int, requests: Sequence[Complete]) -> Stopwatch:
-    """Send ``requests`` in turn, over and over."""
+    """Send ``requests`` in turn, repeatedly, and read the answers."""
     model = OpenAIConfig(
         **{key: value for key, value in settings(url).items() if key != "backend"}
     ).build()
-    payloads, (endpoint, headers) = [to_json(model._body(one)) for one in requests], model._endpoint
+    payloads = [to_json(model._body(request)) for request in requests]
+    endpoint, headers = model._endpoint
 
     async def together() -> Stopwatch:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -140,7 +135,7 @@ def our_model(url: str, rounds: int) -> Stopwatch:
 
 
 def whole_stack(url: str, rounds: int) -> Stopwatch:
-    """Two requests a turn."""
+    """Play calls in asynchronous environments, with two requests per turn."""
     model = settings(url)
     services = {"encoder": "hashing", "library": "memory"}
     envs = [
@@ -194,11 +189,8 @@ def record(
     rounds: int,
     sent: Sequence[Complete],
 ) -> float:
-    """Take ``ours`` beside the bare loop, which sends the same.
-
-    Return the bare loop's time by ours.
-    """
-    (wall, cpu), (bare_wall, bare_cpu) = beside(
+    """Time ``ours`` and a bare loop that sends the same; return the bare loop's time by ours."""
+    (wall, cpu), (bare_wall, bare_cpu) = interleaved(
         benchmark, lambda: ours(url, rounds), lambda: bare_aiohttp(url, rounds, sent)
     )
     requests = CALLS * rounds
@@ -226,5 +218,5 @@ def test_whole_stack(benchmark, url, rounds):
 
 
 def test_openai_client(benchmark, url, rounds):
-    """For comparison: why the hot path does not go through it."""
+    """The reason why the hot path does not use the openai client."""
     record(benchmark, openai_client, url, rounds, [customer_request()])

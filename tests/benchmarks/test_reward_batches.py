@@ -1,4 +1,4 @@
-"""The customer's three rewards on real turns, against the raw encoder on the same texts, for batches of GRPO's shape."""
+"""Speed of the multi-level reward against the raw encoder, on batches of GRPO's shape."""
 
 import numpy as np
 import pytest
@@ -7,48 +7,46 @@ from gsim_env.models.registry import build_encoder, shared_encoder
 from gsim_env.rewards.multi_level import multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.turns import Turn
-from tests.benchmarks.timing import Stopwatch, beside
+from tests.benchmarks.timing import Stopwatch, interleaved
 
 pytestmark = pytest.mark.slow
 
 SIZES, GROUP = (1, 32, 256, 1024), 8
-"""Answers in a batch, and answers to one prompt: these share their context and their reference."""
+"""Answers per batch, and answers per prompt, which share a context and a reference."""
 
 
-def answered(group, size):
-    """Turns of the corpus's calls; each of a group of answers is what some customer said."""
+def turns_of(group, size):
+    """Return turns of the corpus with answers drawn from other customers' turns."""
     rng = np.random.default_rng(size)
-    said = [turn.text for call in group.calls for turn in call.customer_turns()]
-    places = [(call, index) for call in group.calls for index in range(1, len(call.turns), 2)]
+    answers: list[str] = []
+    customer_turns: list[tuple] = []
+    for call in group.calls:
+        answers += [turn.text for turn in call.customer_turns()]
+        customer_turns += [(call, index) for index in range(1, len(call.turns), 2)]
+
     turns = []
-    for place in rng.permutation(len(places))[: -(-size // GROUP)]:
-        call, index = places[place]
+    for drawn in rng.permutation(len(customer_turns))[: -(-size // GROUP)]:
+        call, index = customer_turns[drawn]
         context = [
             {"role": "assistant" if i % 2 else "user", "content": t.text}
             for i, t in enumerate(call.turns[:index])
         ]
         turns += [
-            Turn(context, said[i], call.turns[index].text)
-            for i in rng.integers(len(said), size=GROUP)
+            Turn(context, answers[i], call.turns[index].text)
+            for i in rng.integers(len(answers), size=GROUP)
         ]
     return turns[:size]
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_rewards_beside_the_raw_encoder(benchmark, group, size):
-    turns = answered(group, size if benchmark.enabled else min(size, GROUP))
-    model, encoder, raw = (
-        load_discriminator("charity"),
-        shared_encoder("minilm"),
-        build_encoder("minilm"),
-    )
-    texts = list(
-        {
-            text
-            for turn in turns
-            for text in (turn.answer, turn.reference, turn.context[-1]["content"])
-        }
-    )
+    turns = turns_of(group, size if benchmark.enabled else min(size, GROUP))
+    model = load_discriminator("charity")
+    encoder, raw = shared_encoder("minilm"), build_encoder("minilm")
+    distinct: set[str] = set()
+    for turn in turns:
+        distinct |= {turn.answer, turn.reference, turn.context[-1]["content"]}
+    texts = list(distinct)
     rewards = []
 
     def ours():
@@ -63,10 +61,10 @@ def test_rewards_beside_the_raw_encoder(benchmark, group, size):
         return watch
 
     reference()  # loads the encoder
-    (wall, _), (raw_wall, _) = beside(benchmark, ours, reference)
+    (wall, _), (raw_wall, _) = interleaved(benchmark, ours, reference)
     benchmark.extra_info |= {
         "answers": len(turns),
         "distinct_texts": len(texts),
         "of_raw_encoder": raw_wall / wall,
     }
-    assert all(found == rewards[0] for found in rewards)
+    assert all(reward == rewards[0] for reward in rewards)

@@ -1,11 +1,9 @@
-"""verl's agent loop ``gsim_sales`` with 512 calls at a time.
+"""Throughput of verl's agent loop ``gsim_sales`` with up to 512 concurrent calls.
 
-How much of the partner's concurrency reaches the trainer.
-
-The customer answers after 50 ms and the policy at once, so that what is timed is this project's and
-verl's own work. Each time is taken beside a bare event loop with as many tasks, which sleep as
-often and as long. ``efficiency`` is the time of waiting alone by ours; goal: 0.9.
-``milliseconds_a_turn`` is the processor's time.
+The customer answers after 50 ms and the policy at once, so the rest is the work of this project and
+verl. Each run alternates with a bare event loop with the same number of tasks, which sleep as often
+and as long. ``efficiency`` is the time of waiting alone divided by ours; goal: 0.9.
+``milliseconds_a_turn`` is CPU time.
 """
 
 import asyncio
@@ -14,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from gsim_env.models.registry import BACKENDS
-from tests.benchmarks.timing import Stopwatch, beside
+from tests.benchmarks.timing import Stopwatch, interleaved
 from tests.verl_plugins.conftest import composed, tokenizer  # noqa: F401 - a fixture
 
 # isort: split
@@ -44,7 +42,7 @@ def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> Non
     said = tokenizer(SAY, add_special_tokens=False)["input_ids"]
 
     class Policy:
-        """Says the same at once."""
+        """A policy that always returns the same tokens, without delay."""
 
         async def generate(self, **_):
             return TokenOutput(token_ids=said, log_probs=[-1.0] * len(said), extra_fields={})
@@ -63,7 +61,7 @@ def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> Non
         return len(output.extra_fields["turn_scores"])
 
     async def all_of_them() -> Stopwatch:
-        await one(0)  # loads what is to be loaded
+        await one(0)  # loads the models
         with Stopwatch() as watch:
             played = await asyncio.gather(*map(one, range(calls)))
         assert played == [turns] * calls
@@ -78,7 +76,7 @@ def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> Non
             await asyncio.gather(*(sleep() for _ in range(calls)))
         return watch
 
-    (wall, cpu), (bare_wall, _) = beside(
+    (wall, cpu), (bare_wall, _) = interleaved(
         benchmark, lambda: asyncio.run(all_of_them()), lambda: asyncio.run(bare())
     )
     ideal = turns * 2 * WAIT

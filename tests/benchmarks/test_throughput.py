@@ -1,11 +1,9 @@
-"""How much of a model's concurrency reaches the user.
+"""Throughput of concurrent calls on models that only wait.
 
-Calls in parallel over models that only take time.
-
-Each time is taken beside its reference in the same run: a bare event loop with as many tasks, which
-sleep as often and as long. ``efficiency`` is the ideal time, of waiting alone, by ours. Goals:
-0.95, and less than 200 microseconds of our own CPU a turn. The figures go into the benchmark's
-``extra_info``; what is asserted is less, for machines with other work.
+Each run alternates with its reference: a bare event loop with the same number of tasks, which sleep
+as often and as long. ``efficiency`` is the ideal time (waiting alone) divided by ours. Goals: 0.95,
+and less than 200 microseconds of CPU per turn. Results go into the benchmark's ``extra_info``; the
+assertions are weaker, for busy machines.
 """
 
 import asyncio
@@ -24,7 +22,7 @@ from gsim_env.simulation.simulator import Simulator
 from gsim_env.sop import Search
 from gsim_env.testing import answer
 from gsim_env.util.aio import block_on
-from tests.benchmarks.timing import Stopwatch, beside, least
+from tests.benchmarks.timing import Stopwatch, interleaved, least
 
 WAIT = 0.05
 SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?"
@@ -32,22 +30,19 @@ SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?"
 
 @pytest.fixture
 def turns(benchmark) -> int:
-    """A whole call, or the beginning of one where benchmarks are disabled."""
+    """Turns per call: fewer if benchmarks are disabled."""
     return 15 if benchmark.enabled else 3
 
 
 @pytest.fixture
 def model(monkeypatch) -> dict[str, Any]:
-    """Settings of a model that answers after 50 ms.
-
-    With ``sigma``, after lognormal times of that mean.
-    """
+    """Settings of a model that answers after 50 ms (with ``sigma``: lognormal, mean 50 ms)."""
     monkeypatch.setitem(BACKENDS, "latency", "gsim_env.testing:LatencyConfig")
     return {"backend": "latency", "mean": WAIT}
 
 
 def settings(model: dict[str, Any], turns: int) -> dict[str, Any]:
-    """Two model calls a turn: the Manager's, then the customer's."""
+    """Settings with two model calls per turn: the Manager's, then the customer's."""
     return {
         "customer": model,
         "manager": model,
@@ -115,7 +110,7 @@ async def sleep(turns: int) -> None:
     ("ours", "bare"), [(lock_step, bare_lock_step), (tasks, bare_tasks)], ids=["vector", "tasks"]
 )
 def test_even_latency(benchmark, model, ours, bare, calls, turns):
-    (wall, cpu), (bare_wall, bare_cpu) = beside(
+    (wall, cpu), (bare_wall, bare_cpu) = interleaved(
         benchmark, lambda: ours(model, calls, turns), lambda: bare(calls, turns)
     )
     ideal = turns * 2 * WAIT
@@ -127,29 +122,26 @@ def test_even_latency(benchmark, model, ours, bare, calls, turns):
         "cpu_us_per_turn": 1e6 * cpu / (calls * turns),
         "cpu_us_per_turn_of_bare_loop": 1e6 * bare_cpu / (calls * turns),
     }
-    if benchmark.enabled:  # times mean something when repeated, and only then
+    if benchmark.enabled:  # a single run is too noisy
         assert ideal / wall > 0.5
 
 
 def test_uneven_latency(benchmark, model, turns):
-    """Lognormal times, the same for both.
-
-    With a task a call, nobody waits for the slowest call of each turn.
-    """
+    """One task per call avoids waiting for the slowest call of every turn."""
     uneven = {**model, "sigma": 1.0}
-    (wall, _), (lock_step_wall, _) = beside(
+    (wall, _), (lock_step_wall, _) = interleaved(
         benchmark, lambda: tasks(uneven, 256, turns), lambda: lock_step(uneven, 256, turns)
     )
     benchmark.extra_info |= {
         "turns_per_second": 256 * turns / wall,
         "times_lock_step": lock_step_wall / wall,
     }
-    if benchmark.enabled:  # times mean something when repeated, and only then
+    if benchmark.enabled:  # a single run is too noisy
         assert lock_step_wall / wall > 1.2
 
 
-class Ready:
-    """Answers that lie ready: what a driver would have to wait for takes no time."""
+class PreparedAnswers:
+    """Answers requests without waiting, from prepared completions and cached vectors."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._services = simulator.services
@@ -158,14 +150,14 @@ class Ready:
         judge = Complete(
             "manager", [], Sampling(temperature=0.0, top_p=1.0, max_tokens=1), 0, schema
         )
-        self._said = {
+        self._completions = {
             "customer": Completion("I have no time for this."),
             "manager": block_on(answer(judge)),
         }
 
     def __call__(self, request: Complete | Embed | Search) -> Any:
         if isinstance(request, Complete):
-            return self._said[request.role]
+            return self._completions[request.role]
         if isinstance(request, Search):
             return self._services.library.search([request])[0]
         if request.texts not in self._vectors:
@@ -173,7 +165,7 @@ class Ready:
         return self._vectors[request.texts]
 
     def advance(self, steps: ConversationFlow, words: str | None) -> bool:
-        """Return whether the call goes on."""
+        """Advance a call to the next ``Listen``; return whether it goes on."""
         try:
             request = steps.send(words)
             while not isinstance(request, Listen):
@@ -185,10 +177,7 @@ class Ready:
 
 @pytest.mark.parametrize("manager", ["chain", "llm"])
 def test_own_time(benchmark, model, manager):
-    """Calls driven by hand with answers that lie ready.
-
-    What is left is the framework's own time.
-    """
+    """The framework's CPU time per turn, with prepared answers."""
     simulator = Simulator(
         SimulatorConfig(
             customer=model,
@@ -197,7 +186,7 @@ def test_own_time(benchmark, model, manager):
             library="memory",
         )
     )
-    ready, watches, turns = Ready(simulator), [], []
+    ready, watches, turns = PreparedAnswers(simulator), [], []
 
     def pick_up() -> tuple[tuple[ConversationFlow], dict[str, Any]]:
         rng = np.random.default_rng(0)
@@ -221,5 +210,5 @@ def test_own_time(benchmark, model, manager):
         "own_cpu_us_per_turn": 1e6 * own,
         "own_cpu_us_per_turn_goal": 200,
     }
-    if benchmark.enabled:  # times mean something when repeated, and only then
+    if benchmark.enabled:  # a single run is too noisy
         assert own < 2e-3

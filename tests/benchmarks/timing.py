@@ -1,4 +1,4 @@
-"""What the benchmarks share: a stopwatch, and taking our time beside a reference's in one run."""
+"""Timing for the benchmarks: a stopwatch, and interleaved runs of several functions."""
 
 import gc
 import time
@@ -7,34 +7,30 @@ from typing import Any, Self
 
 
 class Stopwatch:
-    """Seconds on the wall, and of this process's CPU (all threads), within a ``with`` block."""
+    """Measures the wall time and CPU time (all threads) of a ``with`` block, in seconds."""
 
     def __enter__(self) -> Self:
         self._start = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.wall, self.cpu = (
-            time.perf_counter() - self._start[0],
-            time.process_time() - self._start[1],
-        )
+        wall, cpu = self._start
+        self.wall = time.perf_counter() - wall
+        self.cpu = time.process_time() - cpu
 
 
 def least(watches: list[Stopwatch]) -> tuple[float, float]:
-    """Return the least wall and CPU time: what else a machine does only ever adds to them."""
+    """Return the least wall and CPU time: other work on the machine can only add to them."""
     return min(watch.wall for watch in watches), min(watch.cpu for watch in watches)
 
 
-def beside(
+def interleaved(
     benchmark: Any, ours: Callable[[], Stopwatch], *references: Callable[[], Stopwatch]
 ) -> list[tuple[float, float]]:
-    """Run all in turn, five times (once where benchmarks are disabled).
+    """Return the least wall and CPU times of ``ours`` and of each reference, in this order.
 
-    Return the least times of each, ours first.
-
-    What is in memory before is kept out of garbage collection meanwhile: the heap of pytest and of
-    all the tests would be searched again and again, by ours and the references alike. What they
-    themselves leave behind is collected as ever.
+    All run in turn, five times (once if benchmarks are disabled). Objects that existed before are
+    excluded from garbage collection meanwhile, because every run would scan pytest's heap again.
     """
     watches: list[list[Stopwatch]] = [[] for _ in (ours, *references)]
 

@@ -1,11 +1,8 @@
-"""The stage annotator.
-
-Given labels stay, few labels serve, and on real dialogues it beats words alone.
-"""
+"""The stage classifier: keeps given labels, needs few, and beats words alone on real dialogues."""
 
 import pytest
 
-from gsim_env.corpus.annotation import ENOUGH, StageClassifier
+from gsim_env.corpus.annotation import MIN_DIALOGUES_FOR_SECOND_PASS, StageClassifier
 from gsim_env.corpus.windows import Segment, segments_of, windows
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import CorpusError
@@ -13,8 +10,8 @@ from gsim_env.groups import Group
 from gsim_env.groups.bundle import find_template
 from gsim_env.models.encoders import CachedEncoder, HashingEncoder
 from gsim_env.models.registry import build_encoder
-from tests.corpus.annotation_scores import cross_validated, phrases, sentences, written
 from tests.data import needs_p4g
+from tests.helpers.stage_scores import cross_validated, phrases, sentences, written
 
 
 def talk(*turns):
@@ -42,6 +39,7 @@ def test_few_labels_serve_and_given_ones_are_kept(tmp_path):
         ("customer", "Hello!", "other"),
     )
     (annotated,) = classifier.annotate([new])
+
     assert [turn.stage for turn in annotated.turns] == [
         "opening",
         "opening",
@@ -51,6 +49,7 @@ def test_few_labels_serve_and_given_ones_are_kept(tmp_path):
         "other",
     ]
     assert classifier.annotate([new]) == [annotated]
+
     classifier.save(tmp_path / "classifier.joblib")
     assert StageClassifier.load(tmp_path / "classifier.joblib", HashingEncoder()).annotate(
         [new]
@@ -75,7 +74,7 @@ def test_a_window_holds_the_neighbors_in_the_turn_and_the_turns_around():
     ]
     window = windows([Segment(role, text) for role, text in said])[3]
     assert window[:-1] == ("D.", "C.", "", "A. B?", "B?", "E.", "E.")
-    assert len(window.place) == len(window._field_defaults["place"])
+    assert len(window.position) == len(window._field_defaults["position"])
 
 
 @pytest.mark.slow
@@ -94,20 +93,14 @@ def test_on_a_fold_of_real_dialogues_it_beats_words_alone():
 
 @pytest.mark.slow
 def test_on_written_calls_held_out(group):
-    """Thirteen stages, told apart by a person with the whole call in view.
-
-    Chance is one in thirteen.
-    """
+    """A person labeled thirteen stages with the whole call in view; chance is one in thirteen."""
     figures = written(group, build_encoder("minilm"))["customer"]
     assert figures["accuracy"] > 0.4
     assert figures["macro_f1"] > 0.3
 
 
 def test_the_second_pass_hears_what_the_first_makes_of_the_neighbors():
-    """What 'Yes.' answers is said before what is said before it.
-
-    Out of the first pass's hearing.
-    """
+    """'Yes.' answers a question two turns earlier, outside the first pass's window."""
     calls = [
         talk(
             ("sales", "Hello.", "opening"),
@@ -121,7 +114,8 @@ def test_the_second_pass_hears_what_the_first_makes_of_the_neighbors():
             ("How much?", "ask", "commit"),
         )
     ]
-    assert len(calls) > ENOUGH
+    assert len(calls) > MIN_DIALOGUES_FOR_SECOND_PASS
+
     found = (
         StageClassifier(HashingEncoder())
         .fit(calls[2:], {})

@@ -1,7 +1,4 @@
-"""``gsim group build`` on real dialogues.
-
-What comes out plays, nobody is on both sides, and being killed changes nothing.
-"""
+"""``gsim group build``: the group plays, splits are by customer, interruptions change nothing."""
 
 import hashlib
 import json
@@ -13,11 +10,15 @@ from pathlib import Path
 
 import gymnasium as gym
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 import gsim_env  # noqa: F401 - registers
 from gsim_env.cli.app import app
+from gsim_env.corpus import BuildSettings, build_group
+from gsim_env.errors import ConfigurationError
 from gsim_env.groups.bundle import Group, builtin_templates, read_calls
+from tests.corpus.helpers import invert
 from tests.data import DATA, P4G, needs_p4g
 
 pytestmark = needs_p4g
@@ -53,7 +54,7 @@ def hashes(folder):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Sixty dialogues, one of them twice, and a row that is none."""
+    """Sixty dialogues, a duplicate, and a malformed row."""
     lines = P4G.read_text(encoding="utf-8").splitlines()[:60]
     again = json.dumps({**json.loads(lines[3]), "id": "again"})
     file = tmp_path_factory.mktemp("source") / "calls.jsonl"
@@ -64,6 +65,57 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def built(source, tmp_path_factory):
     return build(source, tmp_path_factory.mktemp("out") / "mine", "--on-error", "skip")
+
+
+def test_build_group_is_a_function(source, tmp_path):
+    steps = {}
+
+    def progress(step, done, total):
+        steps[step] = (done, total)
+
+    settings = BuildSettings(
+        source=source,
+        template="charity",
+        out=tmp_path / "mine",
+        encoder="hashing",
+        on_error="skip",
+    )
+    group = build_group(settings, progress)
+    assert len(group.calls) == len(Group.load(tmp_path / "mine").calls)
+    assert steps == {"read": (61, 61), "annotate": (2, 2), "assemble": (5, 5)}
+
+    steps.clear()
+    assert build_group(settings, progress).digest == group.digest
+    assert steps == {}  # nothing was done again
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"held_out": 1.0}, "held_out: .*less than 1, got 1.0"),
+        ({"on_error": "skipp"}, "Did you mean 'skip'"),
+        ({"ignore_label": True}, "ignore_label"),
+    ],
+)
+def test_settings_are_checked(source, tmp_path, fields, message):
+    with pytest.raises(ConfigurationError, match=message):
+        BuildSettings(source=source, template="charity", out=tmp_path, **fields)
+
+
+def test_settings_are_frozen(source, tmp_path):
+    settings = BuildSettings(source=source, template="charity", out=tmp_path)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.encoder = "hashing"
+
+
+def test_the_api_key_is_not_part_of_the_key(source, tmp_path):
+    def key(**backend):
+        extractor = {"backend": "openai", "model": "m", **backend}
+        return BuildSettings(
+            source=source, template="charity", out=tmp_path, extractor=extractor
+        ).key
+
+    assert key(api_key="a") == key(api_key="b") != key(base_url="http://x")
 
 
 def test_a_built_group_plays(built):
@@ -83,7 +135,7 @@ def test_a_built_group_plays(built):
 
 
 def test_what_the_template_brings_is_in_the_group(built):
-    """A group built from `charity` speaks by its LoRA, wherever the group is carried."""
+    """A group built from `charity` has its LoRA adapter."""
     template = builtin_templates()["charity"]
     for file in [
         template / "script.toml",
@@ -98,9 +150,8 @@ def test_every_turn_has_a_stage_and_labels_of_the_source_are_kept(built, source)
         row["id"]: row["turns"] for row in map(json.loads, source.read_text().splitlines()[:60])
     }
     table = json.loads((DATA / "stage_map.json").read_text())["p4g"]
-    stage_of = {
-        role: {act: name for name, acts in table[role].items() for act in acts} for role in table
-    }
+    stage_of = {role: invert(table[role]) for role in table}
+
     checked = 0
     for call in (*Group.load(built).calls, *read_calls(built / "held_out.jsonl")):
         for turn, raw in zip(call.turns, given[call.id], strict=True):
@@ -173,10 +224,7 @@ def test_a_step_on_its_own_and_then_the_rest(source, built, tmp_path):
 
 
 def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
-    """The source's labels are of another taxonomy than the mined one.
-
-    They are refused, or left out if asked.
-    """
+    """Labels of another taxonomy than the mined one are refused, or ignored on request."""
     template, out = tmp_path / "template", tmp_path / "mine"
     quick = ("--encoder", "hashing")
     lines = source.read_text(encoding="utf-8").splitlines()[:60]
@@ -185,7 +233,9 @@ def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
     mined = CliRunner().invoke(
         app, ["group", "mine", "--from", str(dialogues), "--out", str(template), *quick]
     )
+
     assert mined.exit_code == 0, mined.output
+
     arguments = [
         "group",
         "build",
@@ -200,8 +250,10 @@ def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
     refused = CliRunner().invoke(app, arguments)
     assert refused.exit_code != 0
     assert "--ignore-labels" in refused.output
+
     built = CliRunner().invoke(app, [*arguments, "--ignore-labels"])
     assert built.exit_code == 0, built.output
+
     env = gym.make(
         "GroupedSim-Telemarketing-v0",
         group=str(out),
@@ -215,7 +267,7 @@ def test_a_new_domain_is_mined_and_built_and_plays(source, tmp_path):
 
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_the_same(tmp_path):
-    """Each time it has done something new, and some random time after, it is killed."""
+    """Each run is killed at a random time after it has written something new."""
     source = tmp_path / "calls.jsonl"
     source.write_text(
         "\n".join(P4G.read_text(encoding="utf-8").splitlines()[:400]), encoding="utf-8"
@@ -234,6 +286,7 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path):
             process.kill()
             kills += process.wait() == -9
     build(source, out)
+
     assert kills > 3
     assert hashes(out) == hashes(undisturbed)
 

@@ -38,6 +38,7 @@ def test_given_concerns_and_turns_without_a_stage_are_left_alone(group):
     bare = Dialogue(id="d", turns=tuple(Turn(role=role, text=text) for role, _, text in CALL))
     annotator = ConcernAnnotator(group.taxonomy, HashingEncoder())
     assert annotator.annotate([bare]) == [bare]
+
     given = dialogue(*CALL)
     given = given.model_copy(
         update={
@@ -55,7 +56,7 @@ def test_given_concerns_and_turns_without_a_stage_are_left_alone(group):
 
 @pytest.mark.slow
 def test_written_concerns_are_mostly_found_again(group, record_property):
-    """Against the labels of the built-in corpus, thirteen concerns, of which the phrases know three or four lines each."""
+    """On the labels of the built-in corpus: thirteen concerns with three or four phrases each."""
     annotator, right = ConcernAnnotator(group.taxonomy, build_encoder("minilm")), []
     for call in group.calls:
         bare = call.model_copy(
@@ -71,4 +72,5 @@ def test_written_concerns_are_mostly_found_again(group, record_property):
         ]
     record_property("concerns found", sum(right) / len(right))
     print(sum(right) / len(right))
+
     assert sum(right) / len(right) > 3 / len(group.taxonomy.concerns)

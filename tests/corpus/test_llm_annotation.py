@@ -1,4 +1,4 @@
-"""Stages by a language model: each side its own, given ones kept, and no half answers."""
+"""Stages by a language model: legal for each side, given ones kept, answers complete."""
 
 import json
 

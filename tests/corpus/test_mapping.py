@@ -1,4 +1,4 @@
-"""Field mappings: the built-in ones, a user's own, and what is said of one that cannot be right."""
+"""Field mappings: the built-in ones, a user's own, and errors of illegal ones."""
 
 import json
 
@@ -95,11 +95,11 @@ def test_paths_go_down_by_dots_and_a_whole_key_comes_first():
         ("roles: {sales: agent}\n", "roles"),
         (
             "roles: {sales: [agent], customer: [agent]}\n",
-            "'agent' stands for 'sales' and for 'customer'",
+            "'agent' is listed under 'sales' and 'customer'",
         ),
-        ("outcomes: {accepted: [y], declined: [y]}\n", "'y' stands for"),
+        ("outcomes: {accepted: [y], declined: [y]}\n", "'y' is listed under"),
         ("outcomes: {bought: [y]}\n", "sales_ended"),
-        ("stages: {sales: {a: x, b: x}}\n", "'x' stands for 'a' and for 'b'"),
+        ("stages: {sales: {a: x, b: x}}\n", "'x' is listed under 'a' and 'b'"),
         ("stages: {agent: {a: x}}\n", "stages"),
         ("- a list\n", "FieldMapping"),
         ("", "FieldMapping"),

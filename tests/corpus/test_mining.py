@@ -1,13 +1,10 @@
-"""Mining a taxonomy.
-
-Files that load whatever was said, and on real dialogues clusters that mean something.
-"""
+"""Taxonomy mining: templates that load, and meaningful clusters on real dialogues."""
 
 import json
 import tomllib
 from collections import Counter, defaultdict
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from string import ascii_lowercase
 
 import numpy as np
@@ -15,9 +12,9 @@ import pytest
 
 from gsim_env.corpus.mapping import FieldMapping
 from gsim_env.corpus.mining import mine, mine_template, sentences, write_template
-from gsim_env.corpus.mining.naming import free_name
-from gsim_env.corpus.mining.stage_kinds import Kind, guess, kind_table
-from gsim_env.corpus.mining.stages import find_stages
+from gsim_env.corpus.mining.naming import unique_name
+from gsim_env.corpus.mining.stage_kinds import Kind, assign_kinds, kind_table
+from gsim_env.corpus.mining.stages import cluster_stages
 from gsim_env.corpus.mining.template import quoted
 from gsim_env.corpus.readers import CorpusReader
 from gsim_env.dialogue import Dialogue, Turn
@@ -28,6 +25,7 @@ from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.salespeople import SalesScript
+from tests.corpus.helpers import invert
 from tests.data import DATA
 
 NEEDED = {
@@ -68,12 +66,12 @@ def test_every_kind_that_is_needed_is_there(quick, calls, role):
 
 def test_a_missing_kind_takes_the_cluster_that_loses_least_and_never_the_last_of_another():
     table = {name: Kind(means="", phrases=("x",), optional=name == "c") for name in "abc"}
-    assert guess(table, np.array([[5.0, 0.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 9.0]])) == [
+    assert assign_kinds(table, np.array([[5.0, 0.0, 0.0], [3.0, 2.0, 0.0], [0.0, 0.0, 9.0]])) == [
         "a",
         "b",
         "c",
     ]
-    assert guess(table, np.array([[5.0, 0.0, 0.0], [0.0, 2.0, 3.0]])) == ["a", "b"]
+    assert assign_kinds(table, np.array([[5.0, 0.0, 0.0], [0.0, 2.0, 3.0]])) == ["a", "b"]
     assert all(kind in kind_table("customer", optional=False) for kind in NEEDED["customer"])
 
 
@@ -93,7 +91,8 @@ def test_what_is_written_is_a_template_and_says_what_was_said(calls, quick, tmp_
     assert list(template.config.archetypes) == ["typical"]
     script = SalesScript.load(template)
     assert set(script.answers) == set(quick.taxonomy.concerns)
-    said = [" ".join(turn.text.split()) for call in calls for turn in call.turns]
+    turns = chain.from_iterable(call.turns for call in calls)
+    said = [" ".join(turn.text.split()) for turn in turns]
     for line in (*script.opening, *script.pitch, *script.close, *examples(template.taxonomy)):
         assert any(line in turn for turn in said)
     text = (tmp_path / "new" / "taxonomy.toml").read_text()
@@ -103,12 +102,10 @@ def test_what_is_written_is_a_template_and_says_what_was_said(calls, quick, tmp_
 
 def examples(taxonomy):
     stages = [*taxonomy.sales.values(), *taxonomy.customer.values()]
-    phrases = [text for stage in stages for text in stage.examples]
-    return phrases + [
-        text
-        for concern in taxonomy.concerns.values()
-        for text in (*concern.raised, *concern.answers)
-    ]
+    phrases = [stage.examples for stage in stages]
+    for concern in taxonomy.concerns.values():
+        phrases += [concern.raised, concern.answers]
+    return list(chain.from_iterable(phrases))
 
 
 def test_awkward_words_survive_in_names_and_strings(quick, tmp_path):
@@ -161,10 +158,10 @@ def test_too_little_is_refused(calls):
 def test_names_are_readable_and_unique():
     medoid = "How much commission do you take?"
     words = ["commission", "how", "much", "take"]
-    assert free_name(words, medoid, set()) == "how_much_commission"
-    assert free_name(words, medoid, {"how_much_commission"}) == "how_much_commission_take"
+    assert unique_name(words, medoid, set()) == "how_much_commission"
+    assert unique_name(words, medoid, {"how_much_commission"}) == "how_much_commission_take"
     taken = {"how_much_commission", "how_much_commission_take"}
-    assert free_name(words, medoid, taken) == "how_much_commission_take_2"
+    assert unique_name(words, medoid, taken) == "how_much_commission_take_2"
 
 
 def test_a_file_is_masked_before_it_is_quoted(calls, tmp_path):
@@ -208,7 +205,7 @@ def test_a_language_model_gives_kinds_and_names_within_bounds(calls):
     ]  # "none" is what a Manager says for no concern
     assert len(taxonomy.sales) == 9
     assert {stage.definition for stage in taxonomy.sales.values()} == {"says so"}
-    # A model that calls everything neutral is believed where possible, but the needed kinds are there.
+    # A model that answers "neutral" throughout is followed, but required kinds are kept.
     counts = Counter(stage.kind for stage in taxonomy.customer.values())
     assert counts == {"neutral": 4} | dict.fromkeys(NEEDED["customer"] - {"neutral"}, 1)
     assert "> " in model.requests[0].messages[1]["content"]
@@ -239,11 +236,13 @@ def test_real_dialogues_give_a_template_that_means_something(tmp_path):
     dialogues = real()
     mined = mine(dialogues, build_encoder("minilm"))
     again = mine(dialogues, build_encoder("minilm"))
+
     assert (again.taxonomy, again.notes, again.script) == (
         mined.taxonomy,
         mined.notes,
         mined.script,
     )
+
     taxonomy = write_template(mined, tmp_path, name="appeal").taxonomy
     for role, needed in NEEDED.items():
         assert needed <= set(kinds(mined, role))
@@ -253,13 +252,11 @@ def test_real_dialogues_give_a_template_that_means_something(tmp_path):
         assert last.kind in ("end", "decline")
         assert any("thank" in text.lower() for text in last.examples)
     assert len(taxonomy.concerns) == 8
-    assert any(
-        word in text
-        for c in taxonomy.concerns.values()
-        for text in c.raised
-        for word in ("money", "afford")
-    )
-    said = [turn.text for dialogue in dialogues for turn in dialogue.turns]
+
+    raised = chain.from_iterable(concern.raised for concern in taxonomy.concerns.values())
+    assert any("money" in text or "afford" in text for text in raised)
+
+    said = [turn.text for turn in chain.from_iterable(call.turns for call in dialogues)]
     for text in examples(taxonomy):
         assert any(text in turn for turn in said)
     for stage in (*taxonomy.sales.values(), *taxonomy.customer.values()):
@@ -273,17 +270,18 @@ def test_clusters_agree_with_people(record_property, monkeypatch):
     Also by the vectors alone, and by chance.
     """
     dialogues, truth = real(), annotated_stages()
-    found = sentences.sample(dialogues, 0)
+    sample = sentences.sample_sentences(dialogues, 0)
     mined = {
         role: purity(side, truth)
-        for role, side in sentences.read_sides(found, build_encoder("minilm")).items()
+        for role, side in sentences.side_features(sample, build_encoder("minilm")).items()
     }
-    for weight in ("POSITION", "QUESTION", "NEGATED", "BEFORE"):
-        monkeypatch.setattr(sentences, weight, 0.0)
+    for weight in ("POSITION", "QUESTION", "NEGATION", "PREVIOUS_TURN"):
+        monkeypatch.setattr(sentences, f"{weight}_WEIGHT", 0.0)
     plain = {
         role: purity(side, truth)
-        for role, side in sentences.read_sides(found, build_encoder("minilm")).items()
+        for role, side in sentences.side_features(sample, build_encoder("minilm")).items()
     }
+
     for role, (pure, chance, annotated, right) in mined.items():
         record_property(f"{role}: purity", pure)
         record_property(f"{role}: purity by chance", chance)
@@ -299,9 +297,7 @@ def test_clusters_agree_with_people(record_property, monkeypatch):
 def annotated_stages():
     """The stage of each annotated sentence, by dialogue and turn: ``[(sentence, stage), ...]``."""
     table = json.loads((DATA / "stage_map.json").read_text())["p4g"]
-    stage_of = {
-        role: {act: name for name, acts in table[role].items() for act in acts} for role in table
-    }
+    stage_of = {role: invert(table[role]) for role in table}
     truth = {}
     for row in map(json.loads, (DATA / "p4g.jsonl").read_text().splitlines()):
         for number, turn in enumerate(row["turns"]):
@@ -314,9 +310,10 @@ def annotated_stages():
 
 
 def purity(side, truth):
-    """Share of sentences whose stage is their cluster's commonest, that by chance, how many, and openings found."""
+    """Return purity, purity by chance, number of sentences, and recall of openings."""
     rows, labels = [], defaultdict(list)
-    stages = find_stages(side, build_encoder("minilm"), 9, 0)
+    stages = cluster_stages(side, build_encoder("minilm"), 9, 0)
+
     for number, stage in enumerate(stages):
         for row in stage.rows:
             sentence = side.sentences[row]
@@ -337,6 +334,7 @@ def purity(side, truth):
     for (how, _), golds in labels.items():
         common[how] += Counter(golds).most_common(1)[0][1]
     openings = [stages[number].kind == "open" for number, gold in rows if gold == "opening"]
+
     return (
         common["mined"] / len(rows),
         common["chance"] / len(rows),

@@ -1,10 +1,8 @@
-"""Reading corpora.
-
-The real ones completely, other shapes, what is repaired and counted, and what is refused.
-"""
+"""Corpus readers: real corpora, containers and shapes, counted repairs, malformed rows."""
 
 import json
 from collections import Counter
+from itertools import chain
 
 import pytest
 
@@ -75,11 +73,17 @@ def test_p4g_has_stages_outcomes_and_attributes():
         Outcome.ACCEPTED: 439,
         Outcome.DECLINED: 375,
     }
-    assert sum(turn.stage is not None for dialogue in read for turn in dialogue.turns) == 4741
+
+    turns = list(chain.from_iterable(dialogue.turns for dialogue in read))
+    assert sum(turn.stage is not None for turn in turns) == 4741
     assert read[0].attributes == {
-        "age": "48", "sex": "Female", "education": "Less than four-year college", "marital": "Married",
-        "employment": "Other", "income_bracket": "4",
-    }  # fmt: skip
+        "age": "48",
+        "sex": "Female",
+        "education": "Less than four-year college",
+        "marital": "Married",
+        "employment": "Other",
+        "income_bracket": "4",
+    }
     assert [turn.stage for turn in read[0].turns[:4]] == [
         "opening",
         "opening",
@@ -103,6 +107,7 @@ def test_dialogues_are_repaired_and_every_repair_is_counted(file):
     )
     reader = CorpusReader(path, GSIM)
     first, second = reader
+
     assert words(first) == ["s: ...", "c: Hello?", "s: Hi there Ann here.", "c: Yes?"]
     assert (first.id, first.outcome) == ("1", Outcome.ACCEPTED)
     assert words(second) == ["s: Hi.", "c: No."]
@@ -132,6 +137,7 @@ def test_merged_turns_keep_the_last_label_and_unmapped_ones_are_counted(file):
     )
     reader = CorpusReader(file({"turns": turns}), mapping)
     [dialogue] = reader
+
     assert [(turn.stage, turn.concern) for turn in dialogue.turns] == [
         ("opening", "fees"),
         (None, None),
@@ -166,7 +172,7 @@ MALFORMED = [
     ("[1, 2]", "no list of turns at 'turns'"),
     (
         {"id": "good-0", "turns": say("s: Hi.", "c: No.")},
-        r"the id 'good-0' stands twice; the first time on line 1$",
+        r"duplicate id 'good-0'; first used on line 1$",
     ),
     ('{"turns": [{"role": "customer", "text": "\\ud800"}]}', "turn 1: text: .*string"),
 ]
@@ -185,9 +191,8 @@ def test_malformed_rows_are_skipped_each_with_its_line(file):
         {"id": f"good-{index}", "turns": say("s: Hi.", "c: No.", "c: Bye.")}
         for index in range(len(rows))
     ]
-    reader = CorpusReader(
-        file(*(row for pair in zip(good, rows, strict=True) for row in pair)), GSIM, "skip"
-    )
+    lines = chain.from_iterable(zip(good, rows, strict=True))
+    reader = CorpusReader(file(*lines), GSIM, "skip")
     assert [dialogue.id for dialogue in reader] == [row["id"] for row in good]
     assert [row.line for row in reader.malformed] == list(range(2, 2 * len(rows) + 1, 2))
     assert isinstance(reader.malformed[0], MalformedRow)
@@ -205,7 +210,7 @@ def test_bytes_that_are_not_utf8_are_one_malformed_row(tmp_path):
 
 @pytest.mark.parametrize("container", ["jsonl", "csv"])
 def test_the_reader_streams(file, container):
-    """The first dialogue comes before the broken last line is met, and no more of the file than a buffer is read."""
+    """The first dialogue comes before the broken last line; only a buffer has been read."""
     if container == "jsonl":
         path = file(*[{"turns": say("s: Hi.", "c: No.")}] * 20_000, "{broken")
         mapping = GSIM
@@ -268,6 +273,7 @@ def test_csv_is_grouped_by_its_id_column(file):
     )
     reader = CorpusReader(path, guess_mapping(path))
     first, second = reader
+
     assert (first.id, first.outcome, words(first)) == (
         "a",
         Outcome.DECLINED,
@@ -296,7 +302,7 @@ def test_a_broken_csv_line_costs_its_dialogue_and_no_other(file):
         (8, "turn 2"),
         (10, "2 cells under 3 columns"),
         (12, "nothing under 'dialogue_id'"),
-        (13, "the id 'a' stands twice; the first time on line 2"),
+        (13, "duplicate id 'a'; first used on line 2"),
     ]
 
 
@@ -316,8 +322,15 @@ def test_shapes_are_guessed_from_the_first_rows(file):
         "conversations": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "No."}]
     }
     gsim = {"id": "a", "turns": say("s: Hi.", "c: No.")}
-    for row, name in [(chat, "chat"), (sharegpt, "sharegpt"), (gsim, "gsim"), (gsim | {"source": "CaSiNo"}, "casino"),
-                      (gsim | {"source": "PersuasionForGood"}, "p4g")]:  # fmt: skip
+    rows = {
+        "chat": chat,
+        "sharegpt": sharegpt,
+        "gsim": gsim,
+        "casino": gsim | {"source": "CaSiNo"},
+        "p4g": gsim | {"source": "PersuasionForGood"},
+    }
+
+    for name, row in rows.items():
         mapping = guess_mapping(file("{broken", row))
         assert (mapping.name, mapping.container) == (name, "jsonl")
         whole = file(json.dumps([row], indent=2), name="all.json")

@@ -1,7 +1,4 @@
-"""D_gen and D_sim.
-
-Constraints that hold, prompts as the simulator sends them, and files that are whole or absent.
-"""
+"""D_gen and D_sim: constraints that hold, the simulator's prompts, atomic files, typed rows."""
 
 import json
 
@@ -9,7 +6,9 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
+from gsim_env.corpus.d_sim import DSimExtra, DSimRow, read_rows, turn_key
 from gsim_env.corpus.training_data import gen_rows, sim_rows, write_parquet
+from gsim_env.errors import CorpusError
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.replay import replay
@@ -33,7 +32,9 @@ def test_a_row_is_what_the_simulator_would_send_and_what_was_said(group):
     indexed = index_calls(group.calls[:8], HashingEncoder())
     replayed = list(replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(0)))
     rows = list(sim_rows(group, replayed, "train"))
-    said = [turn.text for call in group.calls[:8] for turn in call.customer_turns()]
+    said = []
+    for call in group.calls[:8]:
+        said += [turn.text for turn in call.customer_turns()]
     assert [row["reward_model"]["ground_truth"] for row in rows] == said
     for row in rows:
         roles = [message["role"] for message in row["prompt"]]
@@ -51,3 +52,18 @@ def test_a_file_is_whole_or_absent(tmp_path):
     assert not (tmp_path / "rows.parquet").exists()
     assert write_parquet(tmp_path / "rows.parquet", ({"index": n} for n in range(2500))) == 2500
     assert parquet.read_table(tmp_path / "rows.parquet")["index"].to_pylist() == list(range(2500))
+
+
+def test_d_sim_rows_are_read_back_typed(group, d_sim):
+    rows = read_rows(d_sim)
+    assert set(rows[0]) == set(DSimRow.__annotations__)
+    assert set(rows[0]["extra_info"]) == set(DSimExtra.__annotations__)
+    assert turn_key(rows[1]) == (group.calls[0].id, 1)
+
+
+def test_a_file_that_is_not_d_sim_names_the_missing_columns(tmp_path):
+    with pytest.raises(CorpusError, match="There is no file"):
+        read_rows(tmp_path / "absent.parquet")
+    write_parquet(tmp_path / "rows.parquet", [{"prompt": "x", "messages": "y"}])
+    with pytest.raises(CorpusError, match="no column data_source, extra_info, reward_model"):
+        read_rows(tmp_path / "rows.parquet")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import gsim_env  # noqa: F401 - registers
 from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingVectorEnv
 from gsim_env.errors import ConfigurationError, UtteranceError
-from tests.envs.test_telemarketing import ID, LINES, play
+from tests.helpers import ID, LINES, play
 
 SETTINGS = {"customer": "scripted", "max_turns": 8, "reward": "shaped", "reveal": True}
 utterances = st.lists(st.sampled_from([*LINES, ""]) | st.text(max_size=80), min_size=8, max_size=8)

@@ -19,32 +19,13 @@ from gsim_env.groups import Group
 from gsim_env.simulation.drivers import drive
 from gsim_env.simulation.salespeople import SalespersonFactory
 from gsim_env.util.aio import block_on
+from tests.helpers import ID, LINES, play
 
 IDS = [name for name in registry if name.startswith("GroupedSim-")]
-ID = "GroupedSim-Telemarketing-v0"
-LINES = [
-    "Hello, this is Li from QuickEats.",
-    "What worries you most about delivery?",
-    "You only pay on orders that we bring you, nothing on pick-up.",
-    "There is no set-up fee and no fixed term.",
-    "Shall I set it up for you then?",
-    "I hear you.",
-    "The riders carry insulated bags.",
-    "Can I put you down for it?",
-]
 
 
 def make(**arguments):
     return gym.make(ID, customer="scripted", **arguments)
-
-
-def play(env, seed=0, lines=LINES, options=None):
-    steps = [env.reset(seed=seed, options=options)]
-    for turn in range(40):
-        steps.append(env.step(lines[turn % len(lines)] + ("" if turn < len(lines) else f" {turn}")))
-        if steps[-1][2] or steps[-1][3]:
-            return steps
-    raise AssertionError("the call did not end")
 
 
 def listen(env, group, seed):

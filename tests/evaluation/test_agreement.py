@@ -131,9 +131,7 @@ def test_raters_who_rated_some_calls_only():
     assert report.dimensions["business_realism"].n == 5
     expected = scipy.stats.pearsonr([1, 5.5, 8.5, 2, 0], range(5)).statistic
     assert report.dimensions["business_realism"].pearson == pytest.approx(expected)
-    assert report.raters["business_realism"].icc == pytest.approx(
-        icc([[5, 6], [9, 8], [3, 1]])
-    )
+    assert report.raters["business_realism"].icc == pytest.approx(icc([[5, 6], [9, 8], [3, 1]]))
     assert report.raters["business_realism"].mean_pairwise_spearman == pytest.approx(1)
 
 
@@ -156,9 +154,7 @@ def test_two_simulators_rank_agents():
     first = {"a": 0.1, "b": 0.4, "c": 0.5, "d": 0.9}
     second = {"d": 0.8, "c": 0.2, "b": 0.3, "a": 0.0}
     found = rank_correlation(first, second)
-    assert found.spearman == pytest.approx(
-        1 - 6 * 2 / (4 * 15)
-    )  # one swap: two differences of one
+    assert found.spearman == pytest.approx(1 - 6 * 2 / (4 * 15))  # one swap: two differences of one
     assert found.kendall == pytest.approx((5 - 1) / 6)
     assert found.p == pytest.approx(scipy.stats.spearmanr([1, 2, 3, 4], [1, 3, 2, 4]).pvalue)
     flat = rank_correlation(first, dict.fromkeys(first, 0.0))

@@ -54,7 +54,9 @@ def test_tlv_is_the_variance_of_equation_2() -> None:
 
 
 def test_irs_is_one_minus_the_mean_cosine_of_neighbors(group) -> None:
-    one = features_of(group, ["a", "b", "c"], vectors=[0.0, np.pi / 3, np.pi / 3])  # cosines .5 and 1
+    one = features_of(
+        group, ["a", "b", "c"], vectors=[0.0, np.pi / 3, np.pi / 3]
+    )  # cosines .5 and 1
     assert irs(one) == pytest.approx(1 - (0.5 + 1.0) / 2)
     assert np.isnan(irs(features_of(group, ["a"])))
 
@@ -94,7 +96,9 @@ def test_a_methods_figures_are_means_over_its_calls(group) -> None:
     people = [features_of(group, ["w"] * turns, number=turns) for turns in (4, 5, 6, 7, 8)]
     calls = [
         features_of(group, ["one two", "one two three four five six"], outcome="hung_up"),
-        features_of(group, ["x"] * 10, outcome="turn_limit", inverted=[True] + [False] * 9, number=1),
+        features_of(
+            group, ["x"] * 10, outcome="turn_limit", inverted=[True] + [False] * 9, number=1
+        ),
         features_of(group, ["x " * 51] * 2, outcome="accepted", number=2),
     ]
     figures = measure_diversity(calls, group, CallLengthLimits.from_calls(people), (100, 100))

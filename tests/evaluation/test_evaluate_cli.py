@@ -27,7 +27,8 @@ def gsim(*args: object) -> Result:
 def methods_file(tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("methods") / "methods.toml"
     file.write_text(
-        '[first]\ncustomer = "scripted"\nguidance = true\n[second]\ncustomer = "scripted"\nguidance = true\n'
+        '[first]\ncustomer = "scripted"\nguidance = true\n'
+        '[second]\ncustomer = "scripted"\nguidance = true\n'
     )
     return file
 

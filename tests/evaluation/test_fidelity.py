@@ -35,7 +35,11 @@ def test_stage_distance_is_of_transitions_with_start_and_end(group) -> None:
     expected = jensenshannon([1, 1, 1, 0, 0], [1, 0, 0, 1, 1], base=2)
     assert FidelityMetrics(group, people, None).stage_distance(own).value == pytest.approx(expected)
     assert FidelityMetrics(group, people, None).stage_distance(people).value == pytest.approx(0.0)
-    assert stage_transitions(own) == {"start": {first: 1.0}, first: {second: 1.0}, second: {"end": 1.0}}
+    assert stage_transitions(own) == {
+        "start": {first: 1.0},
+        first: {second: 1.0},
+        second: {"end": 1.0},
+    }
 
 
 def test_outcome_distance_is_half_the_differences_of_shares(group) -> None:
@@ -103,9 +107,7 @@ def test_c2st_separates_customers_with_the_same_listing_by_name(group, extractor
     assert not np.isnan(c2st_accuracy(first, second, seed=0).value)
 
 
-def test_role_inversion_and_prompt_leaks_are_detected(
-    group, extractor
-) -> None:
+def test_role_inversion_and_prompt_leaks_are_detected(group, extractor) -> None:
     swapped = [
         call.model_copy(
             update={

@@ -1,7 +1,4 @@
-"""Real launches of the recipes on a tiny model.
-
-What a user types, in a process of its own, under a time limit.
-"""
+"""Real launches of the recipes on a tiny model: the launcher in a subprocess, with a time limit."""
 
 import json
 import os
@@ -14,25 +11,26 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
-ROOT = Path(__file__).parents[2]
-LIMIT = 420
-"""Seconds for a launch: a weight synchronization that fails would hang for ever."""
+TIMEOUT = 420
+"""Seconds for a launch. A failed weight synchronization of verl never returns."""
 
 
 def launch(
-    recipe: str, log: Path, *overrides: str, python: str = sys.executable, **environment: str
+    recipe: str,
+    log: Path,
+    *overrides: str,
+    machine: str = "cpu_smoke",
+    python: str = sys.executable,
+    **environment: str,
 ) -> list[dict]:
-    """Run a recipe's run.sh and return the metrics of each step that verl logged."""
-    command = [
-        "bash",
-        str(ROOT / "recipes" / "gsim_recipes" / recipe / "run.sh"),
-        f"hydra.run.dir={log.parent / 'hydra'}",
-        *overrides,
-    ]
+    """Launch a recipe and return the metrics of each step that verl logged."""
+    hydra_folder = f"hydra.run.dir={log.parent / 'hydra'}"
+    arguments = [recipe, f"machine={machine}", hydra_folder, *overrides]
+    command = [python, "-m", "gsim_recipes.train", *arguments]
+
+    inherited = {name: value for name, value in os.environ.items() if name != "GSIM_VERL_CPU"}
     variables = {
-        **os.environ,
-        "PYTHON": python,
-        "TORCHRUN": str(Path(python).with_name("torchrun")),
+        **inherited,
         "VERL_FILE_LOGGER_PATH": str(log),
         "RAY_TMPDIR": "/tmp",
         **environment,
@@ -49,18 +47,18 @@ def launch(
         code = None
         with suppress(subprocess.TimeoutExpired):
             try:
-                code = process.wait(timeout=LIMIT)
+                code = process.wait(timeout=TIMEOUT)
             finally:
-                if code is None:  # too late, or the test is being interrupted
+                if code is None:  # timeout, or the test was interrupted
                     os.killpg(process.pid, signal.SIGKILL)
-    told = (log.parent / "output.txt").read_text(errors="replace")
-    assert code == 0, f"{'timed out' if code is None else f'exit {code}'}:\n{told[-4000:]}"
+    text = (log.parent / "output.txt").read_text(errors="replace")
+    assert code == 0, f"{'timeout' if code is None else f'exit {code}'}:\n{text[-4000:]}"
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
 @pytest.fixture(scope="session")
 def tiny_model(smollm2_folder, tmp_path_factory):
-    """A random model of 6.6 million parameters with the packaged model's tokenizer and chat template."""
+    """A random model of 6.6 million parameters with the packaged model's chat template."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -68,9 +66,16 @@ def tiny_model(smollm2_folder, tmp_path_factory):
     ends = dict.fromkeys(("eos_token_id", "pad_token_id"), tokenizer.eos_token_id)
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=4096, tie_word_embeddings=True, **ends,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        **ends,
+    )
     folder = tmp_path_factory.mktemp("tiny")
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -79,7 +84,7 @@ def tiny_model(smollm2_folder, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def training_files(group, tmp_path_factory):
-    """D_gen and D_sim of the written group."""
+    """D_gen and D_sim of the test group."""
     from gsim_env.corpus.training_files import write_training_files
     from gsim_env.models.encoders import HashingEncoder
 

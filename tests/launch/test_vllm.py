@@ -1,4 +1,4 @@
-"""One launch with rollouts by real vLLM, in the environment that `make test-vllm` makes and names by GSIM_VLLM_PYTHON."""
+"""A launch with vLLM rollouts, by the Python that GSIM_VLLM_PYTHON names (make test-vllm)."""
 
 import os
 
@@ -12,7 +12,7 @@ PYTHON = os.environ.get("GSIM_VLLM_PYTHON")
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not PYTHON, reason="vLLM's CPU build is in an environment of its own: make test-vllm"
+    not PYTHON, reason="vLLM's CPU build needs a separate environment: make test-vllm"
 )
 def test_customer_grpo_with_vllm(tiny_model, training_files, tmp_path) -> None:
     steps = launch(
@@ -20,7 +20,7 @@ def test_customer_grpo_with_vllm(tiny_model, training_files, tmp_path) -> None:
         tmp_path / "log.jsonl",
         *on_recorded_contexts(tiny_model, training_files),
         python=str(PYTHON),
-        CONFIG="cpu_vllm",
+        machine="cpu_vllm",
         VLLM_CPU_KVCACHE_SPACE="1",
     )
     assert moved(trained(steps)[1])

@@ -5,8 +5,16 @@ import json
 
 import numpy as np
 import pytest
+import typer
 from gsim_recipes import curves
-from gsim_recipes.customer_grpo.evaluate import FIGURES, drawn, measured, named, samples, summary
+from gsim_recipes.command_line import parse_named
+from gsim_recipes.customer_grpo.evaluate import (
+    FIGURES,
+    format_samples,
+    sample_rows,
+    score,
+    summarize,
+)
 
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.rewards.pattern import load_discriminator
@@ -32,8 +40,8 @@ def steps() -> list[dict]:
     ]
 
 
-def test_the_curve_has_a_row_a_step_and_leaves_out_what_is_not_ours(tmp_path) -> None:
-    curves.write(tmp_path / "curve.csv", steps())
+def test_the_csv_has_a_row_per_step_and_our_metrics_only(tmp_path) -> None:
+    curves.write_csv(tmp_path / "curve.csv", steps())
     rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == ["0", "1", "2"]
     assert rows[0]["gsim/reward/score/mean"] == ""
@@ -41,7 +49,7 @@ def test_the_curve_has_a_row_a_step_and_leaves_out_what_is_not_ours(tmp_path) ->
     assert "actor/lr" not in rows[0]
 
 
-def test_a_run_that_went_on_is_one_curve_without_what_was_lost(tmp_path) -> None:
+def test_a_resumed_run_is_one_curve(tmp_path) -> None:
     parts = (
         [{"step": n, "data": {"part": 1}} for n in range(4)],
         [{"step": n, "data": {"part": 2}} for n in (2, 3, 4)],
@@ -49,52 +57,50 @@ def test_a_run_that_went_on_is_one_curve_without_what_was_lost(tmp_path) -> None
     logs = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
     for log, part in zip(logs, parts, strict=True):
         log.write_text("\n".join(map(json.dumps, part)))
-    assert [(step["step"], step["data"]["part"]) for step in curves.joined(logs)] == [
-        (0, 1),
-        (1, 1),
-        (2, 2),
-        (3, 2),
-        (4, 2),
-    ]
+    steps = curves.join_logs(logs)
+    assert [step["step"] for step in steps] == [0, 1, 2, 3, 4]
+    assert [step["data"]["part"] for step in steps] == [1, 1, 2, 2, 2]
 
 
-def test_the_plot_has_a_panel_a_term_and_the_held_out_points() -> None:
-    score, pattern, length = curves.draw(steps()).axes
+def test_the_plot_has_a_panel_per_term_with_held_out_points() -> None:
+    score, pattern, length = curves.plot(steps()).axes
     assert [axes.get_title() for axes in (score, pattern, length)] == [
         "score",
         "pattern",
-        "tokens an answer",
+        "tokens per response",
     ]
     held = {line.get_label(): line for line in pattern.get_lines()}["held out"]
     assert (list(held.get_xdata()), list(held.get_ydata())) == ([0, 2], [0.25, 0.25])
 
 
-def test_the_human_scores_above_what_another_said_and_the_difference_has_an_interval(d_sim) -> None:
-    rows = drawn(d_sim, 60, lambda row: len(row["prompt"]) < 20)
-    assert rows == drawn(d_sim, 60, lambda row: len(row["prompt"]) < 20)
+def test_the_human_response_scores_above_another_and_the_difference_has_an_interval(d_sim) -> None:
+    rows = sample_rows(d_sim, 60, lambda row: len(row["prompt"]) < 20)
+    assert rows == sample_rows(d_sim, 60, lambda row: len(row["prompt"]) < 20)
     human = [row["reward_model"]["ground_truth"] for row in rows]
-    judge, encoder = load_discriminator("charity"), HashingEncoder()
-    own, other = (measured(rows, texts, judge, encoder) for texts in (human, human[7:] + human[:7]))
+    discriminator = load_discriminator("charity")
+    encoder = HashingEncoder()
+    own = score(rows, human, discriminator, encoder)
+    other = score(rows, human[7:] + human[:7], discriminator, encoder)
     assert own.shape == (60, len(FIGURES))
-    np.testing.assert_allclose(
-        own[:, 2:4], 1.0, atol=1e-5
-    )  # format and semantic of the reference itself
+    format_and_semantic = own[:, 2:4]  # of the reference itself
+    np.testing.assert_allclose(format_and_semantic, 1.0, atol=1e-5)
     np.testing.assert_array_equal(own[:, 4], [len(text.split()) for text in human])
-    found = summary(
-        np.array([own - other, own - other]), [row["extra_info"]["call_id"] for row in rows]
-    )
-    low, high = found["score"]["ci95"]
-    assert 0 < low < found["score"]["mean"] < high
-    assert found["score"]["by_seed"] == [found["score"]["mean"]] * 2
-    assert found["score"]["mean"] == pytest.approx((own - other)[:, 0].mean(), abs=1e-4)
+    calls = [row["extra_info"]["call_id"] for row in rows]
+    summary = summarize(np.array([own - other, own - other]), calls)["score"]
+    low, high = summary["ci95"]
+    assert 0 < low < summary["mean"] < high
+    assert summary["by_seed"] == [summary["mean"]] * 2
+    assert summary["mean"] == pytest.approx((own - other)[:, 0].mean(), abs=1e-4)
 
 
-def test_samples_show_each_model_beside_the_human(d_sim) -> None:
-    rows = drawn(d_sim, 3, lambda _: True)
-    text = samples(rows, {"before": [["a", "b", "c"]], "after": [["d", "e", "f"]]})
+def test_samples_show_each_model_and_the_human(d_sim) -> None:
+    rows = sample_rows(d_sim, 3, lambda _: True)
+    text = format_samples(rows, {"before": [["a", "b", "c"]], "after": [["d", "e", "f"]]})
     assert text.count("**Salesperson:**") == 3
     assert "- before: b\n- after: e\n- human: " in text
 
 
 def test_a_model_is_a_name_and_a_folder() -> None:
-    assert named("after=checkpoints/a=b") == ("after", "checkpoints/a=b")
+    assert parse_named("after=checkpoints/a=b") == ("after", "checkpoints/a=b")
+    with pytest.raises(typer.BadParameter, match="NAME=VALUE"):
+        parse_named("checkpoints")

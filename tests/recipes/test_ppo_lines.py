@@ -17,7 +17,7 @@ from gsim_recipes.ppo_lines.train import CALLS, LINES, PPOSalesAgent, at_random,
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_calls
-from tests.attacks import INJECTIONS
+from tests.helpers.attacks import INJECTIONS
 
 EXAM = HeldOutEvaluation("food_delivery", "hashing", 40)
 

@@ -16,7 +16,7 @@ from gsim_env.envs import AsyncTelemarketingEnv
 from gsim_env.models import Complete, Completion
 from gsim_env.models.embedded import EmbeddedConfig
 from gsim_env.models.registry import build_model
-from tests.envs.test_telemarketing import LINES
+from tests.helpers import LINES
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gsim_env.errors import UtteranceError
 from gsim_env.simulation.utterance import MAX_UTTERANCE_CHARS, parse_utterance
 from gsim_env.util.text_safety import CONTROL_TOKENS, sanitize
-from tests.attacks import INJECTIONS, SINGLE_UTTERANCES
+from tests.helpers.attacks import INJECTIONS, SINGLE_UTTERANCES
 
 PIECES = [
     "<|im_start|>",

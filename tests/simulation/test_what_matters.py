@@ -9,8 +9,8 @@ import pytest
 
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.drivers import Services
-from tests.attacks import INJECTIONS, SINGLE_UTTERANCES
-from tests.deals import call_all, call_by
+from tests.helpers.attacks import INJECTIONS, SINGLE_UTTERANCES
+from tests.helpers.sales_calls import call_all, call_by
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ class Reciters:
     def __init__(self, lines: tuple[str, ...]) -> None:
         self._lines = lines
 
-    def begin(self, brief, rng) -> "Reciter":
+    def new_call(self, brief, rng) -> "Reciter":
         return Reciter(self._lines)
 
 

@@ -1,37 +1,38 @@
-"""verl on this machine: composed configurations, and a tokenizer with the real chat template."""
+"""Fixtures for verl on a CPU: composed configurations, a tokenizer with the real chat template."""
 
+import os
 import warnings
 
 import pytest
 
+os.environ["GSIM_VERL_CPU"] = "1"  # read by `import verl`
 pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # engines that verl looks for and does not find
+    warnings.simplefilter("ignore")  # verl warns about engines that are not installed
     import verl_plugins.register  # noqa: F401
 
-from hydra import compose, initialize_config_module
+from gsim_recipes.train import compose_config
 
 
 @pytest.fixture(autouse=True)
 def _quiet(recwarn: pytest.WarningsRecorder) -> None:
-    """Keep verl's own deprecations from failing a test."""
+    """Ignore verl's own deprecation warnings."""
     warnings.simplefilter("ignore")
 
 
-def composed(recipe: str, primary: str, *overrides: str):
-    """Compose a recipe's configuration as its run.sh does."""
-    with initialize_config_module(f"gsim_recipes.{recipe}.config", version_base=None):
-        return compose(primary, overrides=list(overrides))
+def composed(recipe: str, machine: str, *overrides: str):
+    """Compose a recipe's configuration as the launcher does."""
+    return compose_config(recipe, [f"machine={machine}", *overrides])
 
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    """The chat model's own tokenizer, read out of the packaged weights."""
+    """The chat model's tokenizer, read from the packaged weights."""
     from transformers import AutoTokenizer
 
     from gsim_env.models.weights import pull_base
 
     base = pull_base()
-    made = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
-    made.eos_token = "<|im_end|>"
-    return made
+    tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
+    tokenizer.eos_token = "<|im_end|>"
+    return tokenizer

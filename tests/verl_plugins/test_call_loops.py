@@ -1,7 +1,4 @@
-"""The agent loops, with a policy that says what it is given to say.
-
-Tokens, masks, seeds, failures.
-"""
+"""The agent loops with a scripted policy: tokens, masks, seeds, failures."""
 
 import asyncio
 from itertools import pairwise
@@ -25,10 +22,7 @@ END = "<|im_end|>"
 
 
 class Policy:
-    """Stands for verl's client of the rollout servers.
-
-    Says its lines in turn, with a log-probability that tells the place.
-    """
+    """Replaces verl's client of the rollout servers; says its lines in turn."""
 
     def __init__(self, tokenizer, lines=LINES) -> None:
         self.tokenizer, self.lines = tokenizer, lines
@@ -114,8 +108,8 @@ def test_the_masks_of_a_sales_call_token_by_token(tokenizer) -> None:
     assert output.response_logprobs == [-0.5 if own else 0.0 for own in mask]
 
 
-def test_what_the_policy_drew_is_kept_as_drawn(tokenizer) -> None:
-    """Every prompt is the tokens so far: nothing that the policy wrote is tokenised anew."""
+def test_sampled_tokens_are_kept(tokenizer) -> None:
+    """Each prompt starts with the tokens of the one before; nothing is tokenized again."""
     (output,), policy = sales(tokenizer)
     whole = output.prompt_ids + output.response_ids
     for prompt, drawn in zip(policy.prompts, policy.drawn, strict=True):
@@ -124,7 +118,7 @@ def test_what_the_policy_drew_is_kept_as_drawn(tokenizer) -> None:
 
 
 def test_odd_tokens_survive_the_call(tokenizer) -> None:
-    """A sequence of ids that no tokenizer would make of its own text comes back as it was."""
+    """Ids that the tokenizer would not produce for their text are kept."""
     odd = (
         tokenizer("H", add_special_tokens=False)["input_ids"]
         + tokenizer("i", add_special_tokens=False)["input_ids"]
@@ -154,7 +148,7 @@ def test_hidden_state_reaches_no_prompt(tokenizer) -> None:
     assert "Others said" not in seen  # guidance
 
 
-def test_a_group_begins_alike_and_another_seed_differs(tokenizer) -> None:
+def test_a_group_starts_alike_and_another_seed_differs(tokenizer) -> None:
     one, two, other = (sales(tokenizer, seed)[0][0] for seed in (5, 5, 6))
     assert one.prompt_ids == two.prompt_ids
     assert one.extra_fields["profile"] == two.extra_fields["profile"]
@@ -162,7 +156,7 @@ def test_a_group_begins_alike_and_another_seed_differs(tokenizer) -> None:
     assert one.extra_fields["profile"] != other.extra_fields["profile"]
 
 
-def test_extra_fields_tell_the_outcome_and_the_reward_of_each_turn(tokenizer) -> None:
+def test_extra_fields_have_the_outcome_and_the_reward_of_each_turn(tokenizer) -> None:
     (output,), policy = sales(tokenizer)
     fields = output.extra_fields
     assert fields["outcome"] in {"accepted", "declined", "hung_up", "sales_ended", "turn_limit"}
@@ -182,7 +176,7 @@ def test_a_call_without_room_ends_at_the_turn_limit_and_fits(tokenizer) -> None:
     )  # the policy has the last word: the customer's answer had no room
 
 
-def test_a_customer_call_is_a_sequence_a_turn_with_the_prompt_of_the_simulator(tokenizer) -> None:
+def test_a_customer_call_has_a_sequence_per_turn_with_the_simulators_prompt(tokenizer) -> None:
     outputs, policy = customer(
         tokenizer,
         0,
@@ -206,8 +200,8 @@ def test_a_customer_call_is_a_sequence_a_turn_with_the_prompt_of_the_simulator(t
     }
 
 
-def test_a_customer_without_guidance_is_told_the_profile_and_what_was_said(tokenizer) -> None:
-    """The baseline USP: each prompt goes on where the one before it ended."""
+def test_a_customer_without_guidance_sees_the_profile_and_the_call_so_far(tokenizer) -> None:
+    """The baseline USP: each prompt extends the one before."""
     _, policy = customer(tokenizer)
     texts = [tokenizer.decode(prompt) for prompt in policy.prompts]
     assert len(texts) > 1
@@ -215,12 +209,12 @@ def test_a_customer_without_guidance_is_told_the_profile_and_what_was_said(token
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
 
 
-def test_a_customer_group_begins_alike(tokenizer) -> None:
+def test_a_customer_group_starts_alike(tokenizer) -> None:
     one, two = (customer(tokenizer, 5)[0] for _ in range(2))
     assert [output.prompt_ids for output in one] == [output.prompt_ids for output in two]
 
 
-def test_a_customer_policy_that_says_nothing_is_heard_as_silence_and_trained_on(tokenizer) -> None:
+def test_an_empty_customer_response_is_silence_and_is_trained_on(tokenizer) -> None:
     outputs, _ = customer(tokenizer, policy=Policy(tokenizer, ("",)))
     assert outputs
     assert {message["content"] for message in outputs[0].extra_fields["messages"][1::2]} == {"..."}
@@ -246,8 +240,8 @@ def test_other_errors_are_not_hidden(tokenizer, monkeypatch) -> None:
         sales(tokenizer)
 
 
-def test_wrong_settings_say_what_is_legal() -> None:
-    with pytest.raises(ConfigurationError, match="Its fields: group, customer"):
+def test_wrong_settings_are_answered_with_the_legal_ones() -> None:
+    with pytest.raises(ConfigurationError, match="Legal fields: group, customer"):
         CallSettings.of(
             composed(
                 "sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x", "+gsim.max_turn=3"
@@ -257,9 +251,9 @@ def test_wrong_settings_say_what_is_legal() -> None:
         CallSettings.of(composed("customer_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x"))
 
 
-def test_the_deal_is_the_states_and_not_the_policys_words(tokenizer) -> None:
-    """Injections of issue A, said by a policy that writes the template's own control tokens."""
-    from tests.attacks import INJECTIONS
+def test_the_policys_words_alone_make_no_deal(tokenizer) -> None:
+    """Prompt injections by a policy that writes the chat template's control tokens."""
+    from tests.helpers.attacks import INJECTIONS
 
     outcomes = []
     for seed in range(8):

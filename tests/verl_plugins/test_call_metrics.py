@@ -1,4 +1,4 @@
-"""What the replay buffer tells of a batch, and the rows that calls begin with."""
+"""Metrics of the replay buffer, and rows of the call dataset."""
 
 import pytest
 from verl.utils.dataset.rl_dataset import collate_fn
@@ -10,12 +10,7 @@ from verl_plugins.replay_buffer import call_metrics
 
 
 def test_the_metrics_of_a_hand_made_batch() -> None:
-    keys = [
-        "a_0_0",
-        "a_0_1",
-        "a_1_0",
-        "b_1_0",
-    ]  # of the four samples asked for, b's first is missing
+    keys = ["a_0_0", "a_0_1", "a_1_0", "b_1_0"]  # b's first sample of four is missing
     fields = [
         {"outcome": "accepted", "env_seconds": 9.0},
         {
@@ -34,9 +29,9 @@ def test_the_metrics_of_a_hand_made_batch() -> None:
             "reward_extra_info": {"score": 0.5, "pattern": 0.0},
         },
     ]
-    spent = [{}, {"compute_score": 0.5}, {"compute_score": 0.25}, {}]
-    backwards = call_metrics(keys[::-1], fields[::-1], spent[::-1], expected=4)
-    assert backwards == call_metrics(keys, fields, spent, expected=4)
+    timings = [{}, {"compute_score": 0.5}, {"compute_score": 0.25}, {}]
+    backwards = call_metrics(keys[::-1], fields[::-1], timings[::-1], expected=4)
+    assert backwards == call_metrics(keys, fields, timings, expected=4)
     assert backwards == {
         "gsim/masked_fraction": 0.25,
         "gsim/reward/score/mean": 0.5,
@@ -48,7 +43,7 @@ def test_the_metrics_of_a_hand_made_batch() -> None:
     }
 
 
-def test_a_row_is_a_seed_and_has_what_verl_collates() -> None:
+def test_a_row_has_its_seed_and_the_fields_that_verl_collates() -> None:
     config = composed("sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x")
     rows = CallDataset(["3:5", "9:10"], None, config.data)
     assert (
@@ -60,6 +55,6 @@ def test_a_row_is_a_seed_and_has_what_verl_collates() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["train.parquet", "5:5", "7:3", "", "1:"])
-def test_what_is_not_a_range_of_seeds_says_what_is(wrong) -> None:
+def test_a_malformed_range_of_seeds_is_an_error(wrong) -> None:
     with pytest.raises(ConfigurationError, match="start:stop"):
         CallDataset(wrong, None, None)

@@ -1,4 +1,4 @@
-"""The rewards through verl's own reward manager, built from each recipe's configuration."""
+"""The rewards through verl's reward manager, built from each recipe's configuration."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from tests.verl_plugins.conftest import composed
 CONTEXT = [{"role": "user", "content": "Would you like to donate something of your payment?"}]
 
 
-def judged(
+def reward_of(
     config,
     tokenizer,
     answer: str,
@@ -23,7 +23,7 @@ def judged(
     extra: dict | None = None,
     fields: dict | None = None,
 ):
-    """Have verl's reward manager judge an answer as its reward worker does."""
+    """Return verl's reward of a response, computed as in its reward worker."""
     ids = tokenizer(answer, return_tensors="pt", add_special_tokens=False)["input_ids"]
     row = {
         "data_source": "gsim",
@@ -47,7 +47,7 @@ def judged(
 
 
 @pytest.mark.slow
-def test_customer_grpo_is_scored_by_the_three_rewards_on_the_rows_context(tokenizer) -> None:
+def test_customer_grpo_has_the_three_rewards_of_the_rows_context(tokenizer) -> None:
     config = composed(
         "customer_grpo",
         "cpu_smoke",
@@ -55,7 +55,7 @@ def test_customer_grpo_is_scored_by_the_three_rewards_on_the_rows_context(tokeni
         "data.train_files=x",
         "data.val_files=x",
     )
-    found = judged(
+    found = reward_of(
         config, tokenizer, "Not today, sorry.", truth="No, not today.", extra={"context": CONTEXT}
     )
     alone = asyncio.run(
@@ -71,21 +71,21 @@ def test_customer_grpo_is_scored_by_the_three_rewards_on_the_rows_context(tokeni
     assert found["reward_extra_info"] == pytest.approx(alone)
 
 
-def test_sales_grpo_is_scored_by_the_calls_outcome_and_progress(tokenizer) -> None:
+def test_sales_grpo_has_the_reward_of_outcome_and_progress(tokenizer) -> None:
     config = composed("sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x")
     fields = {"outcome": "declined", "turn_scores": [0.25, 0.25, -0.5]}
-    found = judged(config, tokenizer, "Goodbye.", fields=fields)
+    found = reward_of(config, tokenizer, "Goodbye.", fields=fields)
     assert found["reward_extra_info"] == {"score": 0.1, "outcome": 0.0, "progress": 0.5}
 
 
 @pytest.mark.slow
-def test_usp_grpo_is_scored_by_the_profile_that_the_call_tells_of(tokenizer, group) -> None:
+def test_usp_grpo_rewards_a_call_that_reveals_its_profile(tokenizer, group) -> None:
     config = composed("usp_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x")
     call, other = group.calls[0], group.calls[-1]
     roles = {"sales": "user", "customer": "assistant"}
     messages = [{"role": roles[turn.role], "content": turn.text} for turn in call.turns]
     own, strange = (
-        judged(
+        reward_of(
             config,
             tokenizer,
             "x",

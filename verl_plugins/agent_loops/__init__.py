@@ -1,1 +1,1 @@
-"""Agent loops: how verl plays a call with the policy under training at one end of the line."""
+"""Agent loops of verl: simulated calls with the policy as salesperson or as customer."""

@@ -1,7 +1,4 @@
-"""The agent loop ``gsim_customer``.
-
-The policy under training is the customer, guided by the Manager; the seller is frozen.
-"""
+"""Agent loop ``gsim_customer``: the policy is the customer, the salesperson is frozen."""
 
 import logging
 import time
@@ -34,30 +31,29 @@ logger = logging.getLogger(__name__)
 
 @register("gsim_customer")
 class CustomerLoop(AgentLoopBase):
-    """One call as one sequence a turn, each with the very prompt that the simulator sends.
+    """Agent loop with one sequence per turn; its prompt is the one that the simulator sends.
 
-    Guidance last, not repeated later.
-
-    verl gives the reward of the call to each of its turns, and compares calls, not turns, within a
-    GRPO group. The row's ``extra_info["seed"]`` decides customer, state and salesperson. Extra
-    fields: ``outcome``, ``messages`` (the customer as ``assistant``), ``profile``, ``env_seconds``.
+    The guidance is the prompt's last message; later prompts do not repeat it. verl gives each turn
+    the reward of its call, and compares calls, not turns, within a GRPO group. The row's
+    ``extra_info["seed"]`` determines customer, state and salesperson. Extra fields: ``outcome``,
+    ``messages`` (the customer as ``assistant``), ``profile``, ``env_seconds``.
     """
 
     async def run(
         self, sampling_params: dict[str, Any], extra_info: dict[str, Any], **_: Any
     ) -> list[AgentLoopOutput]:
-        """Play a call.
+        """Simulate a call.
 
         Returns:
-            A sequence for each answer of the policy; none, if the simulator failed: verl leaves the
-            sample out of its group.
+            One sequence per response of the policy, or an empty list if the simulator failed: verl
+            then leaves the sample out of its group.
         """
         settings = CallSettings.of(self.config)
         try:
             return await self._play(settings, sampling_params, int(extra_info["seed"]))
         except SimulatorError as error:
             logger.warning(
-                "The call of seed %s failed and is left out: %s", extra_info["seed"], error
+                "The call with seed %s failed and is left out: %s", extra_info["seed"], error
             )
             return []
 
@@ -65,80 +61,87 @@ class CustomerLoop(AgentLoopBase):
         self, settings: CallSettings, sampling: dict[str, Any], seed: int
     ) -> list[AgentLoopOutput]:
         start = time.perf_counter()
-        simulator, team = shared_simulator(settings), shared_salesperson_factory(settings)
+        simulator = shared_simulator(settings)
+        salespeople = shared_salesperson_factory(settings)
+
+        # Draw the customer, then the salesperson.
         rng, _ = seeding.np_random(seed)
         profile = await simulator.draw_profile(rng, {})
-        salesperson = team.new_call(simulator.brief(profile), rng.spawn(1)[0])
+        salesperson = salespeople.new_call(simulator.brief(profile), rng.spawn(1)[0])
+
         policy = PolicyServices(self, simulator.services, sampling, settings.turn_tokens)
-        steps = simulator.start(profile, rng)
-        turn = await arun(steps, None, policy)
-        call: list[dict[str, str]] = []
+        conversation = simulator.start(profile, rng)
+        turn = await arun(conversation, None, policy)
+        messages: list[dict[str, str]] = []
         while turn.outcome is None:
-            said = await drive(salesperson.respond(turn.text if call else None), team.services)
-            turn = await arun(steps, said, policy)
-            call += [{"role": "user", "content": said}, {"role": "assistant", "content": turn.text}]
-        seconds = time.perf_counter() - start - policy.seconds
+            heard = turn.text if messages else None
+            utterance = await drive(salesperson.respond(heard), salespeople.services)
+            turn = await arun(conversation, utterance, policy)
+            messages.append({"role": "user", "content": utterance})
+            messages.append({"role": "assistant", "content": turn.text})
+
+        env_seconds = time.perf_counter() - start - policy.seconds
         extra = {
             "outcome": str(turn.outcome),
             "turn_scores": [],
             "tool_rewards": [],
-            "messages": call,
+            "messages": messages,
             "profile": profile.model_dump(mode="json"),
-            "env_seconds": seconds,
+            "env_seconds": env_seconds,
         }
         for output in policy.outputs:
-            output.num_turns = len(call)
-            output.metrics.tool_calls = seconds
+            output.num_turns = len(messages)
+            output.metrics.tool_calls = env_seconds
             output.extra_fields |= extra
         return policy.outputs
 
 
 class PolicyServices:
-    """A simulator's services, but for the customer's words.
+    """The simulator's services, with the policy as the customer's language model.
 
-    Those the policy draws, and what it drew is kept.
+    An empty response of the policy becomes silence, not an error: the reward must punish it.
 
-    A policy that says nothing is heard as silence: its failure, not the simulator's, and the reward
-    tells it so.
+    Attributes:
+        outputs: One sequence per response of the policy.
+        seconds: Time spent generating.
     """
 
     def __init__(
-        self, loop: CustomerLoop, shared: Services, sampling: dict[str, Any], most: int
+        self, loop: CustomerLoop, services: Services, sampling: dict[str, Any], turn_tokens: int
     ) -> None:
-        self._loop, self._shared = loop, shared
-        self._sampling = {
-            **sampling,
-            "max_tokens": min(most, int(loop.rollout_config.response_length)),
-        }
-        self._request = uuid4().hex
+        self._loop = loop
+        self._services = services
+        max_tokens = min(turn_tokens, int(loop.rollout_config.response_length))
+        self._sampling = {**sampling, "max_tokens": max_tokens}
+        self._request_id = uuid4().hex
         self.outputs: list[AgentLoopOutput] = []
         self.seconds = 0.0
 
     async def answer(self, request: Request) -> Answer:
-        """Answer one request of the conversation."""
+        """Return the response to one request of the conversation."""
         if isinstance(request, Complete) and request.role == "customer":
             return await self._complete(request)
-        return await self._shared.answer(request)
+        return await self._services.answer(request)
 
     async def _complete(self, request: Complete) -> Completion:
         start = time.perf_counter()
-        prompt = await self._loop.ct_build_initial_tokens(
-            [dict(message) for message in request.messages]
+        messages = [dict(message) for message in request.messages]
+        prompt_ids = await self._loop.ct_build_initial_tokens(messages)
+        output = await self._loop.server_manager.generate(
+            request_id=self._request_id, prompt_ids=prompt_ids, sampling_params=self._sampling
         )
-        drawn = await self._loop.server_manager.generate(
-            request_id=self._request, prompt_ids=prompt, sampling_params=self._sampling
-        )
-        spent = time.perf_counter() - start
-        self.seconds += spent
+        seconds = time.perf_counter() - start
+        self.seconds += seconds
+
         self.outputs.append(
             AgentLoopOutput(
-                prompt_ids=prompt,
-                response_ids=drawn.token_ids,
-                response_mask=[1] * len(drawn.token_ids),
-                response_logprobs=drawn.log_probs,
-                metrics=AgentLoopMetrics(generate_sequences=spent),
-                extra_fields=dict(drawn.extra_fields),
+                prompt_ids=prompt_ids,
+                response_ids=output.token_ids,
+                response_mask=[1] * len(output.token_ids),
+                response_logprobs=output.log_probs,
+                metrics=AgentLoopMetrics(generate_sequences=seconds),
+                extra_fields=dict(output.extra_fields),
             )
         )
-        text = self._loop.tokenizer.decode(drawn.token_ids, skip_special_tokens=True)
-        return Completion(spoken(text) or SILENCE, len(prompt), 0, len(drawn.token_ids))
+        text = self._loop.tokenizer.decode(output.token_ids, skip_special_tokens=True)
+        return Completion(spoken(text) or SILENCE, len(prompt_ids), 0, len(output.token_ids))

@@ -1,7 +1,4 @@
-"""The agent loop ``gsim_sales``.
-
-The policy under training is the salesperson, the customer is simulated and frozen.
-"""
+"""Agent loop ``gsim_sales``: the policy is the salesperson, the simulated customer is frozen."""
 
 import logging
 import time
@@ -33,149 +30,162 @@ logger = logging.getLogger(__name__)
 
 @register("gsim_sales")
 class SalesLoop(AgentLoopBase):
-    """One call as one sequence.
+    """Agent loop with one sequence per call: sampled policy tokens and masked customer tokens.
 
-    The policy's tokens as it drew them, the customer's words between them masked.
-
-    The row's ``extra_info["seed"]`` decides the customer, so that a GRPO group calls the same one.
-    What a reward function or a logger finds in the extra fields: ``outcome``, ``turn_scores`` (the
-    environment's reward a turn), ``messages`` (the customer as ``assistant``), ``profile``,
-    ``env_seconds`` (time spent waiting for the simulator). None of it reaches a prompt.
+    The row's ``extra_info["seed"]`` determines the customer, so a GRPO group calls the same one.
+    Extra fields for reward functions and loggers: ``outcome``, ``turn_scores`` (the environment's
+    reward per turn), ``messages`` (the customer as ``assistant``), ``profile`` and ``env_seconds``
+    (time spent in the simulator). No prompt contains them.
     """
 
     async def run(
         self, sampling_params: dict[str, Any], extra_info: dict[str, Any], **_: Any
     ) -> AgentLoopOutput | list[AgentLoopOutput]:
-        """Play a call.
+        """Simulate a call.
 
         Returns:
-            The sequence; or nothing, if the simulator failed: verl leaves the sample out of its
-            group then.
+            The sequence, or an empty list if the simulator failed: verl then leaves the sample out
+            of its group.
         """
-        settings = CallSettings.of(self.config)
-        call = SalesCall(self, settings, sampling_params)
+        call = SalesCall(self, CallSettings.of(self.config), sampling_params)
         try:
             return await call.play(int(extra_info["seed"]))
         except SimulatorError as error:
             logger.warning(
-                "The call of seed %s failed and is left out: %s", extra_info["seed"], error
+                "The call with seed %s failed and is left out: %s", extra_info["seed"], error
             )
             return []
 
 
 class SalesCall:
-    """A call in progress, as tokens and as words."""
+    """A call in progress: its messages and its tokens."""
 
     def __init__(self, loop: SalesLoop, settings: CallSettings, sampling: dict[str, Any]) -> None:
-        self._loop, self._settings, self._sampling = loop, settings, sampling
+        self._loop = loop
+        self._settings = settings
+        self._sampling = sampling
         self._episode = Episode(shared_simulator(settings), Reward("shaped", 1.0), reveal=False)
-        self._room = int(loop.rollout_config.response_length)
-        self._request = uuid4().hex
+        self._response_length = int(loop.rollout_config.response_length)
+        self._request_id = uuid4().hex
+
         self._messages: list[Message] = []
         self._ids: list[int] = []
         self._mask: list[int] = []
         self._logprobs: list[float] = []
         self._extra: dict[str, Any] = {}
-        self._seconds = {"generate": 0.0, "env": 0.0}
+        self._generate_seconds = 0.0
+        self._env_seconds = 0.0
 
     async def play(self, seed: int) -> AgentLoopOutput:
-        """Play until the customer or the salesperson ends it, or there is no room for another turn."""
-        start = time.perf_counter()
-        rng, _ = seeding.np_random(seed)
-        brief, _ = await self._episode.reset(rng, None)
-        self._seconds["env"] += time.perf_counter() - start
-        group = self._episode.simulator.group
-        self._messages = [sales_system(group, brief), {"role": "user", "content": SILENCE}]
-        self._ids = await self._loop.ct_build_initial_tokens(self._messages)
+        """Simulate turns until the call ends or the response has no room for another turn."""
+        await self._reset(seed)
+
         scores: list[float] = []
         outcome: Outcome | None = None
         while outcome is None:
-            said = await self._speak()
+            utterance = await self._generate()
             start = time.perf_counter()
-            heard, reward, _, _, info = await self._episode.step(said)
-            self._seconds["env"] += time.perf_counter() - start
+            answer, reward, _, _, info = await self._episode.step(utterance)
+            self._env_seconds += time.perf_counter() - start
+
             scores.append(reward)
             outcome = info["outcome"]
-            if outcome is None and not await self._hear(heard):
+            if outcome is None and not await self._add_customer_turn(answer):
                 outcome = Outcome.TURN_LIMIT
         return self._output(outcome, scores)
 
-    async def _speak(self) -> str:
-        """Have the policy say something, and keep what it drew."""
+    async def _reset(self, seed: int) -> None:
+        """Start the episode and tokenize the policy's prompt."""
         start = time.perf_counter()
-        most = min(self._settings.turn_tokens, self._room - len(self._mask))
-        drawn = await self._loop.server_manager.generate(
-            request_id=self._request,
+        rng, _ = seeding.np_random(seed)
+        brief, _ = await self._episode.reset(rng, None)
+        self._env_seconds += time.perf_counter() - start
+
+        system = sales_system(self._episode.simulator.group, brief)
+        self._messages = [system, {"role": "user", "content": SILENCE}]
+        self._ids = await self._loop.ct_build_initial_tokens(self._messages)
+
+    async def _generate(self) -> str:
+        """Sample a turn of the policy, append its tokens, and return its text."""
+        start = time.perf_counter()
+        room = self._response_length - len(self._mask)
+        output = await self._loop.server_manager.generate(
+            request_id=self._request_id,
             prompt_ids=self._ids,
-            sampling_params={**self._sampling, "max_tokens": most},
+            sampling_params={
+                **self._sampling,
+                "max_tokens": min(self._settings.turn_tokens, room),
+            },
         )
-        self._seconds["generate"] += time.perf_counter() - start
-        first = self._extra.get("min_global_steps")
-        self._extra.update(drawn.extra_fields)
-        if first is not None:
-            self._extra["min_global_steps"] = first
+        self._generate_seconds += time.perf_counter() - start
+        self._update_extra(output.extra_fields)
+
         merged, self._mask, logprobs = await self._loop.ct_merge_assistant_token(
             self._ids,
-            drawn.token_ids,
+            output.token_ids,
             self._mask,
             self._logprobs,
-            assistant_logprobs=drawn.log_probs,
+            assistant_logprobs=output.log_probs,
         )
-        self._ids, self._logprobs = merged.token_ids, logprobs or []
-        said: str = self._loop.tokenizer.decode(drawn.token_ids, skip_special_tokens=True)
-        self._messages.append({"role": "assistant", "content": said})
-        return said
+        self._ids = merged.token_ids
+        self._logprobs = logprobs or []
 
-    async def _hear(self, heard: str) -> bool:
-        """Add the customer's words, unless there is no room for them and an answer.
+        text: str = self._loop.tokenizer.decode(output.token_ids, skip_special_tokens=True)
+        self._messages.append({"role": "assistant", "content": text})
+        return text
 
-        Say whether there was.
+    def _update_extra(self, extra_fields: dict[str, Any]) -> None:
+        """Keep the first turn's ``min_global_steps`` and the last turn's other fields."""
+        first_step = self._extra.get("min_global_steps")
+        self._extra.update(extra_fields)
+        if first_step is not None:
+            self._extra["min_global_steps"] = first_step
+
+    async def _add_customer_turn(self, answer: str) -> bool:
+        """Append the customer's turn, masked, if it leaves room for another turn of the policy.
+
+        Returns:
+            Whether the turn was appended.
         """
-        before = list(self._messages)
-        messages: list[Message] = [
-            *before,
-            {"role": "user", "content": parse_utterance(heard).text or SILENCE},
-        ]
+        text = parse_utterance(answer).text or SILENCE
+        messages: list[Message] = [*self._messages, {"role": "user", "content": text}]
         merged, mask, logprobs = await self._loop.ct_merge_context_msg(
-            before, messages, self._ids, self._mask, self._logprobs
+            list(self._messages), messages, self._ids, self._mask, self._logprobs
         )
-        if len(mask) >= self._room:
+        if len(mask) >= self._response_length:
             return False
-        self._ids, self._mask, self._logprobs, self._messages = (
-            merged.token_ids,
-            mask,
-            logprobs or [],
-            messages,
-        )
+
+        self._messages = messages
+        self._ids = merged.token_ids
+        self._mask = mask
+        self._logprobs = logprobs or []
         return True
 
     def _output(self, outcome: Outcome, scores: list[float]) -> AgentLoopOutput:
+        """Return the sequence with its extra fields."""
         assert self._episode.profile is not None
-        size = len(self._mask)
-        call = [
-            message
-            for said, turn in self._episode.transcript
-            for message in (
-                {"role": "user", "content": said},
-                {"role": "assistant", "content": turn.text},
-            )
-        ]
+        messages: list[Message] = []
+        for utterance, turn in self._episode.transcript:
+            messages.append({"role": "user", "content": utterance})
+            messages.append({"role": "assistant", "content": turn.text})
+
         extra = {
             "outcome": str(outcome),
             "turn_scores": scores,
             "tool_rewards": [],
-            "messages": call,
+            "messages": messages,
             "profile": self._episode.profile.model_dump(mode="json"),
-            "env_seconds": self._seconds["env"],
+            "env_seconds": self._env_seconds,
         }
+        prompt_length = len(self._ids) - len(self._mask)
         return AgentLoopOutput(
-            prompt_ids=self._ids[: len(self._ids) - size],
-            response_ids=self._ids[len(self._ids) - size :],
+            prompt_ids=self._ids[:prompt_length],
+            response_ids=self._ids[prompt_length:],
             response_mask=self._mask,
             response_logprobs=self._logprobs or None,
-            num_turns=len(call) + 1,  # and the brief
+            num_turns=len(messages) + 1,  # and the brief
             metrics=AgentLoopMetrics(
-                generate_sequences=self._seconds["generate"], tool_calls=self._seconds["env"]
+                generate_sequences=self._generate_seconds, tool_calls=self._env_seconds
             ),
             extra_fields={**self._extra, **extra},
         )

@@ -1,4 +1,4 @@
-"""The node ``gsim`` of a verl configuration: which calls an agent loop plays."""
+"""Settings of the simulated calls of an agent loop: the node ``gsim`` of a verl configuration."""
 
 import json
 from functools import lru_cache
@@ -16,15 +16,13 @@ __all__ = ["CallSettings", "shared_salesperson_factory", "shared_simulator"]
 
 
 class CallSettings(SimulatorConfig):
-    """The calls that an agent loop plays.
+    """Settings of the calls that an agent loop simulates.
 
-    The frozen partner is a backend like any other: in process, or on a server.
-
-    ``customer`` is the frozen customer of ``gsim_sales``; ``gsim_customer`` trains it and does not
-    use this field.
+    ``customer`` is the frozen customer of ``gsim_sales``, in process or on a server.
+    ``gsim_customer`` trains the customer and ignores this field.
 
     Raises:
-        ConfigurationError: if the node is missing or a field is not legal.
+        ConfigurationError: if the node is missing or a field has an illegal value.
     """
 
     salesperson: PolicySpec = Field(
@@ -36,32 +34,31 @@ class CallSettings(SimulatorConfig):
 
     @classmethod
     def of(cls, config: DictConfig) -> "CallSettings":
-        """Read the node ``gsim`` of the trainer's configuration."""
+        """Return the settings of the node ``gsim`` of a trainer's configuration."""
         node = config.get("gsim")
         if node is None:
             raise ConfigurationError(
-                "The configuration has no node 'gsim'. Start from one in recipes/*/config."
+                "The configuration has no node 'gsim'. Start from a recipe that has it: "
+                "python -m gsim_recipes.train sales_grpo --cfg=job"
             )
+
         settings: Any = OmegaConf.to_container(node, resolve=True)
         try:
             return cls(**settings)
         except ConfigurationError as error:
             raise ConfigurationError(
-                f"gsim: {error}\nIts fields: {', '.join(cls.model_fields)}."
+                f"gsim: {error}\nLegal fields: {', '.join(cls.model_fields)}."
             ) from error
 
 
 def shared_simulator(settings: CallSettings) -> Simulator:
-    """Return the simulator of some settings.
-
-    The calls of a process share one, and so its models.
-    """
+    """Return the simulator of the settings, shared with its models by all calls of a process."""
     return _simulator(settings.model_dump_json())
 
 
 def shared_salesperson_factory(settings: CallSettings) -> SalespersonFactory:
-    """Return the frozen salespeople of some settings, shared within the process."""
-    return _team(settings.group, json.dumps(settings.salesperson), settings.encoder)
+    """Return the frozen salespeople of the settings, shared by all calls of a process."""
+    return _salesperson_factory(settings.group, json.dumps(settings.salesperson), settings.encoder)
 
 
 @lru_cache(maxsize=4)
@@ -70,5 +67,5 @@ def _simulator(settings: str) -> Simulator:
 
 
 @lru_cache(maxsize=4)
-def _team(group: str, policy: str, encoder: str | None) -> SalespersonFactory:
+def _salesperson_factory(group: str, policy: str, encoder: str | None) -> SalespersonFactory:
     return SalespersonFactory(group, json.loads(policy), encoder)

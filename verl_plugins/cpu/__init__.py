@@ -1,7 +1,18 @@
-"""verl on machines without an accelerator: for tests, for demonstrations, and for small models.
+"""verl on machines without an accelerator, for tests, demonstrations and small models.
 
-Each file supplies one thing that verl 0.9.1 lacks there: ``platform`` (the device), ``engine``
-(FSDP), ``rollout`` (generation by transformers, which runs on a GPU too), ``comb`` (prompts that
-samples share are read once), ``vllm_weights`` (weights that can be synchronized with vLLM's CPU
-build).
+Only the environment variable ``GSIM_VERL_CPU=1`` switches it on. Modules, each for one thing that
+verl 0.9.1 lacks on a CPU: ``platform`` (the device), ``engine`` (FSDP), ``rollout`` (generation
+with transformers, also usable on a GPU), ``shared_prefix`` (a prompt shared by several samples is
+computed once), ``vllm_weights`` (weight synchronization with vLLM's CPU build).
 """
+
+import os
+
+__all__ = ["CPU_VARIABLE", "is_enabled"]
+
+CPU_VARIABLE = "GSIM_VERL_CPU"
+
+
+def is_enabled() -> bool:
+    """Return whether the environment switches CPU support on (``GSIM_VERL_CPU=1``)."""
+    return os.environ.get(CPU_VARIABLE) == "1"

@@ -1,4 +1,4 @@
-"""verl's FSDP engine for the device "cpu": prompts that samples share are read once (``comb``)."""
+"""verl's FSDP engine for the device "cpu", with shared-prefix batches."""
 
 import os
 from typing import Any
@@ -11,92 +11,98 @@ from verl.workers.engine import EngineRegistry
 from verl.workers.engine.fsdp import transformer_impl
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
-from verl_plugins.cpu.shared_prefix import comb
+from verl_plugins.cpu.shared_prefix import SharedPrefixBatch, pack_shared_prefixes
 
 __all__ = ["CpuFSDPEngine", "register"]
 
 
 class CpuFSDPEngine(FSDPEngineWithLMHead):
-    """The engine, laying a micro-batch out as a comb, without pinned memory, which is for accelerators."""
+    """FSDP engine that packs micro-batches by shared prompt and uses no pinned memory."""
 
     def initialize(self) -> None:
-        """Build model and optimizer, for all the processors: Ray leaves a worker one of them."""
+        """Build model and optimizer, and use all cores: Ray limits a worker to one thread."""
         torch.set_num_threads(os.cpu_count() or 1)
         super().initialize()
 
     def _build_fsdp_module(self, module: Any) -> Any:
-        with patch.object(
-            transformer_impl, "CPUOffloadPolicy", lambda **_: None
-        ):  # a reference model is off-loaded by it
+        # verl offloads the reference model with pinned memory, which needs an accelerator.
+        with patch.object(transformer_impl, "CPUOffloadPolicy", lambda **_: None):
             return super()._build_fsdp_module(module)
 
     def prepare_model_inputs(self, micro_batch: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Lay out a micro-batch of prompts and responses.
+        """Return the model's inputs and the arguments for ``prepare_model_outputs``.
 
-        One of supervised training, which has none, is left to verl.
+        Micro-batches of supervised fine-tuning have no responses; verl's engine prepares them.
         """
         if "responses" not in micro_batch:
             return super().prepare_model_inputs(micro_batch)
-        prompts, responses = micro_batch["prompts"].unbind(), micro_batch["responses"].unbind()
-        laid = comb(prompts, responses)
+
+        prompts = micro_batch["prompts"].unbind()
+        responses = micro_batch["responses"].unbind()
+        packed = pack_shared_prefixes(prompts, responses)
         inputs = {
-            "input_ids": laid.input_ids,
-            "position_ids": laid.position_ids,
-            "attention_mask": laid.mask,
-            "logits_to_keep": laid.predicted_at,
+            "input_ids": packed.input_ids,
+            "position_ids": packed.position_ids,
+            "attention_mask": packed.mask,
+            "logits_to_keep": packed.predicted_at,
         }
-        return inputs, {
-            "comb": laid,
-            "lengths": torch.tensor(
-                [[len(p), len(r)] for p, r in zip(prompts, responses, strict=True)]
-            ),
-        }
+        lengths = [[len(p), len(r)] for p, r in zip(prompts, responses, strict=True)]
+        return inputs, {"packed": packed, "lengths": torch.tensor(lengths)}
 
     def prepare_model_outputs(
         self, output: Any, output_args: dict[str, Any], micro_batch: Any, logits_processor_func: Any
     ) -> dict[str, torch.Tensor]:
-        """Return what verl's engine does.
+        """Return log-probabilities and, where verl asks for them, entropy and sum of squares.
 
-        Nested (rows, tokens), here 0 where no response token is predicted.
+        Each is a nested tensor (rows, prompt and response tokens), as verl's engine returns it,
+        with 0 at positions that predict no response token.
         """
-        if "comb" not in output_args:
+        if "packed" not in output_args:
             return super().prepare_model_outputs(
                 output, output_args, micro_batch, logits_processor_func
             )
-        laid, lengths = output_args["comb"], output_args["lengths"]
-        temperature = torch.as_tensor(micro_batch["temperature"], dtype=torch.float32).expand(
-            len(lengths)
-        )
-        logits = output.logits[0].float() / temperature[laid.rows, None]
-        offsets = torch.nn.functional.pad(lengths.sum(dim=1).cumsum(dim=0), (1, 0))
-        first = (
-            offsets[:-1] + lengths[:, 0] - 1
-        )  # where the first token of each response is predicted
-        places = torch.cat(
-            [
-                torch.arange(int(size)) + start
-                for start, size in zip(first, lengths[:, 1], strict=True)
-            ]
-        )
 
-        def nested(values: torch.Tensor) -> torch.Tensor:
-            whole = torch.zeros(int(offsets[-1])).index_copy(0, places, values)
-            return torch.nested.nested_tensor_from_jagged(whole, offsets)
+        packed: SharedPrefixBatch = output_args["packed"]
+        lengths: torch.Tensor = output_args["lengths"]
+        temperature = torch.as_tensor(micro_batch["temperature"], dtype=torch.float32)
+        row_temperatures = temperature.expand(len(lengths))
+        logits = output.logits[0].float() / row_temperatures[packed.rows, None]
 
-        outputs = {"log_probs": nested(logprobs_from_logits(logits, laid.labels))}
-        if tensordict_utils.get_non_tensor_data(
-            data=micro_batch, key="calculate_entropy", default=False
-        ):
-            outputs["entropy"] = nested(entropy_from_logits(logits))
-        if tensordict_utils.get_non_tensor_data(
-            data=micro_batch, key="calculate_sum_pi_squared", default=False
-        ):
-            outputs["sum_pi_squared"] = nested(logits.softmax(dim=-1).square().sum(dim=-1))
+        outputs = {"log_probs": unpack(logprobs_from_logits(logits, packed.labels), lengths)}
+        if is_requested(micro_batch, "calculate_entropy"):
+            outputs["entropy"] = unpack(entropy_from_logits(logits), lengths)
+        if is_requested(micro_batch, "calculate_sum_pi_squared"):
+            squares = logits.softmax(dim=-1).square().sum(dim=-1)
+            outputs["sum_pi_squared"] = unpack(squares, lengths)
         return outputs
 
 
+def unpack(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Return values of response tokens as a nested tensor of whole rows.
+
+    Args:
+        values: One value per response token, row after row, shape (R,).
+        lengths: Prompt and response tokens of each row, shape (rows, 2).
+
+    Returns:
+        Nested (rows, tokens); the value of a response token is at the position that predicts it.
+    """
+    offsets = torch.nn.functional.pad(lengths.sum(dim=1).cumsum(dim=0), (1, 0))
+    starts = offsets[:-1] + lengths[:, 0] - 1
+    positions = [
+        torch.arange(int(size)) + start for start, size in zip(starts, lengths[:, 1], strict=True)
+    ]
+    flat = torch.zeros(int(offsets[-1])).index_copy(0, torch.cat(positions), values)
+    return torch.nested.nested_tensor_from_jagged(flat, offsets)
+
+
+def is_requested(micro_batch: Any, key: str) -> bool:
+    """Return whether verl asks for an output with this micro-batch."""
+    return bool(tensordict_utils.get_non_tensor_data(data=micro_batch, key=key, default=False))
+
+
 def register() -> None:
-    """Make the engine known to verl."""
+    """Register the engine with verl, once."""
     if "cpu" not in EngineRegistry._engines["language_model"]["fsdp2"]:
         EngineRegistry.register(
             model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu"

@@ -1,6 +1,6 @@
-"""The platform "cpu".
+"""The verl platform "cpu", selected where there is no accelerator.
 
-Verl probes it last, so that it is chosen where there is no accelerator and only there.
+verl probes platforms in the order of their registration, so this one comes last.
 """
 
 import types
@@ -13,13 +13,13 @@ import torch
 from verl.plugin.platform.platform_base import PlatformBase
 from verl.plugin.platform.platform_manager import PlatformRegistry
 
-__all__ = ["CpuPlatform"]
+__all__ = ["CpuPlatform", "register"]
 
 
 class CpuModule(types.ModuleType):
-    """``torch.cpu`` with what verl calls on ``torch.cuda`` besides.
+    """``torch.cpu`` with the functions of ``torch.cuda`` that verl calls.
 
-    Memory of the device is the machine's.
+    The memory it reports is the machine's.
     """
 
     def __init__(self) -> None:
@@ -32,12 +32,12 @@ class CpuModule(types.ModuleType):
 
     @staticmethod
     def is_available() -> bool:
-        """Say that there is no accelerator, so that verl leaves its memory alone."""
+        """Return ``False``: there is no accelerator memory for verl to manage."""
         return False
 
     @staticmethod
     def get_device_name(*_: Any) -> str:
-        """Return the name under which verl looks up peak FLOPS."""
+        """Return the name by which verl looks up peak FLOPS."""
         return "CPU"
 
     @staticmethod
@@ -48,77 +48,71 @@ class CpuModule(types.ModuleType):
 
     @staticmethod
     def get_rng_state(*_: Any) -> torch.Tensor:
-        """Return the state of torch's generator."""
+        """Return the state of torch's random generator."""
         return torch.get_rng_state()
 
     @staticmethod
     def set_rng_state(state: torch.Tensor, *_: Any) -> None:
-        """Set the state of torch's generator."""
+        """Set the state of torch's random generator."""
         torch.set_rng_state(state)
 
+    @staticmethod
+    def do_nothing(*_: Any, **__: Any) -> None:
+        """Do nothing."""
 
-def nothing(*_: Any, **__: Any) -> None:
-    """Do nothing."""
+    @staticmethod
+    def return_zero(*_: Any, **__: Any) -> int:
+        """Return 0: device memory is not tracked."""
+        return 0
 
-
-def zero(*_: Any, **__: Any) -> int:
-    """Return 0."""
-    return 0
-
-
-NOTHING = "empty_cache ipc_collect manual_seed manual_seed_all reset_peak_memory_stats set_device synchronize"
-ZERO = "max_memory_allocated max_memory_reserved memory_allocated memory_reserved"
-for name in NOTHING.split():
-    setattr(CpuModule, name, staticmethod(nothing))
-for name in ZERO.split():
-    setattr(CpuModule, name, staticmethod(zero))
-
-MODULE = CpuModule()
+    empty_cache = ipc_collect = reset_peak_memory_stats = do_nothing
+    manual_seed = manual_seed_all = set_device = synchronize = do_nothing
+    memory_allocated = memory_reserved = return_zero
+    max_memory_allocated = max_memory_reserved = return_zero
 
 
-@PlatformRegistry.register(platform="cpu")
+CPU_MODULE = CpuModule()
+
+
 class CpuPlatform(PlatformBase):
-    """A machine's processor as verl's one device; methods as in ``PlatformBase``."""
+    """The machine's processor as verl's only device; see ``PlatformBase`` for the methods."""
 
     @property
     def device_name(self) -> str:
-        """Name for ``torch.device``."""
+        """Return the name for ``torch.device``."""
         return "cpu"
 
     @property
     def vendor_name(self) -> str:
-        """Name of the maker, which tells nothing here."""
+        """Return the vendor, here the device name."""
         return "cpu"
 
     @property
     def device_module(self) -> types.ModuleType:
-        """What stands for ``torch.cuda``."""
-        return MODULE
+        """Return the module that replaces ``torch.cuda``."""
+        return CPU_MODULE
 
     def is_available(self) -> bool:
-        """Say that there is a processor."""
+        """Return ``True``: every machine has a processor."""
         return True
 
     def is_platform_available(self, use_smi_check: bool = False) -> bool:  # noqa: ARG002, FBT001, FBT002 - verl's
-        """Say whether this is the platform to choose.
-
-        Verl has asked those with accelerators before.
-        """
+        """Return whether to select this platform; verl probes it after the accelerators'."""
         return not torch.cuda.is_available()
 
     def current_device(self) -> str:
-        """Return what verl gives to ``Tensor.to``."""
+        """Return the argument for ``Tensor.to``."""
         return "cpu"
 
     def device_count(self) -> int:
-        """Count one device."""
+        """Return 1: the processor is one device."""
         return 1
 
     def set_device(self, device_index: int) -> None:
-        """Do nothing: there is one."""
+        """Do nothing: there is one device."""
 
     def synchronize(self, device_index: int | None = None) -> None:
-        """Do nothing: calls return when they are done."""
+        """Do nothing: calls on the CPU are synchronous."""
 
     def manual_seed(self, seed: int) -> None:
         """Seed torch."""
@@ -135,24 +129,20 @@ class CpuPlatform(PlatformBase):
         """Do nothing."""
 
     def get_device_capability(self, device_index: int = 0) -> tuple[int | None, int | None]:  # noqa: ARG002
-        """Return that there is none."""
+        """Return no capability."""
         return None, None
 
     def communication_backend_name(self) -> str:
-        """Return gloo.
-
-        Verl asks just before it joins the process group, which is when it must be mended.
-        """
-        accept_doubled_backend()
+        """Return the backend of ``torch.distributed``."""
         return "gloo"
 
     def visible_devices_envvar(self) -> str:
-        """Return the variable that verl sets for its workers; it hides nothing here."""
+        """Return the variable that verl sets for its workers; it has no effect on a CPU."""
         return "CUDA_VISIBLE_DEVICES"
 
     @contextmanager
     def nvtx_range(self, msg: str) -> Iterator[None]:  # noqa: ARG002
-        """Mark nothing."""
+        """Do nothing: there is no NVTX."""
         yield
 
     def profiler_start(self) -> None:
@@ -162,10 +152,7 @@ class CpuPlatform(PlatformBase):
         """Do nothing."""
 
     def ray_resource_name(self) -> str:
-        """Return the Ray resource that a worker takes.
-
-        The recipes' CPU configurations declare one "GPU" a worker.
-        """
+        """Return the Ray resource of a worker; the CPU configurations declare one "GPU" each."""
         return "GPU"
 
     def ray_noset_envvars(self) -> list[str]:
@@ -173,15 +160,24 @@ class CpuPlatform(PlatformBase):
         return []
 
     def is_ipc_supported(self) -> bool:
-        """Say no: weights are synchronized through shared memory."""
+        """Return ``False``: weights are synchronized through shared memory."""
         return False
 
     def cudart(self) -> None:
-        """Return that there is none."""
+        """Return ``None``: there is no CUDA runtime."""
 
 
-def accept_doubled_backend() -> None:
-    """Let ``init_process_group`` take "cpu:gloo,cpu:gloo", which verl builds of a device named cpu, for "cpu:gloo"."""
+def register() -> None:
+    """Register the platform with verl, and let verl initialize ``torch.distributed`` on it."""
+    PlatformRegistry.register(platform="cpu")(CpuPlatform)
+    accept_duplicate_backend()
+
+
+def accept_duplicate_backend() -> None:
+    """Let ``init_process_group`` accept "cpu:gloo,cpu:gloo", which torch rejects.
+
+    verl builds this string from the device name: "cpu:gloo,{device}:{backend}".
+    """
     original = torch.distributed.init_process_group
     if original.__module__ == __name__:
         return

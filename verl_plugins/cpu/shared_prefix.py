@@ -1,33 +1,32 @@
-"""Sequences that begin alike, laid out as one.
+"""Shared-prefix batches: sequences with a common prompt, packed so that it is computed once.
 
-Their common prompt once as a trunk, each response as a branch of it.
-
-The samples of a GRPO group share their prompt, which is several times as long as a response. Laid
-out as a comb, with an attention mask that lets each branch see its own trunk only, they cost one
-pass over the prompt, and logits are made for response tokens only. Every log-probability is what a
-pass of its own would give.
+The samples of a GRPO group share their prompt, which is several times as long as a response. Packed
+into one sequence, with an attention mask by which each response sees only its prompt and itself,
+they cost one pass over the prompt, and logits are computed for response tokens only. The
+log-probabilities are those of separate passes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 
-__all__ = ["SharedPrefixBatch", "comb"]
+__all__ = ["SharedPrefixBatch", "pack_shared_prefixes"]
 
 
 @dataclass(frozen=True)
 class SharedPrefixBatch:
-    """Tensors for one forward pass, L tokens long, and where the responses' R tokens are.
+    """Input tensors of one forward pass over L tokens, and the positions of the R response tokens.
 
     Attributes:
-        input_ids: (1, L).
-        position_ids: (1, L).
-        mask: (1, 1, L, L), booleans; ``True`` may be seen.
-        predicted_at: (R,), the place in L of the logits that predict each response token, row after
-            row.
-        labels: (R,), the response tokens.
-        rows: (R,), the row that each belongs to.
+        input_ids: Shape (1, L).
+        position_ids: Shape (1, L).
+        mask: Shape (1, 1, L, L), booleans; ``True`` where a token may attend to another.
+        predicted_at: Shape (R,), index in L of the logits that predict each response token, row
+            after row.
+        labels: Shape (R,), the response tokens.
+        rows: Shape (R,), the row of each response token.
     """
 
     input_ids: torch.Tensor
@@ -38,38 +37,57 @@ class SharedPrefixBatch:
     rows: torch.Tensor
 
 
-def comb(prompts: Sequence[torch.Tensor], responses: Sequence[torch.Tensor]) -> SharedPrefixBatch:
-    """Lay out sequences; each prompt and each response is a vector of ids, not empty."""
-    teeth: dict[tuple[int, ...], list[int]] = {}
-    for row, prompt in enumerate(prompts):
-        teeth.setdefault(tuple(prompt.tolist()), []).append(row)
-    total = sum(map(len, teeth)) + sum(map(len, responses))
-    mask = torch.zeros(total, total, dtype=torch.bool)
+def pack_shared_prefixes(
+    prompts: Sequence[torch.Tensor], responses: Sequence[torch.Tensor]
+) -> SharedPrefixBatch:
+    """Pack rows into one sequence: each distinct prompt once, followed by all its responses.
+
+    Args:
+        prompts: Token ids of each row's prompt; not empty.
+        responses: Token ids of each row's response; not empty.
+    """
+    rows_by_prompt = group_rows(prompts)
+    length = sum(map(len, rows_by_prompt)) + sum(map(len, responses))
+    mask = torch.zeros(length, length, dtype=torch.bool)
     ids: list[int] = []
     positions: list[int] = []
-    places: list[list[int]] = [[] for _ in prompts]
-    for trunk, rows in teeth.items():
-        begin, root = len(ids), len(ids) + len(trunk)
-        ids += trunk
-        positions += range(len(trunk))
-        mask[begin:root, begin:root] = triangle(len(trunk))
+    predicted_at: list[list[int]] = [[] for _ in prompts]
+
+    for prompt_ids, rows in rows_by_prompt.items():
+        prompt_start = len(ids)
+        prompt_end = prompt_start + len(prompt_ids)
+        ids += prompt_ids
+        positions += range(len(prompt_ids))
+        mask[prompt_start:prompt_end, prompt_start:prompt_end] = causal_mask(len(prompt_ids))
+
         for row in rows:
-            start, size = len(ids), len(responses[row])
+            start = len(ids)
+            size = len(responses[row])
             ids += responses[row].tolist()
-            positions += range(len(trunk), len(trunk) + size)
-            mask[start : start + size, begin:root] = True
-            mask[start : start + size, start : start + size] = triangle(size)
-            places[row] = [root - 1, *range(start, start + size - 1)]
+            positions += range(len(prompt_ids), len(prompt_ids) + size)
+            mask[start : start + size, prompt_start:prompt_end] = True
+            mask[start : start + size, start : start + size] = causal_mask(size)
+            # The prompt's last token predicts the response's first.
+            predicted_at[row] = [prompt_end - 1, *range(start, start + size - 1)]
+
     return SharedPrefixBatch(
-        torch.tensor([ids]),
-        torch.tensor([positions]),
-        mask[None, None],
-        torch.tensor([place for own in places for place in own]),
-        torch.cat(list(responses)),
-        torch.repeat_interleave(torch.tensor(list(map(len, responses)))),
+        input_ids=torch.tensor([ids]),
+        position_ids=torch.tensor([positions]),
+        mask=mask[None, None],
+        predicted_at=torch.tensor(list(chain.from_iterable(predicted_at))),
+        labels=torch.cat(list(responses)),
+        rows=torch.repeat_interleave(torch.tensor(list(map(len, responses)))),
     )
 
 
-def triangle(size: int) -> torch.Tensor:
-    """Return the causal mask of a sequence."""
+def group_rows(prompts: Sequence[torch.Tensor]) -> dict[tuple[int, ...], list[int]]:
+    """Return the rows of each distinct prompt."""
+    rows: dict[tuple[int, ...], list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        rows.setdefault(tuple(prompt.tolist()), []).append(row)
+    return rows
+
+
+def causal_mask(size: int) -> torch.Tensor:
+    """Return the causal attention mask of a sequence, shape (size, size)."""
     return torch.ones(size, size, dtype=torch.bool).tril()

@@ -1,27 +1,33 @@
-"""The entry point of the group ``vllm.general_plugins``.
+"""Entry point of the group ``vllm.general_plugins``: weight synchronization with vLLM's CPU build.
 
-Lets verl synchronize weights with vLLM's CPU build.
-
-That build packs linear layers for oneDNN and frees the weights they were made of, so that the next
-synchronization finds nothing to write to. Plain linear layers on live weights are kept instead, on
-the CPU only.
+vLLM's CPU build repacks the weights of linear layers for oneDNN and frees the originals, so verl's
+next weight synchronization has no tensors to write to. This plugin keeps plain linear layers.
 """
 
 from typing import Any
+
+from verl_plugins.cpu import is_enabled
 
 __all__ = ["register"]
 
 
 def register() -> None:
-    """Keep live weights; vLLM calls it in each of its processes before a model is loaded."""
+    """Keep the weights of linear layers in place; without ``GSIM_VERL_CPU=1``, do nothing.
+
+    vLLM calls it in each of its processes before it loads a model.
+    """
+    if not is_enabled():
+        return
+
     from vllm.platforms import current_platform
 
     if not current_platform.is_cpu():
         return
+
     import torch
     from vllm.model_executor.layers import utils
 
-    def keep(layer: Any, remove_weight: bool) -> None:  # noqa: ARG001, FBT001 - vLLM's signature
+    def keep_weights(layer: Any, remove_weight: bool) -> None:  # noqa: ARG001, FBT001 - vLLM's signature
         layer.cpu_linear = torch.nn.functional.linear
 
-    utils.dispatch_cpu_unquantized_gemm = keep
+    utils.dispatch_cpu_unquantized_gemm = keep_weights

@@ -1,69 +1,68 @@
-"""Clustering a side in two steps.
+"""Clustering in two steps: k-means into small clusters, then merging those of one kind."""
 
-Into more parts than there are to be stages, and parts of one kind into stages.
-"""
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.util.extras import require
 
-__all__ = ["PARTS", "k_means", "merge"]
+__all__ = ["CLUSTERS_PER_STAGE", "k_means", "merge_clusters"]
 
-PARTS = 3
-"""Parts that a stage is made of, on average.
+CLUSTERS_PER_STAGE = 3
+"""Small clusters per stage, on average: rare subjects, such as a concern, get one of their own."""
 
-What is rare, such as a concern, gets a part of its own before it gets a stage.
-"""
+RESTARTS = 4
 
-STARTS = 4
+Labels = NDArray[np.int64]
 
 
-def k_means(features: NDArray[np.float32], count: int, seed: int) -> NDArray[np.int64]:
-    """Return the cluster of each row, 0 to at most ``count`` - 1, none of them empty."""
-    fitted = require("sklearn.cluster", "corpus").KMeans(count, n_init=STARTS, random_state=seed)
-    labels = fitted.fit(features.astype(np.float64)).labels_
+def k_means(features: NDArray[np.float32], count: int, seed: int) -> Labels:
+    """Return the cluster of each row, from 0 to at most ``count`` - 1; no cluster is empty."""
+    model = require("sklearn.cluster", "corpus").KMeans(count, n_init=RESTARTS, random_state=seed)
+    labels = model.fit(features.astype(np.float64)).labels_
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
-def merge(
-    features: NDArray[np.float32], parts: NDArray[np.int64], kinds: list[str], stages: int
-) -> tuple[NDArray[np.int64], list[str]]:
-    """Merge parts of one kind, always the two whose union is the least spread (Ward), until
-    ``stages`` are left.
+def merge_clusters(
+    features: NDArray[np.float32], labels: Labels, kinds: Sequence[str], count: int
+) -> tuple[Labels, list[str]]:
+    """Merge clusters of one kind until ``count`` are left (Ward's criterion).
 
     Args:
-        features: What was clustered.
-        parts: The part of each row.
-        kinds: The kind of each part; no more different ones than ``stages``.
-        stages: How many are to be left.
+        features: The clustered rows.
+        labels: The cluster of each row.
+        kinds: The kind of each cluster; at most ``count`` different ones.
+        count: Number of clusters to keep.
 
     Returns:
-        The stage of each row, and the kind of each stage.
+        The merged cluster of each row, and the kind of each merged cluster.
     """
-    sizes = np.bincount(parts, minlength=len(kinds)).astype(np.float64)
-    centers = [features[parts == part].mean(axis=0, dtype=np.float64) for part in range(len(kinds))]
-    members = [[part] for part in range(len(kinds))]
-    alive = list(range(len(kinds)))
+    sizes = np.bincount(labels, minlength=len(kinds)).astype(np.float64)
+    clusters = range(len(kinds))
+    centers = [features[labels == number].mean(axis=0, dtype=np.float64) for number in clusters]
+    members = [[number] for number in clusters]
+    remaining = list(clusters)
 
-    def cost(first: int, second: int) -> float:
+    def increase_of_variance(pair: tuple[int, int]) -> float:
+        first, second = pair
         gap = centers[first] - centers[second]
-        return float(sizes[first] * sizes[second] / (sizes[first] + sizes[second]) * (gap @ gap))
+        weight = sizes[first] * sizes[second] / (sizes[first] + sizes[second])
+        return float(weight * (gap @ gap))
 
-    while len(alive) > stages:
-        pairs = [
-            (a, b)
-            for place, a in enumerate(alive)
-            for b in alive[place + 1 :]
-            if kinds[a] == kinds[b]
-        ]
-        first, second = min(pairs, key=lambda pair: cost(*pair))
-        both = sizes[first] + sizes[second]
-        centers[first] = (sizes[first] * centers[first] + sizes[second] * centers[second]) / both
-        sizes[first] = both
+    while len(remaining) > count:
+        pairs = [pair for pair in combinations(remaining, 2) if kinds[pair[0]] == kinds[pair[1]]]
+        first, second = min(pairs, key=increase_of_variance)
+
+        total = sizes[first] + sizes[second]
+        weighted = sizes[first] * centers[first] + sizes[second] * centers[second]
+        centers[first] = weighted / total
+        sizes[first] = total
         members[first] += members[second]
-        alive.remove(second)
-    labels = np.zeros(len(parts), dtype=np.int64)
-    for stage, part in enumerate(alive):
-        labels[np.isin(parts, members[part])] = stage
-    return labels, [kinds[part] for part in alive]
+        remaining.remove(second)
+
+    merged = np.zeros(len(labels), dtype=np.int64)
+    for number, cluster in enumerate(remaining):
+        merged[np.isin(labels, members[cluster])] = number
+    return merged, [kinds[cluster] for cluster in remaining]

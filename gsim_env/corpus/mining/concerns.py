@@ -1,76 +1,72 @@
-"""Concerns.
-
-What customers raise at stages of that kind, by subject, and what salespeople said next.
-"""
+"""Concerns: clusters of what customers object, and the sales replies that follow them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.corpus.mining.clusters import k_means
-from gsim_env.corpus.mining.naming import typical
-from gsim_env.corpus.mining.sentences import Side
-from gsim_env.corpus.mining.stages import center
+from gsim_env.corpus.mining.naming import typical_texts
+from gsim_env.corpus.mining.sentences import SideFeatures
+from gsim_env.corpus.mining.stages import Rows, centroid
 
-__all__ = ["answers_to", "find_concerns"]
+__all__ = ["cluster_concerns", "typical_answers"]
 
-TELLING = 0.5
-"""The share of the sentences at stages of kind ``concern`` that is used.
+USED_SHARE = 0.5
+"""Share of the sentences at stages of kind ``concern`` that are clustered: the most typical."""
 
-Those that sound most like one.
-"""
+MAX_ANSWERS = 4
+MIN_ANSWER_WORDS = 5
 
-ANSWERS = 4
-WORDS_OF_AN_ANSWER = 5
-FEWEST_ANSWERS = 3
-"""Below so many sentences that followed, any other that informs or answers is looked at, too."""
+MIN_REPLIES = 3
+"""With fewer replies to a concern, all sentences that inform or answer are candidates."""
 
 
-def find_concerns(
-    customer: Side, rows: NDArray[np.int64], sounding: NDArray[np.float64], count: int, seed: int
-) -> list[NDArray[np.int64]]:
-    """Return the rows of each concern, the most frequent first.
+def cluster_concerns(
+    customer: SideFeatures, rows: Rows, scores: NDArray[np.float64], count: int, seed: int
+) -> list[Rows]:
+    """Return the sentences of each concern, the most frequent concern first.
 
     Args:
         customer: The customer's side.
         rows: The sentences at stages of kind ``concern``.
-        sounding: How much each sentence of the side sounds like a concern.
-        count: How many concerns, at most: there are no more than different sentences.
-        seed: Of the clustering.
+        scores: How much each sentence of the side sounds like a concern.
+        count: Maximum number of concerns; there are no more than different sentences.
+        seed: Seed of the clustering.
     """
-    telling = rows[sounding[rows] >= np.quantile(sounding[rows], 1 - TELLING)]
-    different = len({customer.sentences[row].text for row in telling})
-    labels = k_means(customer.vectors[telling], min(count, different), seed)
-    found = [telling[labels == label] for label in range(int(labels.max()) + 1)]
-    return sorted(found, key=len, reverse=True)
+    used = rows[scores[rows] >= np.quantile(scores[rows], 1 - USED_SHARE)]
+    distinct = len(set(customer.texts(used)))
+
+    labels = k_means(customer.vectors[used], min(count, distinct), seed)
+    concerns = [used[labels == label] for label in range(int(labels.max()) + 1)]
+    return sorted(concerns, key=len, reverse=True)
 
 
-def answers_to(
-    customer: Side,
-    rows: NDArray[np.int64],
-    sales: Side,
-    answering: NDArray[np.int64],
-    others: NDArray[np.float64],
+def typical_answers(
+    customer: SideFeatures,
+    concern: Rows,
+    sales: SideFeatures,
+    answering: Rows,
+    average: NDArray[np.float64],
 ) -> list[str]:
-    """Return what salespeople said next, the nearest to the concern first.
+    """Return sales replies to a concern, nearest to its subject first.
 
     Args:
         customer: The customer's side.
-        rows: The sentences that raise the concern.
+        concern: The customer's sentences that raise the concern.
         sales: The sales side.
-        answering: The rows of the sales side at stages that inform or answer.
-        others: What customers' concerns have in common, which makes no answer the nearest to this
-            one.
+        answering: The sales sentences at stages that inform or answer.
+        average: The centroid of all concerns; what they have in common is not this one's subject.
     """
-    raised = {(customer.sentences[row].call, customer.sentences[row].turn + 1) for row in rows}
-    possible = [
-        row for row in answering if len(sales.sentences[row].text.split()) >= WORDS_OF_AN_ANSWER
+    long_enough = [
+        row for row in answering if len(sales.sentences[row].text.split()) >= MIN_ANSWER_WORDS
     ]
-    possible = possible or list(answering)
-    next_said = [
-        row for row in possible if (sales.sentences[row].call, sales.sentences[row].turn) in raised
-    ]
-    chosen = np.array(next_said if len(next_said) >= FEWEST_ANSWERS else possible, dtype=np.int64)
-    subject = center(customer, rows) - others
-    return typical(
-        [sales.sentences[row].text for row in chosen], sales.vectors[chosen], subject, ANSWERS
-    )
+    candidates = long_enough or list(answering)
+
+    sources = (customer.sentences[row] for row in concern)
+    raised = {(sentence.call, sentence.turn) for sentence in sources}
+    replies = [row for row in candidates if sales.sentences[row].previous_turn in raised]
+    if len(replies) >= MIN_REPLIES:
+        candidates = replies
+
+    rows = np.array(candidates, dtype=np.int64)
+    subject = centroid(customer, concern) - average
+    return typical_texts(sales.texts(rows), sales.vectors[rows], subject, MAX_ANSWERS)

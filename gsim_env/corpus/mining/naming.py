@@ -1,101 +1,113 @@
-"""What a cluster is called and shown by.
-
-Key words for a name, its medoid, and phrases that are typical yet differ.
-"""
+"""Names and examples of clusters without a language model: key words, medoids, typical phrases."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["free_name", "key_words", "typical"]
+__all__ = ["key_words", "typical_texts", "unique_name"]
 
 TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 NAME_WORDS = 3
-NAME_LENGTH = 40
+MAX_NAME_LENGTH = 40
 
-ALIKE = 0.8
+NEAR_DUPLICATE = 0.8
 """Cosine similarity from which two examples show the same thing twice."""
 
-LENGTHS = range(2, 31)
-"""Words of a good example; shorter and longer ones are taken where there is nothing else."""
+EXAMPLE_WORDS = range(2, 31)
+"""Words of a good example; shorter and longer ones are used where nothing else is left."""
+
+MIN_EXAMPLES = 3
 
 
-def typical(
+def typical_texts(
     texts: Sequence[str],
     vectors: NDArray[np.float32],
-    center: NDArray[np.float64],
+    centroid: NDArray[np.float64],
     count: int,
-    *,
-    alike: float = ALIKE,
 ) -> list[str]:
-    """Return up to ``count`` of ``texts``, the nearest to ``center`` first, none of them much like
-    one before it.
+    """Return texts near a centroid that differ from each other, nearest first.
 
-    Too long, too short and near-duplicate ones make up what is missing to three; the same words are
-    never there twice.
+    Texts that are too long, too short or near-duplicates are used only to reach three examples. No
+    two examples have the same words.
+
+    Args:
+        texts: The candidates.
+        vectors: phi of each candidate, unit rows.
+        centroid: The point that typical texts are near to.
+        count: The maximum number of examples.
     """
-    order = np.argsort(-(vectors @ center), kind="stable")
+    order = [int(row) for row in np.argsort(-(vectors @ centroid), kind="stable")]
     chosen: list[int] = []
-    for strict in (True, False):
-        for row in map(int, order):
-            if len(chosen) >= (count if strict else min(count, 3)):
+
+    def is_good(row: int) -> bool:
+        if len(texts[row].split()) not in EXAMPLE_WORDS:
+            return False
+        return not chosen or float((vectors[chosen] @ vectors[row]).max()) < NEAR_DUPLICATE
+
+    for only_good, limit in ((True, count), (False, min(count, MIN_EXAMPLES))):
+        for row in order:
+            if len(chosen) >= limit:
                 break
-            if strict and len(texts[row].split()) not in LENGTHS:
+            if only_good and not is_good(row):
                 continue
-            if strict and chosen and float((vectors[chosen] @ vectors[row]).max()) >= alike:
-                continue
-            if _plain(texts[row]) not in {_plain(texts[own]) for own in chosen}:
+            if _key(texts[row]) not in {_key(texts[other]) for other in chosen}:
                 chosen.append(row)
     return [texts[row] for row in chosen]
 
 
 def key_words(medoids: Sequence[str], members: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return the words of each cluster's medoid that tell it from the other clusters, the most
-    telling first.
+    """Return the words of each cluster's medoid, most distinctive first.
 
-    A word's weight is the root of its frequency in the cluster times the logarithm of how much
-    higher that is than overall: TF-IDF over clusters, which needs no list of stop words.
+    A word's weight is the square root of its frequency in the cluster times the logarithm of the
+    ratio to its overall frequency: TF-IDF over clusters, which needs no stop words.
+
+    Args:
+        medoids: The most typical text of each cluster.
+        members: The texts of each cluster.
     """
-    counts = [Counter(word for text in texts for word in _words(text)) for texts in members]
-    everywhere = sum(counts, Counter[str]())
-    total = everywhere.total()
-    found = []
+    counts = [Counter(chain.from_iterable(map(_name_words, texts))) for texts in members]
+    overall = sum(counts, Counter[str]())
+    total = overall.total()
+
+    result = []
     for medoid, count in zip(medoids, counts, strict=True):
-        own = dict.fromkeys(word for word in _words(medoid) if not word.isdigit())
-        share = {word: count[word] / count.total() for word in own}
-        weight = {
-            word: np.sqrt(share[word]) * np.log(share[word] * total / everywhere[word])
-            for word in own
-        }
-        found.append(sorted(own, key=lambda word: -weight[word]))
-    return found
+        words = dict.fromkeys(word for word in _name_words(medoid) if not word.isdigit())
+        weights = {}
+        for word in words:
+            share = count[word] / count.total()
+            weights[word] = np.sqrt(share) * np.log(share * total / overall[word])
+        result.append(sorted(words, key=lambda word: -weights[word]))
+    return result
 
 
-def free_name(words: Sequence[str], medoid: str, taken: Collection[str]) -> str:
-    """Return a readable identifier of the most telling words, in the order in which the medoid has
-    them.
+def unique_name(words: Sequence[str], medoid: str, taken: Collection[str]) -> str:
+    """Return a readable identifier of the most distinctive words, in the order of the medoid.
 
-    If it is taken, further words or else a number tell it apart.
+    Further words, or else a number, distinguish it from names that are taken.
     """
-    place = {word: number for number, word in reversed(list(enumerate(_words(medoid))))}
+    medoid_words = _name_words(medoid)
+    name = "stage"
     for count in range(NAME_WORDS, max(len(words), NAME_WORDS) + 1):
-        name = (
-            "_".join(sorted(words[:count], key=place.__getitem__))[:NAME_LENGTH].strip("_")
-            or "stage"
-        )
+        ordered = sorted(words[:count], key=medoid_words.index)
+        name = "_".join(ordered)[:MAX_NAME_LENGTH].strip("_") or "stage"
         if name not in taken:
             return name
-    return next(
-        f"{name}_{number}" for number in range(2, len(taken) + 3) if f"{name}_{number}" not in taken
-    )
+
+    number = 2
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"
 
 
-def _words(text: str) -> list[str]:
+def _name_words(text: str) -> list[str]:
+    """Return the words of a text as they may stand in an identifier: no apostrophes."""
     return [re.sub("['\u2019]", "", word) for word in TOKEN.findall(text.casefold())]
 
 
-def _plain(text: str) -> str:
-    return " ".join(_words(text)) or text
+def _key(text: str) -> str:
+    """Return a text's words, by which duplicates are found."""
+    return " ".join(_name_words(text)) or text

@@ -1,41 +1,45 @@
-"""What a taxonomy is mined from.
-
-The sentences of each side, with their places in their calls and what came before.
-"""
+"""The sentences that a taxonomy is mined from, with their features for clustering."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.corpus.style_features import sentences
 from gsim_env.dialogue import Dialogue, Role
 from gsim_env.models import Encoder
 from gsim_env.sop.index import embed_cached
+from gsim_env.util.text import sentences
 from gsim_env.util.text_safety import sanitize
 
-__all__ = ["Sentence", "Side", "read_sides", "sample"]
+__all__ = ["Sentence", "SideFeatures", "TurnId", "sample_sentences", "side_features"]
 
-DIALOGUES, SENTENCES = 1000, 20_000
-"""At most so many dialogues are drawn, and of them so many sentences kept.
-
-Enough for clusters, minutes to embed.
-"""
+MAX_DIALOGUES = 1000
+MAX_SENTENCES = 20_000
+"""Sizes of the sample: enough for clusters, and embedded within minutes."""
 
 LETTER = re.compile(r"[^\W\d_]")
 NEGATION = re.compile(
-    r"\b(?:no|not|nope|never|none|nothing|cannot|cant|dont|wont|but|however|unfortunately|without|too)\b|n['\u2019]t",
+    r"\b(?:no|not|nope|never|none|nothing|cannot|cant|dont|wont|but|however|unfortunately|without"
+    r"|too)\b|n['\u2019]t",
     re.IGNORECASE,
 )
 
-POSITION, QUESTION, NEGATED, BEFORE = 0.5, 0.5, 0.5, 0.4
-"""Weights of a cluster's features beside the sentence's unit vector. On PersuasionForGood and the
-built-in group they give purer clusters than the vectors alone (tests/corpus/test_mining.py); a
-little more or less makes no difference."""
+POSITION_WEIGHT = 0.5
+QUESTION_WEIGHT = 0.5
+NEGATION_WEIGHT = 0.5
+PREVIOUS_TURN_WEIGHT = 0.4
+"""Weights of a cluster's features, relative to the sentence's unit vector.
+
+On PersuasionForGood and the built-in group they give purer clusters than the vectors alone
+(``tests/corpus/test_mining.py``); small changes make no difference.
+"""
+
+TurnId = tuple[str, int]
+"""The id of a dialogue and the number of a turn in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ class Sentence:
     """A sentence of a turn.
 
     Attributes:
-        text: Its words, without control tokens.
-        role: Who says it.
-        call: Its dialogue's id.
-        turn: The number of its turn in the dialogue.
-        turns: How many turns the dialogue has.
+        text: The sentence, sanitized.
+        role: The speaker.
+        call: The id of the dialogue.
+        turn: The number of the turn in the dialogue, from 0.
+        turns: The number of turns of the dialogue.
     """
 
     text: str
@@ -57,26 +61,36 @@ class Sentence:
     turns: int
 
     @property
-    def late(self) -> float:
-        """How far into the call it is, 0 to 1."""
+    def position(self) -> float:
+        """The relative position of the turn in the call, in [0, 1]."""
         return self.turn / max(self.turns - 1, 1)
 
     @property
-    def asks(self) -> bool:
-        """Whether it has a question mark."""
+    def is_question(self) -> bool:
+        """Whether the sentence has a question mark."""
         return "?" in self.text or "\uff1f" in self.text
+
+    @property
+    def is_negated(self) -> bool:
+        """Whether the sentence has a negation (English)."""
+        return bool(NEGATION.search(self.text))
+
+    @property
+    def previous_turn(self) -> TurnId:
+        """The turn before the sentence's turn."""
+        return self.call, self.turn - 1
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
-    """All sentences of one role, as vectors.
+class SideFeatures:
+    """All sentences of one role with their vectors and features.
 
     Attributes:
-        role: Whose.
+        role: The speaker.
         sentences: In the order of the sample.
-        vectors: Unit rows of phi, one a sentence.
-        features: What is clustered: the vectors, place, question, negation, and the mean vector of
-            the turn before.
+        vectors: phi of each sentence, unit rows, shape (sentences, d).
+        features: The features for clustering, shape (sentences, features): the vector, the mean
+            vector of the previous turn, position, question and negation.
     """
 
     role: Role
@@ -85,94 +99,108 @@ class Side:
     features: NDArray[np.float32]
 
     @property
-    def different(self) -> int:
-        """How many different sentences there are."""
+    def distinct_texts(self) -> int:
+        """Number of different sentences."""
         return len({sentence.text for sentence in self.sentences})
 
+    def texts(self, rows: Iterable[int]) -> list[str]:
+        """Return the texts of some sentences."""
+        return [self.sentences[row].text for row in rows]
+
     def evidence(
-        self, concerning: frozenset[tuple[str, int]] = frozenset()
+        self, concern_turns: frozenset[TurnId] = frozenset()
     ) -> dict[str, NDArray[np.float64]]:
-        """Return the evidence that ``kinds.toml`` names, for each sentence, as it differs from the
-        average one.
+        """Return the evidence for kinds of stages (``stage_kinds.toml``), relative to its mean.
 
         Args:
-            concerning: Dialogue and number of each of the customer's turns that raises a concern.
+            concern_turns: The customer's turns that raise a concern.
+
+        Returns:
+            One value per sentence, by name of the evidence.
         """
         rows = [
             (
                 sentence.turn < 2,
                 sentence.turns - 1 - sentence.turn < 2,
-                sentence.late,
-                sentence.asks,
-                bool(NEGATION.search(sentence.text)),
-                (sentence.call, sentence.turn - 1) in concerning,
+                sentence.position,
+                sentence.is_question,
+                sentence.is_negated,
+                sentence.previous_turn in concern_turns,
             )
             for sentence in self.sentences
         ]
+
         table = np.array(rows, dtype=np.float64)
         names = ("first", "last", "late", "question", "negation", "after_concern")
         return dict(zip(names, (table - table.mean(axis=0)).T, strict=True))
 
 
-def sample(dialogues: Iterable[Dialogue], seed: int) -> list[Sentence]:
-    """Return the sentences of dialogues drawn at random.
+def sample_sentences(dialogues: Iterable[Dialogue], seed: int) -> list[Sentence]:
+    """Return the sentences of randomly drawn dialogues (reservoir sampling).
 
-    Memory holds the drawn ones only, however many there are.
+    Memory holds the drawn dialogues only.
     """
     rng = np.random.default_rng(seed)
     drawn: list[Dialogue] = []
     for number, dialogue in enumerate(dialogues):
-        if number < DIALOGUES:
+        if number < MAX_DIALOGUES:
             drawn.append(dialogue)
-        elif (place := int(rng.integers(number + 1))) < DIALOGUES:
-            drawn[place] = dialogue
-    found: list[Sentence] = []
-    for place in rng.permutation(len(drawn)):
-        if len(found) >= SENTENCES:
+        elif (replaced := int(rng.integers(number + 1))) < MAX_DIALOGUES:
+            drawn[replaced] = dialogue
+
+    sample: list[Sentence] = []
+    for index in rng.permutation(len(drawn)):
+        if len(sample) >= MAX_SENTENCES:
             break
-        found += _sentences(drawn[place])
-    return found
+        sample += _sentences_of(drawn[index])
+    return sample
 
 
-def _sentences(dialogue: Dialogue) -> list[Sentence]:
-    return [
-        Sentence(text, turn.role, dialogue.id, number, len(dialogue.turns))
-        for number, turn in enumerate(dialogue.turns)
-        for text in sentences(sanitize(turn.text))
-        if LETTER.search(text)
-    ]
+def side_features(sample: Sequence[Sentence], encoder: Encoder) -> dict[Role, SideFeatures]:
+    """Embed the sentences of both sides and compute their features."""
+    texts = list(dict.fromkeys(sentence.text for sentence in sample))
+    row_of = {text: row for row, text in enumerate(texts)}
+    rows = [row_of[sentence.text] for sentence in sample]
+    vectors = embed_cached(texts, encoder)[rows]
 
-
-def read_sides(found: list[Sentence], encoder: Encoder) -> dict[Role, Side]:
-    """Embed the sentences of both sides."""
-    texts = list(dict.fromkeys(sentence.text for sentence in found))
-    row = {text: number for number, text in enumerate(texts)}
-    vectors = embed_cached(texts, encoder)[[row[sentence.text] for sentence in found]]
-    turns: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for number, sentence in enumerate(found):
+    turns: dict[TurnId, list[int]] = defaultdict(list)
+    for number, sentence in enumerate(sample):
         turns[sentence.call, sentence.turn].append(number)
-    meant = {turn: vectors[numbers].mean(axis=0) for turn, numbers in turns.items()}
-    nothing = np.zeros(vectors.shape[1], dtype=np.float32)
-    sides: dict[Role, Side] = {}
+    turn_vectors = {turn: vectors[numbers].mean(axis=0) for turn, numbers in turns.items()}
+    no_turn = np.zeros(vectors.shape[1], dtype=np.float32)
+
+    sides: dict[Role, SideFeatures] = {}
     for role in get_args(Role):
-        numbers = [number for number, sentence in enumerate(found) if sentence.role == role]
-        own = [found[number] for number in numbers]
-        before = [meant.get((sentence.call, sentence.turn - 1), nothing) for sentence in own]
-        parts = (vectors[numbers], BEFORE * np.array(before).reshape(len(own), -1), _places(own))
-        sides[role] = Side(role, own, vectors[numbers], np.hstack(parts).astype(np.float32))
+        numbers = [number for number, sentence in enumerate(sample) if sentence.role == role]
+        spoken = [sample[number] for number in numbers]
+        previous = [turn_vectors.get(sentence.previous_turn, no_turn) for sentence in spoken]
+        context = PREVIOUS_TURN_WEIGHT * np.array(previous).reshape(len(spoken), -1)
+        features = np.hstack([vectors[numbers], context, _surface_features(spoken)])
+        sides[role] = SideFeatures(role, spoken, vectors[numbers], features.astype(np.float32))
     return sides
 
 
-def _places(own: list[Sentence]) -> NDArray[np.float64]:
-    """Return nearness to both ends of the call, by exchanges, and place, question and negation, weighted."""
+def _sentences_of(dialogue: Dialogue) -> list[Sentence]:
+    result = []
+    for number, turn in enumerate(dialogue.turns):
+        result += [
+            Sentence(text, turn.role, dialogue.id, number, len(dialogue.turns))
+            for text in sentences(sanitize(turn.text))
+            if LETTER.search(text)
+        ]
+    return result
+
+
+def _surface_features(spoken: Sequence[Sentence]) -> NDArray[np.float64]:
+    """Return closeness to both ends of the call, position, question and negation, weighted."""
     rows = [
         (
-            POSITION * np.exp(-(sentence.turn // 2)),
-            POSITION * np.exp(-((sentence.turns - 1 - sentence.turn) // 2)),
-            POSITION * sentence.late,
-            QUESTION * sentence.asks,
-            NEGATED * bool(NEGATION.search(sentence.text)),
+            POSITION_WEIGHT * np.exp(-(sentence.turn // 2)),
+            POSITION_WEIGHT * np.exp(-((sentence.turns - 1 - sentence.turn) // 2)),
+            POSITION_WEIGHT * sentence.position,
+            QUESTION_WEIGHT * sentence.is_question,
+            NEGATION_WEIGHT * sentence.is_negated,
         )
-        for sentence in own
+        for sentence in spoken
     ]
     return np.array(rows, dtype=np.float64).reshape(len(rows), 5)

@@ -1,34 +1,34 @@
-"""Guessing what kind of stage a cluster is, by the table ``kinds.toml``.
+"""The kind of each cluster of sentences, estimated with the table ``stage_kinds.toml``."""
 
-A guess, for a person to look over.
-"""
-
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsim_env.corpus.mining.sentences import Side
+from gsim_env.corpus.mining.sentences import SideFeatures
 from gsim_env.dialogue import Role
 from gsim_env.models import Encoder
 from gsim_env.sop.index import embed_cached
 from gsim_env.sop.probe import LinearProbe
+from gsim_env.util.files import load_toml
 
-__all__ = ["Kind", "guess", "kind_table", "phrase_scores", "score_clusters"]
+__all__ = ["Kind", "assign_kinds", "kind_table", "phrase_scores", "score_clusters"]
 
-OPINION = 3.0
-"""What a language model's opinion adds to a score.
+OPINION_WEIGHT = 3.0
+"""Added to the score of the kind that a language model chooses.
 
-More than phrases and places together usually differ by.
+More than the scores by phrases and evidence usually differ.
 """
+
+Floats = NDArray[np.float64]
 
 
 class Kind(BaseModel):
-    """A row of the table; its comments say what the fields mean."""
+    """A row of ``stage_kinds.toml``, where comments explain the fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,81 +38,98 @@ class Kind(BaseModel):
     optional: bool = False
 
 
+class KindTables(BaseModel):
+    """The whole table: the kinds of both sides by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sales: dict[str, Kind]
+    customer: dict[str, Kind]
+
+
 @lru_cache
 def kind_table(role: Role, *, optional: bool) -> dict[str, Kind]:
     """Return the kinds of a side by name, with or without the optional ones."""
-    rows = tomllib.loads((Path(__file__).parent / "stage_kinds.toml").read_text(encoding="utf-8"))[
-        role
-    ]
-    kinds = {name: Kind.model_validate(row) for name, row in rows.items()}
+    tables = load_toml(KindTables, Path(__file__).parent / "stage_kinds.toml")
+    kinds = tables.sales if role == "sales" else tables.customer
     return {name: kind for name, kind in kinds.items() if optional or not kind.optional}
 
 
 def phrase_scores(
-    side: Side, kinds: Mapping[str, Kind], encoder: Encoder
-) -> dict[str, NDArray[np.float64]]:
-    """Return how much each sentence sounds like each kind's phrases, in standard deviations over the side."""
-    labeled = [(text, name) for name, kind in kinds.items() for text in kind.phrases]
-    probe = LinearProbe(
-        [name for _, name in labeled], embed_cached([text for text, _ in labeled], encoder)
-    )
+    side: SideFeatures, kinds: Mapping[str, Kind], encoder: Encoder
+) -> dict[str, Floats]:
+    """Return how similar each sentence is to each kind's phrases, as z-scores over the side."""
+    names: list[str] = []
+    phrases: list[str] = []
+    for name, kind in kinds.items():
+        names += [name] * len(kind.phrases)
+        phrases += kind.phrases
+
+    probe = LinearProbe(names, embed_cached(phrases, encoder))
     scores = probe.scores(side.vectors)
-    spread = scores.std(axis=0)
-    return dict(
-        zip(
-            probe.names,
-            ((scores - scores.mean(axis=0)) / np.where(spread == 0.0, 1.0, spread)).T,
-            strict=True,
-        )
-    )
+    deviation = scores.std(axis=0)
+    normalized = (scores - scores.mean(axis=0)) / np.where(deviation == 0.0, 1.0, deviation)
+    return dict(zip(probe.names, normalized.T, strict=True))
 
 
 def score_clusters(
     labels: NDArray[np.int64],
     kinds: Mapping[str, Kind],
-    phrases: Mapping[str, NDArray[np.float64]],
-    evidence: Mapping[str, NDArray[np.float64]],
+    phrases: Mapping[str, Floats],
+    evidence: Mapping[str, Floats],
     opinions: Sequence[str | None] = (),
-) -> NDArray[np.float64]:
-    """Return the score of each cluster as each kind, shape (clusters, kinds), in ``kinds``' order.
+) -> Floats:
+    """Return the score of each cluster as each kind, shape (clusters, kinds).
 
-    It is the mean of what its sentences sound like, plus the table's leanings times the mean
-    evidence, plus :data:`OPINION` for the kind that a language model took it for.
+    The mean phrase score of the cluster's sentences, plus the mean evidence weighted by the table's
+    ``lean``, plus :data:`OPINION_WEIGHT` for the kind that a language model chose.
+
+    Args:
+        labels: The cluster of each sentence.
+        kinds: The kinds; the columns are in their order.
+        phrases: The result of :func:`phrase_scores`.
+        evidence: The result of :meth:`SideFeatures.evidence`.
+        opinions: The kind of each cluster by a language model, if one was asked.
     """
     sizes = np.bincount(labels)
 
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def cluster_mean(values: Floats) -> Floats:
         return np.asarray(np.bincount(labels, weights=values) / sizes)
 
     columns = []
     for name, kind in kinds.items():
-        column = mean(phrases[name]) + kind.lean.get("always", 0.0)
-        for what, weight in kind.lean.items():
-            if what != "always":
-                column = column + weight * mean(evidence[what])
-        columns.append(column + OPINION * np.array([own == name for own in opinions] or 0.0))
+        column = cluster_mean(phrases[name]) + kind.lean.get("always", 0.0)
+        for feature, weight in kind.lean.items():
+            if feature != "always":
+                column = column + weight * cluster_mean(evidence[feature])
+        chosen = np.array([opinion == name for opinion in opinions] or 0.0)
+        columns.append(column + OPINION_WEIGHT * chosen)
     return np.stack(columns, axis=1)
 
 
-def guess(kinds: Mapping[str, Kind], scores: NDArray[np.float64]) -> list[str]:
-    """Return the best kind of each cluster, but every kind that is not optional at least once.
+def assign_kinds(kinds: Mapping[str, Kind], scores: Floats) -> list[str]:
+    """Return the best kind of each cluster, with every required kind at least once.
 
-    A kind that is missing takes the cluster that loses the least by it, of those whose own kind is
-    not the last one needed. There must be as many clusters as kinds that are needed.
+    A missing kind takes the cluster that loses least by the change and is not the only one of a
+    required kind.
+
+    Args:
+        kinds: The kinds; those that are not optional are required.
+        scores: The result of :func:`score_clusters`; at least as many clusters as required kinds.
     """
     names = list(kinds)
     best = [int(column) for column in scores.argmax(axis=1)]
-    while missing := [
-        column
-        for column, name in enumerate(names)
-        if not kinds[name].optional and column not in best
-    ]:
-        free = [
-            row for row, own in enumerate(best) if best.count(own) > 1 or kinds[names[own]].optional
+    required = [column for column, name in enumerate(names) if not kinds[name].optional]
+
+    while missing := [column for column in required if column not in best]:
+        changeable = [
+            row
+            for row, column in enumerate(best)
+            if best.count(column) > 1 or kinds[names[column]].optional
         ]
         row, column = min(
-            ((row, column) for row in free for column in missing),
-            key=lambda swap: float(scores[swap[0], best[swap[0]]] - scores[swap]),
+            product(changeable, missing),
+            key=lambda change: float(scores[change[0], best[change[0]]] - scores[change]),
         )
         best[row] = column
     return [names[column] for column in best]

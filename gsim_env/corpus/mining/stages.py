@@ -1,94 +1,116 @@
-"""The stages of one side: parts by k-means, a kind for each part, and parts of one kind merged."""
+"""Stages of one side: k-means clusters get a kind each, and clusters of one kind are merged."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.corpus.mining.clusters import PARTS, k_means, merge
+from gsim_env.corpus.mining.clusters import CLUSTERS_PER_STAGE, k_means, merge_clusters
 from gsim_env.corpus.mining.llm_naming import ask_kinds
-from gsim_env.corpus.mining.naming import typical
-from gsim_env.corpus.mining.sentences import Side
-from gsim_env.corpus.mining.stage_kinds import guess, kind_table, phrase_scores, score_clusters
+from gsim_env.corpus.mining.naming import typical_texts
+from gsim_env.corpus.mining.sentences import SideFeatures, TurnId
+from gsim_env.corpus.mining.stage_kinds import (
+    assign_kinds,
+    kind_table,
+    phrase_scores,
+    score_clusters,
+)
 from gsim_env.models import Encoder, LanguageModel
 
-__all__ = ["FEWEST", "Found", "find_stages"]
+__all__ = [
+    "MIN_STAGES",
+    "StageCluster",
+    "centroid",
+    "cluster_stages",
+    "mean_position",
+    "typical_sentences",
+]
 
-FEWEST = 6
-"""Stages a side: as many as there are kinds that it cannot do without."""
+MIN_STAGES = 6
+"""Minimum number of stages per side: as many as there are required kinds."""
 
-SHOWN = 8
-"""Sentences of a part that a language model is shown."""
+SHOWN_SENTENCES = 8
+"""Sentences of a cluster in a prompt."""
+
+Rows = NDArray[np.int64]
+"""Numbers of sentences of one side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class StageCluster:
     """A stage without a name.
 
     Attributes:
-        rows: Which sentences of its side.
-        kind: Its guessed kind.
-        runner_up: The kind that came next.
+        rows: Its sentences, as rows of the side.
+        kind: Its estimated kind.
+        runner_up: The kind with the next best score.
     """
 
-    rows: NDArray[np.int64]
+    rows: Rows
     kind: str
     runner_up: str
 
 
-def find_stages(
-    side: Side,
+def cluster_stages(
+    side: SideFeatures,
     encoder: Encoder,
-    stages: int,
+    count: int,
     seed: int,
     model: LanguageModel | None = None,
-    concerning: frozenset[tuple[str, int]] = frozenset(),
-) -> list[Found]:
-    """Return the stages of a side, in the order in which calls come to them.
+    concern_turns: frozenset[TurnId] = frozenset(),
+) -> list[StageCluster]:
+    """Return the stages of a side, ordered by their mean position in the call.
 
     Args:
-        side: Whose sentences.
-        encoder: phi.
-        stages: How many; the side must have as many different sentences.
-        seed: Of the clustering.
-        model: Says what kind a part is of, if given; else phrases and places decide.
-        concerning: Dialogue and number of each of the customer's turns that raises a concern.
+        side: The sentences.
+        encoder: The sentence encoder phi.
+        count: Number of stages; the side must have at least as many different sentences.
+        seed: Seed of the clustering.
+        model: Chooses the kind of each cluster, if given; phrases and evidence count as well.
+        concern_turns: The customer's turns that raise a concern.
 
     Raises:
         SimulatorError: if the model fails.
     """
-    kinds = kind_table(side.role, optional=stages >= len(kind_table(side.role, optional=True)))
-    phrases, evidence = phrase_scores(side, kinds, encoder), side.evidence(concerning)
-    parts = k_means(side.features, min(PARTS * stages, side.different), seed)
-    shown = [
-        examples(side, np.flatnonzero(parts == part), SHOWN) for part in range(int(parts.max()) + 1)
-    ]
-    opinions = ask_kinds(model, side.role, shown, kinds, seed) if model else []
-    guessed = guess(kinds, score_clusters(parts, kinds, phrases, evidence, opinions))
-    labels, of = merge(side.features, parts, guessed, stages)
-    scores = score_clusters(labels, kinds, phrases, evidence)
-    found = []
-    for stage, kind in enumerate(of):
-        others = [
-            (score, name) for name, score in zip(kinds, scores[stage], strict=True) if name != kind
+    all_kinds = kind_table(side.role, optional=True)
+    kinds = all_kinds if count >= len(all_kinds) else kind_table(side.role, optional=False)
+    phrases = phrase_scores(side, kinds, encoder)
+    evidence = side.evidence(concern_turns)
+
+    # Small clusters, each with a kind.
+    clusters = min(CLUSTERS_PER_STAGE * count, side.distinct_texts)
+    small = k_means(side.features, clusters, seed)
+    opinions: list[str] = []
+    if model is not None:
+        shown = [
+            typical_sentences(side, np.flatnonzero(small == number), SHOWN_SENTENCES)
+            for number in range(int(small.max()) + 1)
         ]
-        found.append(Found(np.flatnonzero(labels == stage), kind, max(others)[1]))
-    return sorted(found, key=lambda stage: lateness(side, stage.rows))
+        opinions = ask_kinds(model, side.role, shown, kinds, seed)
+    assigned = assign_kinds(kinds, score_clusters(small, kinds, phrases, evidence, opinions))
+
+    # Small clusters of one kind are merged into stages.
+    labels, stage_kinds = merge_clusters(side.features, small, assigned, count)
+    scores = score_clusters(labels, kinds, phrases, evidence)
+    stages = []
+    for number, kind in enumerate(stage_kinds):
+        ranked = sorted(zip(scores[number], kinds, strict=True), reverse=True)
+        runner_up = next(name for _, name in ranked if name != kind)
+        stages.append(StageCluster(np.flatnonzero(labels == number), kind, runner_up))
+    return sorted(stages, key=lambda stage: mean_position(side, stage.rows))
 
 
-def lateness(side: Side, rows: NDArray[np.int64]) -> float:
-    """Return how far into the call some sentences are, on average, 0 to 1."""
-    return float(np.mean([side.sentences[row].late for row in rows]))
+def mean_position(side: SideFeatures, rows: Rows) -> float:
+    """Return the mean relative position in the call of some sentences, in [0, 1]."""
+    return float(np.mean([side.sentences[row].position for row in rows]))
 
 
-def center(side: Side, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the unit vector of what some sentences have in common."""
+def centroid(side: SideFeatures, rows: Rows) -> NDArray[np.float64]:
+    """Return the mean vector of some sentences, as a unit vector."""
     mean = side.vectors[rows].mean(axis=0, dtype=np.float64)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12))
 
 
-def examples(side: Side, rows: NDArray[np.int64], count: int) -> list[str]:
-    """Return the most typical of some sentences that differ."""
-    return typical(
-        [side.sentences[row].text for row in rows], side.vectors[rows], center(side, rows), count
-    )
+def typical_sentences(side: SideFeatures, rows: Rows, count: int) -> list[str]:
+    """Return the most typical of some sentences, all different from each other."""
+    return typical_texts(side.texts(rows), side.vectors[rows], centroid(side, rows), count)

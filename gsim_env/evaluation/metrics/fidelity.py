@@ -64,7 +64,7 @@ class FidelityMetrics:
     seed: int = 0
 
     def measure(self, calls: Sequence[CallFeatures]) -> Fidelity:
-        """Return all distances of some calls from people's."""
+        """Return all distances between calls and the reference."""
         return Fidelity(
             words_distance=self.words_distance(calls),
             c2st_accuracy=c2st_accuracy(calls, self.people, self.seed),
@@ -198,7 +198,7 @@ class TurnSample:
     calls: NDArray[np.int64]
 
     def __getitem__(self, rows: NDArray[np.int64]) -> "TurnSample":
-        """Return some turns."""
+        """Return the turns at some indices."""
         return TurnSample(
             self.features[rows], self.real[rows], self.customers[rows], self.calls[rows]
         )

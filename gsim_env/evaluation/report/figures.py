@@ -109,9 +109,12 @@ def irs_lines(results: EvaluationResults) -> Plot | None:
                 markersize=3,
                 linestyle=linestyle(name),
             )
+
+            # The 95 % interval as a band.
             low = [point.low for point in points]
             high = [point.high for point in points]
             axes.fill_between(turns, low, high, color=color, alpha=0.12, linewidth=0)
+
         axes.set(ylim=(0, 1))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 

@@ -187,6 +187,7 @@ def page_call(call: EvaluatedCall) -> PageCall:
         levels = None
         if turn.state is not None:
             levels = {name: turn.state.get(name) for name in STATE_LEVELS}
+
         turns.append(
             PageTurn(
                 sales=turn.sales,
@@ -196,6 +197,7 @@ def page_call(call: EvaluatedCall) -> PageCall:
                 guidance=turn.guidance,
             )
         )
+
     return PageCall(
         id=call.id,
         method=call.method,

@@ -108,7 +108,7 @@ def svg(plot: Plot) -> str:
     with style.context({**STYLE, "svg.hashsalt": plot.name}):
         plot.figure.savefig(stream, format="svg", transparent=True, metadata=no_metadata)
 
-    # Keep the element alone, without metadata and styles of its own.
+    # Keep the element alone, without its metadata and style sheet.
     text = stream.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>|<style type.*?</style>", "", text, flags=re.DOTALL)

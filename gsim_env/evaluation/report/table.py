@@ -185,13 +185,24 @@ def write_csv(file: Path, table: Table) -> None:
 
     records = []
     for row in table.rows:
-        record: list[str | float] = list(table.labels(row))
+        record: list[str | float | None] = list(table.labels(row))
         for column, cell in zip(table.columns, row.cells, strict=True):
-            record += cell if column.has_interval else cell[:1]
+            record += csv_fields(cell)[: len(column.csv_header)]
         records.append(record)
 
-    frame = pd.DataFrame(records, columns=header).round(FILE_DECIMALS)
-    frame.to_csv(file, index=False, float_format="{:.12g}".format, lineterminator="\n")
+    frame = pd.DataFrame(records, columns=header)
+    frame.to_csv(file, index=False, float_format=format_number, lineterminator="\n")
+
+
+def format_number(value: float) -> str:
+    """Return a number with at most six decimals; a smaller one, such as 1e-09, is not cut to 0."""
+    text = f"{value:.{FILE_DECIMALS}f}".rstrip("0").rstrip(".")
+    return f"{value:.3g}" if value and float(text) == 0 else text
+
+
+def csv_fields(cell: Interval) -> tuple[float | None, ...]:
+    """Return a figure's value, low, high and n; all ``None`` if it was not measured."""
+    return (None, None, None, None) if math.isnan(cell.value) else tuple(cell)
 
 
 def write_markdown(file: Path, tables: Iterable[Table]) -> None:

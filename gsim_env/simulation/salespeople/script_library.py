@@ -23,7 +23,7 @@ WORDS = re.compile(r"\w+(?:'\w+)?")
 HEARD_ALIKE, TYPICAL, BOUND = 1.0, 1.0, 3.0
 """Weights of a script's fitness: what it answered is like what was heard; it is like other scripts
 of its kind; and, against it, the share of its words that belong to the one call it is from. Of four
-settings tried on 200 customers of seed 5000 (not those of ``tests/deals.py``), this one won most:
+settings tried on 200 customers of seed 5000 (not those of ``benchmarks/deals.py``), this one won most:
 96 of them, where a share that weighs 1 won 80."""
 
 

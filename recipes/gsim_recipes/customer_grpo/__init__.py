@@ -1,1 +1,1 @@
-"""Group-aligned reinforcement learning of the customer (section 3.2.2)."""
+"""Group-aligned GRPO of the customer (section 3.2.2 of the paper)."""

@@ -1,191 +1,204 @@
-"""Compare customers on held-out contexts by the three rewards, with confidence intervals.
+"""Comparison of customers on held-out contexts by the three rewards."""
 
-    python -m gsim_recipes.customer_grpo.evaluate --d-sim data/d_sim/test.parquet --discriminator
-    charity --out results \
-        --model before=smollm2 --model after=checkpoints/global_step_30/actor/huggingface
-
-Each model answers the same contexts, as often as there are seeds. Intervals are percentiles of
-bootstraps over dialogues, for turns of one dialogue are alike. Writes ``report.json`` and
-``samples.md`` (the first contexts, answered by each).
-"""
-
-import argparse
 import json
-import shlex
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-import pyarrow.parquet
 import torch
+import typer
+from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from gsim_env.discriminator.pairs import digest
+from gsim_env.corpus.d_sim import DSimRow, read_rows
 from gsim_env.models.registry import shared_encoder
 from gsim_env.rewards.multi_level import multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.simulation.prompts import spoken
+from gsim_env.util.files import sha256_file, write_atomically
+from gsim_env.util.stats import bootstrap
+from gsim_recipes.command_line import format_command, parse_named
 from reward_fns.rows import read_turn
-from verl_plugins.cpu.rollout import Drawing, Sampler
+from verl_plugins.cpu.sampler import Sampler, SamplingParams
 
-DRAWING = Drawing(temperature=0.95, top_p=0.95, top_k=-1, max_tokens=64)
-"""Table 8, user simulators, but for the penalty on repetition, of which training knows nothing, and the length."""
+SAMPLING = SamplingParams(temperature=0.95, top_p=0.95, top_k=-1, max_tokens=64)
+"""Table 8, user simulators, with shorter responses and without the repetition penalty."""
 
-LONG = 50
-"""Words from which a turn is counted as a long one."""
+FIGURES = ("score", "pattern", "format", "semantic", "words", "long_turns")
+LONG_TURN = 50
+"""Turns with more words than this count as long."""
 
-BATCH, RESAMPLES, SHOWN = 8, 2000, 12
+BATCH_SIZE = 8
+RESAMPLES = 2000
+SAMPLES = 12
+"""Contexts in samples.md."""
 
 
-def main() -> None:
-    """Parse the command line, have the models answer, report."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+Responses = list[list[str]]
+"""A model's responses, by seed and context."""
+
+
+def main(
+    d_sim: Annotated[Path, typer.Option(help="Parquet file of held-out contexts.")],
+    discriminator: Annotated[
+        str, typer.Option(help="Folder of a discriminator, or a built-in group that has one.")
+    ],
+    model: Annotated[list[str], typer.Option(help="NAME=FOLDER; repeat for each model.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.json and samples.md.")],
+    contexts: Annotated[int, typer.Option(help="Number of contexts.")] = 100,
+    max_prompt_tokens: Annotated[
+        int, typer.Option(help="Leave out contexts with longer prompts, as training does.")
+    ] = 512,
+    seeds: Annotated[int, typer.Option(help="Responses of each model to a context.")] = 3,
+) -> None:
+    """Compare models on the same held-out contexts by the three rewards.
+
+    Confidence intervals are bootstrapped over dialogues, because turns of a dialogue are alike.
+    """
+    folders = dict(map(parse_named, model))
+    tokenizer = AutoTokenizer.from_pretrained(next(iter(folders.values())))
+    rows = sample_rows(
+        d_sim, contexts, lambda row: len(tokenize(row, tokenizer)) <= max_prompt_tokens
     )
-    parser.add_argument(
-        "--d-sim", type=Path, required=True, help="parquet of contexts that no model was trained on"
-    )
-    parser.add_argument(
-        "--discriminator", required=True, help="folder, or a built-in group that comes with one"
-    )
-    parser.add_argument(
-        "--model", type=named, action="append", required=True, help="NAME=FOLDER; repeat it"
-    )
-    parser.add_argument("--contexts", type=int, default=100)
-    parser.add_argument(
-        "--max-prompt-tokens",
-        type=int,
-        default=512,
-        help="leave longer prompts out, as training does",
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = AutoTokenizer.from_pretrained(args.model[0][1])
-    rows = drawn(
-        args.d_sim,
-        args.contexts,
-        lambda row: len(prompt_of(row, tokenizer)) <= args.max_prompt_tokens,
-    )
-    judge, encoder = load_discriminator(args.discriminator), shared_encoder("minilm")
-    report: dict[str, Any] = {
-        "command": shlex.join(
-            ["python", "-m", "gsim_recipes.customer_grpo.evaluate", *sys.argv[1:]]
-        ),
-        "d_sim_sha256": digest(args.d_sim),
+    responses = {
+        name: respond(name, folder, rows, seeds, tokenizer) for name, folder in folders.items()
+    }
+
+    report = {
+        "command": format_command("gsim_recipes.customer_grpo.evaluate"),
+        "d_sim_sha256": sha256_file(d_sim),
         "contexts": len(rows),
-        "dialogues": len({row["extra_info"]["call_id"] for row in rows}),
-        "seeds": args.seeds,
-        "drawing": DRAWING._asdict(),
+        "dialogues": len(set(call_ids(rows))),
+        "seeds": seeds,
+        "sampling": SAMPLING._asdict(),
+        **compare(rows, responses, load_discriminator(discriminator), shared_encoder("minilm")),
     }
-    answers, figures = {}, {}
-    for name, folder in args.model:
-        answers[name] = answered(name, folder, rows, args.seeds, tokenizer)
-        figures[name] = np.array([measured(rows, own, judge, encoder) for own in answers[name]])
-    calls = [row["extra_info"]["call_id"] for row in rows]
-    report["models"] = {name: summary(found, calls) for name, found in figures.items()}
-    first, *rest = figures
-    report["differences"] = {
-        f"{name} - {first}": summary(figures[name] - figures[first], calls) for name in rest
-    }
-    (args.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (args.out / "samples.md").write_text(samples(rows, answers), encoding="utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
+    write_atomically(out / "samples.md", format_samples(rows, responses))
     print(json.dumps(report["models"], indent=1))
 
 
-FIGURES = ("score", "pattern", "format", "semantic", "words", "long_turns")
+def call_ids(rows: Sequence[DSimRow]) -> list[str]:
+    """Return the dialogue of each row."""
+    return [row["extra_info"]["call_id"] for row in rows]
 
 
-def named(text: str) -> tuple[str, str]:
-    """Parse NAME=FOLDER."""
-    name, _, folder = text.partition("=")
-    return name, folder
-
-
-def prompt_of(row: dict[str, Any], tokenizer: Any) -> list[int]:
-    """Return the tokens of a row's prompt."""
-    found: list[int] = tokenizer.apply_chat_template(
+def tokenize(row: DSimRow, tokenizer: Any) -> list[int]:
+    """Return the token ids of a row's prompt."""
+    encoded = tokenizer.apply_chat_template(
         row["prompt"], add_generation_prompt=True, return_dict=True
-    )["input_ids"]
-    return found
+    )
+    ids: list[int] = encoded["input_ids"]
+    return ids
 
 
-def drawn(
-    file: Path, contexts: int, fits: Callable[[dict[str, Any]], bool]
-) -> list[dict[str, Any]]:
-    """Draw rows of D_sim that fit, the same for every model."""
-    rows = [row for row in pyarrow.parquet.read_table(file).to_pylist() if fits(row)]
+def sample_rows(file: Path, contexts: int, fits: Callable[[DSimRow], bool]) -> list[DSimRow]:
+    """Return a random sample of the rows of D_sim that fit, the same in every run."""
+    rows = [row for row in read_rows(file) if fits(row)]
     chosen = np.random.default_rng(0).choice(len(rows), min(contexts, len(rows)), replace=False)
     return [rows[index] for index in sorted(chosen)]
 
 
-def answered(
-    name: str, folder: str, rows: Sequence[dict[str, Any]], seeds: int, tokenizer: Any
-) -> list[list[str]]:
-    """Have a model answer each context; return the answers of each seed."""
+def respond(name: str, folder: str, rows: Sequence[DSimRow], seeds: int, tokenizer: Any) -> Responses:
+    """Return a model's responses to each context, once per seed."""
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.bfloat16, attn_implementation="sdpa"
     )
     sample = Sampler(model.eval())
     torch.manual_seed(0)
-    texts: list[list[str]] = [[] for _ in range(seeds)]
-    for start in tqdm(range(0, len(rows), BATCH), desc=name, unit="batch"):
-        prompts = [prompt_of(row, tokenizer) for row in rows[start : start + BATCH]]
-        found = [
-            spoken(tokenizer.decode(ids, skip_special_tokens=True))
-            for ids, _ in sample(prompts * seeds, DRAWING)
-        ]
+
+    responses: Responses = [[] for _ in range(seeds)]
+    for start in tqdm(range(0, len(rows), BATCH_SIZE), desc=name, unit="batch"):
+        prompts = [tokenize(row, tokenizer) for row in rows[start : start + BATCH_SIZE]]
+        sampled = sample(prompts * seeds, SAMPLING)
+        texts = [spoken(tokenizer.decode(ids, skip_special_tokens=True)) for ids, _ in sampled]
         for seed in range(seeds):
-            texts[seed] += found[seed * len(prompts) : (seed + 1) * len(prompts)]
-    return texts
+            responses[seed] += texts[seed * len(prompts) : (seed + 1) * len(prompts)]
+    return responses
 
 
-def measured(
-    rows: Sequence[dict[str, Any]], texts: Sequence[str], judge: Any, encoder: Any
-) -> np.ndarray:
-    """Return ``FIGURES`` of each answer, shape (rows, 6)."""
+def compare(
+    rows: Sequence[DSimRow], responses: Mapping[str, Responses], discriminator: Any, encoder: Any
+) -> dict[str, Any]:
+    """Return the figures of each model, and their differences from the first model's."""
+    calls = call_ids(rows)
+    scores = {
+        name: np.array([score(rows, texts, discriminator, encoder) for texts in by_seed])
+        for name, by_seed in responses.items()
+    }
+
+    first, *others = scores
+    return {
+        "models": {name: summarize(scores[name], calls) for name in scores},
+        "differences": {
+            f"{name} - {first}": summarize(scores[name] - scores[first], calls) for name in others
+        },
+    }
+
+
+def score(
+    rows: Sequence[DSimRow], texts: Sequence[str], discriminator: Any, encoder: Any
+) -> NDArray[np.float64]:
+    """Return ``FIGURES`` of each response, shape (rows, 6)."""
     turns = [
         read_turn(text, row["reward_model"]["ground_truth"], row["extra_info"])
         for text, row in zip(texts, rows, strict=True)
     ]
+    rewards = np.array(multi_level(turns, discriminator, encoder))
     words = np.array([len(text.split()) for text in texts], dtype=float)
-    return np.column_stack([np.array(multi_level(turns, judge, encoder)), words, words > LONG])
+    return np.column_stack([rewards, words, words > LONG_TURN])
 
 
-def summary(found: np.ndarray, calls: Sequence[str]) -> dict[str, Any]:
-    """Return each figure's mean over seeds and contexts, with its interval, and the mean of each seed."""
-    rng = np.random.default_rng(0)
-    names, owner = np.unique(calls, return_inverse=True)
-    totals = np.zeros((len(names), found.shape[2]))
-    np.add.at(totals, owner, found.mean(axis=0))
-    sizes = np.bincount(owner)
-    picks = rng.integers(len(names), size=(RESAMPLES, len(names)))
-    means = totals[picks].sum(axis=1) / sizes[picks].sum(axis=1)[:, None]
-    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+def summarize(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[str, Any]:
+    """Return the mean of each figure, its interval over dialogues, and the mean of each seed.
+
+    Args:
+        scores: Shape (seeds, contexts, figures).
+        calls: The dialogue of each context.
+    """
     return {
-        name: {
-            "mean": round(float(found[:, :, place].mean()), 4),
-            "ci95": [round(float(low[place]), 4), round(float(high[place]), 4)],
-            "by_seed": found[:, :, place].mean(axis=1).round(4).tolist(),
-        }
-        for place, name in enumerate(FIGURES)
+        name: summarize_figure(scores[:, :, index], calls) for index, name in enumerate(FIGURES)
     }
 
 
-def samples(rows: Sequence[dict[str, Any]], answers: dict[str, list[list[str]]]) -> str:
-    """Return the first contexts with what each model answered, and the human, as Markdown."""
+def summarize_figure(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[str, Any]:
+    """Return the summary of one figure, shape (seeds, contexts)."""
+    # Sum and size of each dialogue: dialogues are resampled, contexts are weighted equally.
+    dialogues, dialogue_of_context = np.unique(calls, return_inverse=True)
+    sums = np.bincount(dialogue_of_context, weights=scores.mean(axis=0))
+    sizes = np.bincount(dialogue_of_context)
+
+    def weighted_mean(indices: NDArray[np.int64]) -> float:
+        return float(sums[indices].sum() / sizes[indices].sum())
+
+    interval = bootstrap(len(dialogues), weighted_mean, RESAMPLES)
+    return {
+        "mean": round(interval.value, 4),
+        "ci95": [round(interval.low, 4), round(interval.high, 4)],
+        "by_seed": scores.mean(axis=1).round(4).tolist(),
+    }
+
+
+def format_samples(rows: Sequence[DSimRow], responses: Mapping[str, Responses]) -> str:
+    """Return the first contexts as Markdown, with each model's response and the human's."""
     lines = ["# The first contexts, as drawn, seed 0\n"]
-    for place, row in enumerate(rows[:SHOWN]):
-        said = row["extra_info"]["context"][-1]["content"]
-        lines.append(f"**Salesperson:** {said}\n")
-        lines += [f"- {name}: {own[0][place]}" for name, own in answers.items()]
-        lines.append(f"- human: {row['reward_model']['ground_truth']}\n")
+    for index, row in enumerate(rows[:SAMPLES]):
+        lines += format_sample(
+            row, {name: by_seed[0][index] for name, by_seed in responses.items()}
+        )
     return "\n".join(lines)
 
 
+def format_sample(row: DSimRow, responses: Mapping[str, str]) -> Iterator[str]:
+    """Yield the Markdown lines of one context."""
+    yield f"**Salesperson:** {row['extra_info']['context'][-1]['content']}\n"
+    for name, text in responses.items():
+        yield f"- {name}: {text}"
+    yield f"- human: {row['reward_model']['ground_truth']}\n"
+
+
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,4 +1,1 @@
-"""The grouped customer.
-
-A group's embedded model tuned by SFT and GRPO, and the methods it is compared with.
-"""
+"""The embedded customer of a group: SFT and GRPO, with the baselines it is compared with."""

@@ -1,20 +1,13 @@
-"""The first calls of a group as they were played, unedited.
+"""Transcripts of a group's first calls as Markdown, unedited.
 
-The customers that ``env.reset(seed=0)``, 1, 2 ... give.
-
-    python -m gsim_recipes.grouped_customer.transcripts --out
-    results/grouped_customer/food_delivery/calls.md
-
-The scripted salesperson calls; the embedded customer answers. One call at a time, so the same
-machine gives the same words.
+python -m gsim_recipes.grouped_customer.transcripts --out calls.md
 """
 
-import argparse
-import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from gymnasium.utils import seeding
 from tqdm import tqdm
 
@@ -25,39 +18,41 @@ from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.util.aio import block_on
+from gsim_env.util.files import write_atomically
+from gsim_recipes.command_line import format_command
 
 
-def main() -> None:
-    """Parse the command line, play the calls, write them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--group", default="food_delivery", help="a built-in group, or the folder of your own"
-    )
-    parser.add_argument("--seeds", type=int, default=5, help="how many calls, from seed 0")
-    parser.add_argument("--out", type=Path, required=True, help="a Markdown file")
-    args = parser.parse_args()
-    simulator = Simulator(SimulatorConfig(group=args.group))
-    team = SalespersonFactory(args.group, "scripted", simulator.config.encoder_name)
+def main(
+    out: Annotated[Path, typer.Option(help="Markdown file to write.")],
+    group: Annotated[
+        str, typer.Option(help="Built-in group, or your group's folder.")
+    ] = "food_delivery",
+    seeds: Annotated[int, typer.Option(help="Number of calls; seeds start at 0.")] = 5,
+) -> None:
+    """Write the calls of the customers of env.reset(seed=0), 1, 2 and so on.
+
+    The scripted salesperson calls the embedded customer. Calls are simulated one at a time, so that
+    the same machine gives the same words.
+    """
+    simulator = Simulator(SimulatorConfig(group=group))
+    salespeople = SalespersonFactory(group, "scripted", simulator.config.encoder_name)
     episode = Episode(simulator, Reward("outcome", 1.0), reveal=False)
-    calls = [
-        block_on(play(episode, team, seeding.np_random(seed)[0]))
-        for seed in tqdm(range(args.seeds), unit="call")
-    ]
-    command = shlex.join(
-        ["python", "-m", "gsim_recipes.grouped_customer.transcripts", *sys.argv[1:]]
-    )
-    head = f"`{command}`, group {simulator.group.digest[:12]}, unedited"
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(
-        "\n\n".join([head, *(text for call in enumerate(calls) for text in lines(*call))]) + "\n"
-    )
+
+    command = format_command("gsim_recipes.grouped_customer.transcripts")
+    paragraphs = [f"`{command}`, group {simulator.group.digest[:12]}, unedited"]
+    for seed in tqdm(range(seeds), unit="call"):
+        rng, _ = seeding.np_random(seed)
+        call = block_on(play(episode, salespeople, rng))
+        paragraphs += format_call(seed, call)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, "\n\n".join(paragraphs) + "\n")
 
 
-def lines(seed: int, call: PlayedCall) -> Iterator[str]:
-    """Yield a call's paragraphs: whom it is to, the words, how it ended."""
-    yield f"## Seed {seed}: {call.profile['listing']} ({call.profile['archetype'].replace('_', ' ')})"
+def format_call(seed: int, call: PlayedCall) -> Iterator[str]:
+    """Yield a call's paragraphs: the customer, the turns, the outcome."""
+    archetype = call.profile["archetype"].replace("_", " ")
+    yield f"## Seed {seed}: {call.profile['listing']} ({archetype})"
     for turn in call.turns:
         yield f"Salesperson: {turn.sales}"
         yield f"**Customer**: {turn.customer}"
@@ -65,4 +60,4 @@ def lines(seed: int, call: PlayedCall) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from gsim_env.discriminator.negatives import read_parquet
+from gsim_env.corpus.d_sim import read_rows
 from gsim_env.discriminator.pairs import digest
 from gsim_env.rewards.format import format_reward, length
 from gsim_env.rewards.turns import Turn
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--d-sim", type=Path, required=True, help="parquet of a group's D_sim")
     parser.add_argument("--out", type=Path, required=True, help="folder")
     args = parser.parse_args()
-    people = [row["reward_model"]["ground_truth"] for row in read_parquet(args.d_sim)]
+    people = [row["reward_model"]["ground_truth"] for row in read_rows(args.d_sim)]
     found = {
         "command": shlex.join(["python", "-m", "gsim_recipes.rewards.lengths", *sys.argv[1:]]),
         "d_sim_sha256": digest(args.d_sim),

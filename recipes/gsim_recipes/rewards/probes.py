@@ -14,7 +14,8 @@ from typing import Literal, NamedTuple, get_args
 
 from tqdm import tqdm
 
-from gsim_env.discriminator.negatives import Row, key_of, mend, read, read_parquet, whole
+from gsim_env.corpus.d_sim import DSimRow, read_rows, turn_key
+from gsim_env.discriminator.negatives import key_of, mend, read, whole
 from gsim_env.models import Complete, LanguageModel, Message, Sampling
 from gsim_env.rewards.turns import Turn
 from gsim_env.simulation.prompts import spoken
@@ -51,17 +52,17 @@ class Probe(NamedTuple):
     made: dict[Kind, Turn]
 
 
-def drawn(d_sim: Path, count: int, seed: int) -> list[Row]:
+def drawn(d_sim: Path, count: int, seed: int) -> list[DSimRow]:
     """Return ``count`` rows of D_sim drawn by ``seed`` whose human turn has four words at least, which can be reworded."""
     rows = [
-        row for row in read_parquet(d_sim) if len(row["reward_model"]["ground_truth"].split()) >= 4
+        row for row in read_rows(d_sim) if len(row["reward_model"]["ground_truth"].split()) >= 4
     ]
     random.Random(seed).shuffle(rows)
     return rows[:count]
 
 
 def ask(
-    rows: Sequence[Row], file: Path, load: Callable[[], LanguageModel], name: str
+    rows: Sequence[DSimRow], file: Path, load: Callable[[], LanguageModel], name: str
 ) -> list[Probe]:
     """Have a model word every kind for every row, keep its answers in a JSONL file, and return them
     as probes.
@@ -77,12 +78,7 @@ def ask(
     """
     mend(file)
     found = {(*key_of(line), line["kind"]): line["text"] for line in read(file)}
-    missing = [
-        (row, kind)
-        for kind in KINDS
-        for row in rows
-        if (*key_of(row["extra_info"]), kind) not in found
-    ]
+    missing = [(row, kind) for kind in KINDS for row in rows if (*turn_key(row), kind) not in found]
     total = len(rows) * len(KINDS)
     with (
         file.open("a", encoding="utf-8") as stream,
@@ -91,7 +87,7 @@ def ask(
         for start in range(0, len(missing), AT_ONCE):
             batch = missing[start : start + AT_ONCE]
             for (row, kind), text in zip(batch, block_on(answers(load(), batch)), strict=True):
-                call_id, turn = key_of(row["extra_info"])
+                call_id, turn = turn_key(row)
                 line = {"call_id": call_id, "turn": turn, "kind": kind, "by": name, "text": text}
                 stream.write(json.dumps(line, ensure_ascii=False) + "\n")
                 found[call_id, turn, kind] = text
@@ -108,17 +104,17 @@ def authors(file: Path) -> dict[str, dict[str, int]]:
     return {kind: dict(counter) for kind, counter in found.items()}
 
 
-def probe(row: Row, found: dict[tuple[str, int, Kind], str]) -> Probe:
+def probe(row: DSimRow, found: dict[tuple[str, int, Kind], str]) -> Probe:
     """Return a row's answers as turns."""
     context, reference = row["extra_info"]["context"], row["reward_model"]["ground_truth"]
-    key = key_of(row["extra_info"])
+    key = turn_key(row)
     return Probe(
         Turn(context, reference, reference),
         {kind: Turn(context, found[*key, kind], reference) for kind in KINDS},
     )
 
 
-async def answers(model: LanguageModel, batch: Sequence[tuple[Row, Kind]]) -> list[str]:
+async def answers(model: LanguageModel, batch: Sequence[tuple[DSimRow, Kind]]) -> list[str]:
     """Return what the model says, in one line each."""
     requests = [
         Complete("customer", prompt(row, kind), SAMPLING, seed_of(row, kind)) for row, kind in batch
@@ -129,7 +125,7 @@ async def answers(model: LanguageModel, batch: Sequence[tuple[Row, Kind]]) -> li
     ]
 
 
-def prompt(row: Row, kind: Kind) -> list[Message]:
+def prompt(row: DSimRow, kind: Kind) -> list[Message]:
     """Return what the model is asked."""
     match kind:
         case "paraphrase":
@@ -156,6 +152,6 @@ def prompt(row: Row, kind: Kind) -> list[Message]:
             ]
 
 
-def seed_of(row: Row, kind: Kind) -> int:
+def seed_of(row: DSimRow, kind: Kind) -> int:
     """Return the seed of an answer."""
-    return zlib.crc32(f"{key_of(row['extra_info'])}{kind}".encode())
+    return zlib.crc32(f"{turn_key(row)}{kind}".encode())

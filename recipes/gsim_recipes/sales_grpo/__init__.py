@@ -1,1 +1,1 @@
-"""Train a salesperson by GRPO against the simulated customer."""
+"""GRPO of a salesperson against the simulated customer."""

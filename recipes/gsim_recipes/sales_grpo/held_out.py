@@ -1,116 +1,120 @@
-"""Compare salespeople on held-out calls, with confidence intervals, from what verl writes down as
-it validates.
+"""Comparison of salespeople on held-out calls, from verl's validation dumps."""
 
-    python -m gsim_recipes.sales_grpo.held_out --calls before=validated_before/0.jsonl --calls
-    after=validated_after/20.jsonl \
-        --out results/sales_grpo
-
-verl writes the calls of a validation where ``trainer.validation_data_dir`` says
-(``trainer.val_only=true`` does no more). Writes ``report.json`` and ``samples.md`` (the first calls
-of each). Calls of two models are not in one order: intervals of differences are those of two
-samples.
-"""
-
-import argparse
-import hashlib
 import json
-import shlex
-import sys
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from gsim_env.evaluation.compare import difference
-from gsim_env.evaluation.metrics.intervals import mean_of, plain
+from gsim_env.util.files import sha256_file, write_atomically
+from gsim_env.util.stats import Interval, mean_interval
+from gsim_recipes.command_line import format_command, parse_named
 
 FIGURES = ("score", "outcome", "progress")
-"""The reward, the deal (0 or 1), and how near the customer came to one (0 to 1).
+"""Reward, deal (0 or 1) and progress toward one (0 to 1); see ``gsim_env.rewards``."""
 
-``gsim_env.rewards.sales_outcome``.
-"""
+SAMPLES = 3
+"""Calls of each model in samples.md."""
 
-SHOWN = 3
+Call = dict[str, Any]
+"""A line of verl's validation dump: ``output``, and the reward's terms."""
 
 
-def main() -> None:
-    """Parse the command line, report."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--calls", type=named, action="append", required=True, help="NAME=FILE; repeat it"
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    calls = {
-        name: [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-        for name, file in args.calls
-    }
+def main(
+    calls: Annotated[
+        list[str], typer.Option(help="NAME=FILE of a model's dump; repeat for each model.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for report.json and samples.md.")],
+) -> None:
+    """Compare the held-out calls of models, with confidence intervals.
+
+    verl dumps the calls of a validation to trainer.validation_data_dir; with trainer.val_only=true
+    it only validates. The dumps' calls are in no common order, so differences are those of
+    independent samples.
+    """
+    files = dict(map(parse_file, calls))
+    calls_by_model = {name: read_calls(file) for name, file in files.items()}
+
+    models = {name: mean_figures(calls_by_model[name]) for name in calls_by_model}
+    differences = differences_from_first(calls_by_model)
     report = {
-        "command": shlex.join(["python", "-m", "gsim_recipes.sales_grpo.held_out", *sys.argv[1:]]),
-        "sha256": {
-            name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in args.calls
-        },
-        "models": {
-            name: {figure: mean_of([call[figure] for call in own]) for figure in FIGURES}
-            for name, own in calls.items()
-        },
-        "differences": differences(calls),
+        "command": format_command("gsim_recipes.sales_grpo.held_out"),
+        "sha256": {name: sha256_file(file) for name, file in files.items()},
+        "models": models,
+        "differences": differences,
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "report.json").write_text(
-        json.dumps(plain(report), indent=1) + "\n", encoding="utf-8"
-    )
-    (args.out / "samples.md").write_text(samples(calls), encoding="utf-8")
-    print(json.dumps(plain({**report["models"], **report["differences"]}), indent=1))
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
+    write_atomically(out / "samples.md", format_samples(calls_by_model))
+    print(json.dumps({**models, **differences}, indent=1))
 
 
-def named(text: str) -> tuple[str, Path]:
-    """Read NAME=FILE.
+def parse_file(text: str) -> tuple[str, Path]:
+    """Return name and file of an option ``NAME=FILE``.
 
     Raises:
-        ArgumentTypeError: if it is not that, or there is no such file.
+        typer.BadParameter: if the text is malformed or there is no such file.
     """
-    name, _, file = text.partition("=")
-    if not name or not Path(file).is_file():
-        raise argparse.ArgumentTypeError(
-            f"expected NAME=FILE, of a file that verl wrote, got {text!r}"
-        )
+    name, file = parse_named(text)
+    if not Path(file).is_file():
+        raise typer.BadParameter(f"Expected NAME=FILE with a file that verl dumped, got {text!r}.")
     return name, Path(file)
 
 
-def differences(calls: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return how much more each model has than the first."""
-    base, *others = calls
-    columns = {
-        name: {
-            figure: {("", n): float(call[figure]) for n, call in enumerate(own)}
-            for figure in FIGURES
-        }
-        for name, own in calls.items()
-    }
+def read_calls(file: Path) -> list[Call]:
+    """Return the calls of a validation dump."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def mean_figures(calls: Sequence[Call]) -> dict[str, dict[str, float | None]]:
+    """Return the mean of each figure over calls, with its interval."""
+    return {name: to_json(mean_interval([call[name] for call in calls])) for name in FIGURES}
+
+
+def differences_from_first(calls_by_model: Mapping[str, Sequence[Call]]) -> dict[str, Any]:
+    """Return each model's mean figures minus the first model's."""
+    first, *others = calls_by_model
     return {
-        f"{name} - {base}": {
-            figure: difference(columns[base][figure], columns[name][figure], paired=False)
-            for figure in FIGURES
-        }
+        f"{name} - {first}": compare_models(calls_by_model[first], calls_by_model[name])
         for name in others
     }
 
 
-def samples(calls: Mapping[str, list[dict[str, Any]]]) -> str:
-    """Return the first calls of each model as Markdown; what was said is quoted as it is."""
-    parts = [
-        "# Held-out calls\n\nThe first of each, unedited. `assistant` is the salesperson under training, `user` the customer.\n"
-    ]
-    for name, own in calls.items():
-        for number, call in enumerate(own[:SHOWN]):
-            said = "\n".join(f"    {line}" for line in call["output"].splitlines() if line.strip())
-            parts.append(
-                f"## {name}, call {number}: progress {call['progress']:.2f}, deal {call['outcome']:.0f}\n\n{said}\n"
-            )
+def compare_models(first: Sequence[Call], second: Sequence[Call]) -> dict[str, Any]:
+    """Return the difference of each mean figure, second minus first, with its interval."""
+    differences = {}
+    for name in FIGURES:
+        columns = [
+            {("", number): float(call[name]) for number, call in enumerate(calls)}
+            for calls in (first, second)
+        ]
+        differences[name] = to_json(difference(*columns, paired=False))
+    return differences
+
+
+def to_json(interval: Interval) -> dict[str, float | None]:
+    """Return an interval's fields; ``None`` for those that are not a number."""
+    fields = interval._asdict()
+    return {name: None if math.isnan(value) else round(value, 6) for name, value in fields.items()}
+
+
+def format_samples(calls_by_model: Mapping[str, Sequence[Call]]) -> str:
+    """Return the first calls of each model as Markdown, unedited."""
+    title = (
+        "# Held-out calls\n\nThe first calls of each model, unedited. `assistant` is the "
+        "salesperson under training, `user` the customer.\n"
+    )
+    parts = [title]
+    for name, calls in calls_by_model.items():
+        for number, call in enumerate(calls[:SAMPLES]):
+            lines = [f"    {line}" for line in call["output"].splitlines() if line.strip()]
+            figures = f"progress {call['progress']:.2f}, deal {call['outcome']:.0f}"
+            parts.append(f"## {name}, call {number}: {figures}\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -113,16 +113,16 @@
   }
 
   function turn(of) {
-    const words = element("div", "", said("sales", of.sales), said("customer", of.customer));
-    return element("div", "turn", words, behind(of));
+    const words = element("div", "", utterance("sales", of.sales), utterance("customer", of.customer));
+    return element("div", "turn", words, internals(of));
   }
 
-  function said(who, text) {
-    return element("p", "said " + who, element("span", "who", who), text || "(silence)");
+  function utterance(who, text) {
+    return element("p", "utterance " + who, element("span", "who", who), text || "(silence)");
   }
 
-  function behind(of) {
-    const node = element("div", "behind");
+  function internals(of) {
+    const node = element("div", "internals");
     if (of.levels) node.append(levels(of.levels));
     if (of.guidance) {
       const guidance = ["stage", "stance", "concern"].map((name) => of.guidance[name]).filter((part) => part);

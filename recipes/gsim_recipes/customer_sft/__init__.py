@@ -1,1 +1,0 @@
-"""Train the customer on recorded calls by supervised fine-tuning, with guidance or without."""

@@ -1,1 +1,0 @@
-"""Configurations of the recipe: hydra reads them as ``pkg://gsim_recipes.sales_grpo.config``."""

@@ -1,1 +1,0 @@
-"""Train the customer by GRPO on cycle consistency (the baseline USP)."""

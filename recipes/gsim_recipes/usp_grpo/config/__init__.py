@@ -1,1 +1,0 @@
-"""Configurations of the recipe: hydra reads them as ``pkg://gsim_recipes.usp_grpo.config``."""
