@@ -1,4 +1,4 @@
-"""Numeric observations of calls: what the customer's words are about, lines used, turns taken."""
+"""Numeric observations of calls: scores of the customer's words, lines used, turns taken."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

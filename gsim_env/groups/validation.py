@@ -103,7 +103,7 @@ def check_call(call: RecordedCall, taxonomy: Taxonomy) -> Iterator[Finding]:
 def check_ending(
     call: RecordedCall, index: int, turn: Turn, taxonomy: Taxonomy
 ) -> Iterator[Finding]:
-    """Yield whether a turn's stage contradicts the call's outcome or its position."""
+    """Yield the contradictions of a turn's stage to the call's outcome or the turn's position."""
     if turn.stage is None:
         return
 
@@ -125,7 +125,7 @@ def check_ending(
 
 
 def check_concern(call: RecordedCall, index: int, turn: Turn) -> Iterator[Finding]:
-    """Yield whether a turn is about a concern that the customer's profile lacks."""
+    """Yield the concern of a turn if the customer's profile lacks it."""
     if turn.stage is None or turn.concern is None or turn.concern in call.profile.concerns:
         return
 

@@ -1,7 +1,4 @@
-"""The same seed tells the same story, whichever driver.
-
-One call, many in step, or asynchronously.
-"""
+"""Single, vector and asyncio environments: the same seed gives the same transcript."""
 
 import asyncio
 

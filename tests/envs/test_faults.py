@@ -1,10 +1,7 @@
-"""A server that fails, met through the whole stack.
+"""Failing services: no failure becomes a reward, and other calls go on.
 
-No failure ever becomes a reward, and the other calls go on.
-
-The customer is the ``openai`` backend against a real server on the loopback interface. A call is
-broken by what its salesperson says: requests that quote :data:`BREAK` fail, whenever and in
-whatever order they arrive.
+The customer is the ``openai`` backend against a real server on the loopback interface. Requests
+that quote :data:`BREAK` fail, in any order of arrival; the salesperson's utterances decide which.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The wrappers that make a call a choice among the script's lines."""
+"""The wrappers with discrete actions: spaces, observations, errors and autoreset."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""The single environment against Gymnasium's contract and ours."""
+"""The single environment: Gymnasium's contract, outcomes, rewards and hidden state."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ def make(**arguments):
 
 
 def listen(env, group, seed):
-    """Play a call with the salesperson who answers what he hears."""
+    """Play a call with the scripted salesperson."""
     team = SalespersonFactory(str(group.path), "scripted", "hashing")
     steps, words = [env.reset(seed=seed)], None
     salesperson = team.new_call(steps[0][0], np.random.default_rng(seed))
@@ -222,12 +222,10 @@ def test_observations_and_infos_are_fresh_objects():
 
 
 def test_hidden_state_never_leaks(group: Group):
-    """No profile field is in an observation or in any default info.
+    """No profile field except the directory listing is in an observation or in default info.
 
-    Only the directory listing is known beforehand.
-
-    The brief that all calls of the group share is left out of the search, and so are single words
-    in what the customer says: a customer may well say "dry" or his own name.
+    The search leaves out the brief that all calls of the group share, and single words in the
+    customer's utterances: a customer may say "dry" or their name.
     """
     env = make()
     for call in group.calls:

@@ -1,7 +1,4 @@
-"""The judge.
-
-What it is shown, what counts as an answer, what is missing, what is kept, and what its reports say.
-"""
+"""The judge: prompts, valid answers, missing ratings, the cache, and reports."""
 
 import asyncio
 import itertools
@@ -159,6 +156,25 @@ def test_one_vote_is_greedy_and_what_does_not_fit_is_asked_again_drawn(group, ca
     assert first.scores == right["scores"]
     assert first.error is None
     assert (first.prompt_tokens, first.completion_tokens) == (20, 2)  # both tries were paid for
+
+
+def test_tokens_of_failed_tries_and_earlier_runs_are_counted(group, calls, tmp_path):
+    class Failing(Answering):
+        async def acomplete(self, request):
+            if len(self.asked) % 2:
+                self.asked.append(request)
+                raise SimulatorError("the server is down")
+            return await super().acomplete(request)
+
+    class OneAtATime(Failing):
+        config = EmbeddedConfig(parallel=1)
+
+    for run in (1, 2):
+        judge = Judge(group, OneAtATime("no json"), store=tmp_path / "ratings.jsonl")
+        ratings = rate(judge, calls[:1])
+        assert [r.scores for r in ratings] == [None] * 3
+        assert {r.error for r in ratings} == {"the server is down"}
+        assert {(r.prompt_tokens, r.completion_tokens) for r in ratings} == {(10 * run, run)}
 
 
 def test_what_never_fits_is_missing_with_its_reason(group, calls):

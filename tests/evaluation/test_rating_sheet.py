@@ -1,4 +1,4 @@
-"""The sheet for human raters: blind, safe to open, and read back with errors that say where."""
+"""Rating sheets: blind, safe to open in a spreadsheet, and precise errors when read."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The profile robustness test: what the judge sees, what counts, and what is missing."""
+"""The profile robustness test: prompts, pass rates, and missing verdicts."""
 
 import json
 

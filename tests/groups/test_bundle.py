@@ -1,4 +1,4 @@
-"""The bundle format: what is read, what is refused, and with what words."""
+"""The bundle format: loading, and error messages."""
 
 import json
 import shutil

@@ -1,7 +1,4 @@
-"""The figures of a corpus, computed by hand for a tiny one.
-
-And each finding, provoked in a copy of the built-in group.
-"""
+"""Corpus statistics against hand calculations, and each finding of the validation."""
 
 import json
 import shutil

@@ -1,8 +1,6 @@
 """Typed reports of the judge: the sections ``judge`` and ``robustness`` of ``results.json``."""
 
-from pydantic import BaseModel, ConfigDict
-
-from gsim_env.evaluation.records import IntervalField
+from gsim_env.evaluation.schema import IntervalField, Section
 
 __all__ = [
     "BiasReport",
@@ -14,13 +12,7 @@ __all__ = [
 ]
 
 
-class Report(BaseModel):
-    """Base of the reports: immutable, without other fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class OrderShift(Report):
+class OrderShift(Section):
     """The change of one dimension's scores when the dimensions are listed in reverse order.
 
     Attributes:
@@ -36,7 +28,7 @@ class OrderShift(Report):
     n: int
 
 
-class OrderCheck(Report):
+class OrderCheck(Section):
     """The check for order bias.
 
     Attributes:
@@ -52,7 +44,7 @@ class OrderCheck(Report):
     completion_tokens: int
 
 
-class LengthCorrelation(Report):
+class LengthCorrelation(Section):
     """Spearman's correlation of a score with the mean number of words per customer turn.
 
     Attributes:
@@ -66,7 +58,7 @@ class LengthCorrelation(Report):
     n: int
 
 
-class BiasReport(Report):
+class BiasReport(Section):
     """The checks of a judge for bias.
 
     Attributes:
@@ -79,7 +71,7 @@ class BiasReport(Report):
     length: dict[str, dict[str, LengthCorrelation]]
 
 
-class JudgeReport(Report):
+class JudgeReport(Section):
     """A judge's scores of an evaluation (Table 1 with intervals).
 
     Attributes:
@@ -108,7 +100,7 @@ class JudgeReport(Report):
     checks: BiasReport | None
 
 
-class RobustnessReport(Report):
+class RobustnessReport(Section):
     """The result of the profile robustness test (Table 4).
 
     Attributes:
