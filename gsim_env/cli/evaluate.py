@@ -18,7 +18,14 @@ from rich.progress import (
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from gsim_env.cli.options import EncoderOption, GroupOption, JsonOption, SeedOption, model_spec, policy_spec
+from gsim_env.cli.options import (
+    EncoderOption,
+    GroupOption,
+    JsonOption,
+    SeedOption,
+    model_spec,
+    policy_spec,
+)
 from gsim_env.cli.terminal import err, out, print_json
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group, load_group

@@ -293,7 +293,7 @@ def _is_account(match: re.Match[str]) -> bool:
     groups = re.findall(r"\d+", match[0])
     if all(YEAR.fullmatch(group) for group in groups):
         return False
-    if len(groups) == 1:  # no amount has so many digits
+    if len(groups) == 1:  # 13 digits or more: longer than any amount
         return True
     is_card: bool = require("stdnum.luhn", "corpus").is_valid("".join(groups))
     is_ssn: bool = require("stdnum.us.ssn", "corpus").is_valid(match[0])

@@ -67,11 +67,13 @@ class SourceDialogues:
     """
 
     def __init__(self, settings: BuildSettings) -> None:
+        """Open the source with the given mapping, or a guessed one."""
         mapping = (
             FieldMapping.load(settings.mapping)
             if settings.mapping
             else guess_mapping(settings.source)
         )
+
         self.reader = CorpusReader(settings.source, mapping, settings.on_error)
         self.total = 0
         self.duplicates = 0

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import gsim_env  # noqa: F401 - registers
 from gsim_env.cli.app import app
 from gsim_env.corpus import BuildSettings, build_group
+from gsim_env.corpus.d_sim import read_rows
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups.bundle import Group, builtin_templates, read_calls
 from tests.corpus.helpers import invert
@@ -168,7 +169,7 @@ def test_customers_are_on_one_side_and_every_turn_is_a_row(built):
     train, held = Group.load(built).calls, read_calls(built / "held_out.jsonl")
     assert len(train) + len(held) == 60
     for split, calls in (("train", train), ("test", held)):
-        rows = parquet.read_table(built / "d_sim" / f"{split}.parquet").to_pylist()
+        rows = read_rows(built / "d_sim" / f"{split}.parquet")
         assert {row["extra_info"]["call_id"] for row in rows} == {call.id for call in calls}
         assert len(rows) == sum(len(call.customer_turns()) for call in calls)
         for row in rows:

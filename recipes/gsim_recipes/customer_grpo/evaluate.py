@@ -102,7 +102,9 @@ def sample_rows(file: Path, contexts: int, fits: Callable[[DSimRow], bool]) -> l
     return [rows[index] for index in sorted(chosen)]
 
 
-def respond(name: str, folder: str, rows: Sequence[DSimRow], seeds: int, tokenizer: Any) -> Responses:
+def respond(
+    name: str, folder: str, rows: Sequence[DSimRow], seeds: int, tokenizer: Any
+) -> Responses:
     """Return a model's responses to each context, once per seed."""
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.bfloat16, attn_implementation="sdpa"
