@@ -2,19 +2,21 @@
 
     python -m gsim_recipes.embedded_lora.compare_calls EVALUATION ... --out calls.json
 
-The folders are those of ``gsim evaluate run``. Intervals resample calls.
+The folders are those of ``gsim evaluate run``. Intervals resample calls. The differences in length
+between each method and the first have intervals too: their calls are paired by number, so both
+evaluations must use the same customers and seed.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
-from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.evaluation.records import HUMAN, EvaluatedCall
 from gsim_env.evaluation.run import read_results
 from gsim_env.util.files import write_atomically
 from gsim_env.util.stats import bootstrap
@@ -24,6 +26,7 @@ SHORT_TURN = 5
 """A turn of at most this many words is short."""
 
 Figures = dict[str, dict[str, float]]
+Lengths = dict[int, list[int]]
 
 app = typer.Typer(add_completion=False)
 
@@ -37,16 +40,22 @@ def main(
 ) -> None:
     """Write the figures of every method, and of people, as JSON."""
     figures: dict[str, Figures] = {}
+    lengths: dict[str, Lengths] = {}
     for folder in evaluations:
         results = read_results(folder)
         calls = calls_by_method(folder / "calls.jsonl")
         for method, fidelity in results["fidelity"].items():
+            lengths[method] = turn_lengths(calls[method])
             figures[method] = {
                 "c2st_accuracy": fidelity["c2st_accuracy"],
                 "p_real": fidelity["p_real"],
-                **dict(length_figures(calls[method])),
+                **length_figures(lengths[method]),
             }
         typer.echo(f"{folder}: {', '.join(results['fidelity'])}")
+
+    first = next(iter(lengths))
+    for method in lengths.keys() - {first, HUMAN}:
+        figures[method] |= length_differences(lengths[first], lengths[method])
     write_atomically(out, json.dumps(figures, indent=2) + "\n")
 
 
@@ -59,18 +68,44 @@ def calls_by_method(file: Path) -> dict[str, list[EvaluatedCall]]:
     return calls
 
 
-def length_figures(calls: list[EvaluatedCall]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the words per turn and the share of short turns, each with its interval."""
-    lengths = [[count_words(turn.customer) for turn in call.turns] for call in calls]
-    lengths = [turns for turns in lengths if turns]
+def turn_lengths(calls: Iterable[EvaluatedCall]) -> Lengths:
+    """Return the words of each customer turn by call number; failed calls are left out."""
+    return {
+        call.number: [count_words(turn.customer) for turn in call.turns]
+        for call in calls
+        if call.turns
+    }
 
-    def pooled(rows: np.ndarray) -> np.ndarray:
-        return np.concatenate([lengths[row] for row in rows])
 
-    words = bootstrap(len(lengths), lambda rows: float(pooled(rows).mean()))
-    short = bootstrap(len(lengths), lambda rows: float((pooled(rows) <= SHORT_TURN).mean()))
-    yield "words_per_turn", words._asdict()
-    yield "short_turns", short._asdict()
+def length_figures(lengths: Lengths) -> Figures:
+    """Return the words per turn and the share of short turns, with intervals."""
+    calls = list(lengths.values())
+    words = bootstrap(len(calls), lambda rows: mean_words(calls, rows))
+    short = bootstrap(len(calls), lambda rows: short_share(calls, rows))
+    return {"words_per_turn": words._asdict(), "short_turns": short._asdict()}
+
+
+def length_differences(first: Lengths, other: Lengths) -> Figures:
+    """Return other minus first of both figures, with intervals; calls are paired by number."""
+    numbers = sorted(first.keys() & other.keys())
+    a = [first[number] for number in numbers]
+    b = [other[number] for number in numbers]
+    words = bootstrap(len(numbers), lambda rows: mean_words(b, rows) - mean_words(a, rows))
+    short = bootstrap(len(numbers), lambda rows: short_share(b, rows) - short_share(a, rows))
+    return {
+        "words_per_turn_difference": words._asdict(),
+        "short_turns_difference": short._asdict(),
+    }
+
+
+def mean_words(calls: list[list[int]], rows: Iterable[int]) -> float:
+    """Return the mean number of words per turn of some calls."""
+    return float(np.concatenate([calls[row] for row in rows]).mean())
+
+
+def short_share(calls: list[list[int]], rows: Iterable[int]) -> float:
+    """Return the share of turns of at most :data:`SHORT_TURN` words of some calls."""
+    return float((np.concatenate([calls[row] for row in rows]) <= SHORT_TURN).mean())
 
 
 if __name__ == "__main__":
