@@ -27,7 +27,7 @@ __all__ = [
     "fallback_name",
 ]
 
-LISTING = "a contact of whom nothing is known beforehand"
+LISTING = "a contact of whom nothing is known beforehand"  # codespell:ignore whom
 SITUATION = "did not expect to be contacted"
 
 MAX_FACTS = 4
@@ -136,7 +136,7 @@ class StyleExtractor:
             archetype=self._archetype(turns, vectors),
             name=find_name(texts) or fallback_name(dialogue),
             listing=self._listing,
-            description=attributes or f"somebody {', '.join(speech.traits)}",
+            description=attributes or f"somebody {', '.join(speech.traits)}",  # codespell:ignore
             facts=self._facts(turns, pain_points),
             traits=speech.traits,
             pain_points=pain_points,

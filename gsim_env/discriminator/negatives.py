@@ -73,7 +73,7 @@ class Negative(BaseModel):
 
     @property
     def key(self) -> TurnKey:
-        """The human turn that the negative belongs to, as :func:`~gsim_env.corpus.d_sim.turn_key` of its row."""
+        """The human turn it belongs to: :func:`~gsim_env.corpus.d_sim.turn_key` of its row."""
         return self.call_id, self.turn
 
 

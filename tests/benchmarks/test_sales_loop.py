@@ -34,10 +34,17 @@ def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> Non
     monkeypatch.setitem(BACKENDS, "latency", "gsim_env.testing:LatencyConfig")
     turns = 12 if benchmark.enabled else 2
     config = composed(
-        "sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=none", "data.max_response_length=4096",
-        f"gsim.customer={{backend: latency, mean: {WAIT}}}", f"gsim.manager={{backend: latency, mean: {WAIT}}}",
-        "gsim.encoder=hashing", "gsim.library=memory", f"gsim.max_turns={turns}", "gsim.turn_tokens=64",
-    )  # fmt: skip
+        "sales_grpo",
+        "cpu_smoke",
+        "actor_rollout_ref.model.path=none",
+        "data.max_response_length=4096",
+        f"gsim.customer={{backend: latency, mean: {WAIT}}}",
+        f"gsim.manager={{backend: latency, mean: {WAIT}}}",
+        "gsim.encoder=hashing",
+        "gsim.library=memory",
+        f"gsim.max_turns={turns}",
+        "gsim.turn_tokens=64",
+    )
     OmegaConf.resolve(config)  # as the trainer does
     said = tokenizer(SAY, add_special_tokens=False)["input_ids"]
 

@@ -196,7 +196,9 @@ def test_attributes_make_the_description_and_stay_out_of_the_listing(extractor):
     (profile,) = extractor.extract([dialogue("Yes, speaking.", attributes=attributes)])
     assert profile.description == "48 years old, female, married, employment other"
     assert "48" not in profile.listing
-    assert extractor.extract([dialogue("Yes, speaking.")])[0].description == "somebody curt"
+    assert (
+        extractor.extract([dialogue("Yes, speaking.")])[0].description == "somebody curt"
+    )  # codespell:ignore
 
 
 def test_order_situation_and_many_at_once(group):
@@ -226,7 +228,7 @@ def test_text_is_data_and_loses_its_control_tokens(extractor):
     )
     assert profile.facts == ("I have a $name {shop} in town",)
     assert (
-        profile.description == "somebody curt, hesitant"
+        profile.description == "somebody curt, hesitant"  # codespell:ignore
     )  # what is left of the other turn is silence
 
 

@@ -65,7 +65,7 @@ def test_negatives_must_belong_to_rows_and_faults_are_left_out(d_sim, negatives,
     assert all(one.real.context == one.fake.context and one.real.answer for one in pairs)
     first = json.loads(negatives.read_text().splitlines()[0])
     for change, message in (
-        ({"call_id": "nobody"}, "is not in"),
+        ({"call_id": "unknown"}, "is not in"),
         ({"text": "..."}, "holds no answer"),
     ):
         file = tmp_path / "negatives.jsonl"

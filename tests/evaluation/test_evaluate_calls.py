@@ -156,6 +156,16 @@ def embedded_plan() -> Plan:
     )
 
 
+def stored_calls(folder: Path) -> dict[str, list]:
+    """Return the lines of each file of an evaluation's calls, without their durations."""
+    return {
+        str(file.relative_to(folder)): [
+            without_seconds(line) for line in file.read_text().splitlines()
+        ]
+        for file in sorted(folder.rglob("*.jsonl"))
+    }
+
+
 @pytest.mark.slow
 def test_killed_amid_the_embedded_model_it_ends_with_the_same_words(group, tmp_path) -> None:
     root = Path(__file__).parents[2]
@@ -174,11 +184,7 @@ def test_killed_amid_the_embedded_model_it_ends_with_the_same_words(group, tmp_p
     assert process.wait() == -signal.SIGKILL  # it had not ended
     assert len(list((tmp_path / "cut").rglob("*.jsonl"))) in (2, 3)
     assert start(tmp_path / "cut").wait(timeout=400) == 0
-    whole, cut = (
-        {str(file.relative_to(folder)): [without_seconds(line) for line in file.read_text().splitlines()]
-         for file in sorted(folder.rglob("*.jsonl"))}
-        for folder in (tmp_path / "whole", tmp_path / "cut")
-    )  # fmt: skip
+    whole, cut = stored_calls(tmp_path / "whole"), stored_calls(tmp_path / "cut")
     assert len(whole) == 4
     assert cut == whole
 

@@ -326,7 +326,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_figures(group, calls, tmp_pat
         assert sorted(torn.read_bytes().splitlines()) == sorted(whole.read_bytes().splitlines())
     whole.write_bytes(lines[0] + b'{"key": 3}\n' + lines[1])
     with pytest.raises(
-        CorpusError, match=r"whole.jsonl, line 2 is no Judgment: .*key.*Delete the line"
+        CorpusError, match=r"whole.jsonl, line 2 is not a valid Judgment: .*key.*Delete the line"
     ):
         JudgmentCache(whole)
 

@@ -18,7 +18,7 @@ BEFORE = ["No, thanks.", "That is it.", "That is 15", "We could send the tablet 
         ("that is... IT!", True),
         ("That is 12", False),
         ("Oh, send the tablet round on Tuesday.", True),
-        ("Send the tablet round to somebody who wants it, not to me.", False),
+        ("Send the tablet round to someone who wants it, not to me.", False),
     ],
 )
 def test_short_utterances_may_repeat_and_numbers_differ(text, again):

@@ -25,8 +25,8 @@ TYPICALITY_WEIGHT = 1.0
 CALL_SPECIFIC_WEIGHT = 3.0
 """Weights of a script's fitness; the share of call-specific words counts against it.
 
-Best of four settings on 200 customers of seed 5000 (not those of ``benchmarks/deals.py``): 96 accepted,
-and 80 with ``CALL_SPECIFIC_WEIGHT = 1``.
+Best of four settings on 200 customers of seed 5000 (not those of ``benchmarks/deals.py``): 96
+accepted, and 80 with ``CALL_SPECIFIC_WEIGHT = 1``.
 """
 
 
