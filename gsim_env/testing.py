@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Complete, Completion, Sampling
-from gsim_env.models.scripted import ScriptedModel
+from gsim_env.models.backends.scripted import ScriptedModel
 from gsim_env.simulation.llm_manager import NO_CONCERN, Verdict
 from gsim_env.util.extras import require
 

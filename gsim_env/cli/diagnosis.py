@@ -12,7 +12,8 @@ import gymnasium
 
 from gsim_env.envs import TelemarketingEnv
 from gsim_env.errors import GsimError, unknown
-from gsim_env.models.openai_compatible import OpenAIConfig, OpenAIModel
+from gsim_env.models.backends.openai import Config as OpenAIConfig
+from gsim_env.models.backends.openai import OpenAIModel
 from gsim_env.models.weights import BASE_FILE
 from gsim_env.util.aio import block_on
 from gsim_env.util.cache import cache_folder

@@ -73,7 +73,7 @@ def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
         if name not in known and name in PAPER_METHODS:
             raise ConfigurationError(
                 f"The method {name!r} needs weights that the package does not include. Train them "
-                f"(recipes/) and name them in a methods file: [{name}] customer = "
+                f"and name them in a methods file: [{name}] customer = "
                 '{backend = "embedded", adapter = "DIR"} and guidance = true or false.'
             )
         if name not in known or name == HUMAN:

@@ -13,7 +13,7 @@ from gsim_env.envs.rewards import Reward
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.evaluation.methods import Method
 from gsim_env.evaluation.records import EvaluatedCall
-from gsim_env.models.embedded import EmbeddedModel
+from gsim_env.models.backends.embedded import EmbeddedModel
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import PolicySpec, SalespersonFactory

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import pkgutil
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Protocol
@@ -9,19 +10,17 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 
 from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.models import backends
 from gsim_env.models.encoders import CachedEncoder, HashingEncoder, SentenceEncoder
 from gsim_env.models.protocol import Encoder, LanguageModel
 
 __all__ = ["BACKENDS", "build_encoder", "build_model", "parse_model", "shared_encoder"]
 
 BACKENDS = {
-    "embedded": "gsim_env.models.embedded:EmbeddedConfig",
-    "openai": "gsim_env.models.openai_compatible:OpenAIConfig",
-    "scripted": "gsim_env.models.scripted:ScriptedConfig",
-    "transformers": "gsim_env.models.transformers_model:TransformersConfig",
-    "vllm": "gsim_env.models.vllm_model:VLLMConfig",
+    module.name: f"{backends.__name__}.{module.name}:Config"
+    for module in pkgutil.iter_modules(backends.__path__)
 }
-"""Each backend's configuration class, by name. To add one, add a line here (CONTRIBUTING.md)."""
+"""Each backend's configuration class, by name: the modules of :mod:`gsim_env.models.backends`."""
 
 
 class ModelConfig(Protocol):

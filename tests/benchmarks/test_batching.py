@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from gsim_env.envs import TelemarketingVectorEnv
-from gsim_env.models.embedded import EmbeddedConfig, EmbeddedModel
+from gsim_env.models.backends.embedded import Config as EmbeddedConfig
+from gsim_env.models.backends.embedded import EmbeddedModel
 from tests.benchmarks.test_embedded import Recorder
 from tests.helpers import LINES
 

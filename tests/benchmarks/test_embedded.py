@@ -11,7 +11,8 @@ import pytest
 
 from gsim_env.envs import TelemarketingVectorEnv
 from gsim_env.models import Complete, Sampling
-from gsim_env.models.embedded import EmbeddedConfig, EmbeddedModel
+from gsim_env.models.backends.embedded import Config as EmbeddedConfig
+from gsim_env.models.backends.embedded import EmbeddedModel
 from gsim_env.profiles import ProfileConstraints
 from tests.helpers import LINES
 

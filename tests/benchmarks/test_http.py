@@ -21,7 +21,7 @@ from pydantic_core import to_json
 
 from gsim_env.envs import AsyncTelemarketingEnv
 from gsim_env.models import Complete
-from gsim_env.models.openai_compatible import OpenAIConfig
+from gsim_env.models.backends.openai import Config as OpenAIConfig
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.conversation import Listen
 from gsim_env.simulation.simulator import Simulator

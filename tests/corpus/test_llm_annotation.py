@@ -8,7 +8,7 @@ from gsim_env.corpus.llm_annotation import LLMAnnotator
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Completion
-from gsim_env.models.embedded import EmbeddedConfig
+from gsim_env.models.backends.embedded import Config as EmbeddedConfig
 
 
 @pytest.fixture

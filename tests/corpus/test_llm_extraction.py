@@ -12,7 +12,7 @@ from gsim_env.corpus.llm_extraction import LLMExtractor
 from gsim_env.corpus.style_features import Speech
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.models import Completion
-from gsim_env.models.openai_compatible import OpenAIConfig
+from gsim_env.models.backends.openai import Config as OpenAIConfig
 from gsim_env.testing import mock_server
 from tests.corpus.helpers import dialogue
 

@@ -21,7 +21,7 @@ from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models import Completion
-from gsim_env.models.embedded import EmbeddedConfig
+from gsim_env.models.backends.embedded import Config as EmbeddedConfig
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.salespeople import SalesScript

@@ -21,8 +21,8 @@ from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import Group as Bundle
 from gsim_env.groups.bundle import builtin_templates
+from gsim_env.models.backends.scripted import ScriptedModel
 from gsim_env.models.registry import build_encoder
-from gsim_env.models.scripted import ScriptedModel
 from gsim_env.simulation.simulator import Simulator
 
 ID = "GroupedSim-Telemarketing-v0"

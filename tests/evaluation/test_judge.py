@@ -25,7 +25,7 @@ from gsim_env.evaluation.judge.rubric import EVALUATORS, format_transcript
 from gsim_env.evaluation.judge.scripted import ScriptedJudge, scripted_verdict
 from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
 from gsim_env.models import Complete, Completion, Sampling
-from gsim_env.models.embedded import EmbeddedConfig
+from gsim_env.models.backends.embedded import Config as EmbeddedConfig
 from gsim_env.models.weights import pull_base
 from gsim_env.testing import mock_server
 from gsim_env.util.aio import block_on

@@ -6,7 +6,7 @@ import pytest
 from gsim_recipes.embedded_lora.stack import stack
 
 from gsim_env.models import Complete, Sampling
-from gsim_env.models.transformers_model import TransformersConfig
+from gsim_env.models.backends.transformers import Config as TransformersConfig
 from gsim_env.models.weights import pull_base
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

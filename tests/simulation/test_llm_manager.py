@@ -141,7 +141,7 @@ def test_a_backend_that_cannot_constrain_says_so():
     import asyncio
 
     from gsim_env.models import Complete, Sampling
-    from gsim_env.models.transformers_model import TransformersConfig
+    from gsim_env.models.backends.transformers import Config as TransformersConfig
 
     request = Complete(
         "manager", [], Sampling(temperature=0, top_p=1, max_tokens=1), 0, {"type": "object"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gsim_env.envs import AsyncTelemarketingEnv
 from gsim_env.models import Complete, Completion
-from gsim_env.models.embedded import EmbeddedConfig
+from gsim_env.models.backends.embedded import Config as EmbeddedConfig
 from gsim_env.models.registry import build_model
 from tests.helpers import LINES
 

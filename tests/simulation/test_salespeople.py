@@ -16,7 +16,7 @@ from gsim_env.envs.rewards import Reward
 from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
 from gsim_env.groups import load_group
 from gsim_env.models import Complete, Completion, Embed
-from gsim_env.models.embedded import EmbeddedConfig
+from gsim_env.models.backends.embedded import Config as EmbeddedConfig
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.drivers import drive

@@ -11,10 +11,10 @@ from gsim_env.models.lora import check_peft_loads
 from gsim_env.models.protocol import Complete, Completion
 from gsim_env.util.extras import loading, require
 
-__all__ = ["VLLMConfig", "VLLMModel"]
+__all__ = ["Config", "VLLMModel"]
 
 
-class VLLMConfig(BaseModel):
+class Config(BaseModel):
     """Settings of the vLLM backend.
 
     Attributes:
@@ -38,7 +38,7 @@ class VLLMConfig(BaseModel):
 class VLLMModel:
     """Answers pending requests in one ``vllm.LLM.chat`` call, with prefix caching."""
 
-    def __init__(self, config: VLLMConfig) -> None:
+    def __init__(self, config: Config) -> None:
         """Store the settings."""
         self.config = config
         self._batch = Batcher(self.complete)

@@ -13,10 +13,10 @@ from gsim_env.models.lora import check_peft_loads
 from gsim_env.models.protocol import Complete, Completion, Sampling
 from gsim_env.util.extras import loading, require
 
-__all__ = ["TransformersConfig", "TransformersModel"]
+__all__ = ["Config", "TransformersModel"]
 
 
-class TransformersConfig(BaseModel):
+class Config(BaseModel):
     """Settings of the transformers backend.
 
     Attributes:
@@ -47,7 +47,7 @@ class TransformersModel:
     changes logits by rounding errors: a request in a batch may get another text than alone.
     """
 
-    def __init__(self, config: TransformersConfig) -> None:
+    def __init__(self, config: Config) -> None:
         """Store the settings."""
         self.config = config
         self._batch = Batcher(self.complete)

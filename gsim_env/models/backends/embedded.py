@@ -17,7 +17,7 @@ from gsim_env.models.protocol import Complete, Completion, Sampling
 from gsim_env.models.weights import customer_weights, pull_base
 from gsim_env.util.extras import loading, require
 
-__all__ = ["EmbeddedConfig", "EmbeddedModel"]
+__all__ = ["Config", "EmbeddedModel"]
 
 BASE = "base"
 """Name of the packaged model without an adapter."""
@@ -26,7 +26,7 @@ PROMPT_CACHE_MIB = 1024
 """Memory for prompts of calls without a slot, in MiB; llama.cpp's default is 8 GiB."""
 
 
-class EmbeddedConfig(BaseModel):
+class Config(BaseModel):
     """Settings of the embedded backend.
 
     Attributes:
@@ -68,7 +68,7 @@ class EmbeddedModel:
     samples with one seed, that of its first request.
     """
 
-    def __init__(self, config: EmbeddedConfig) -> None:
+    def __init__(self, config: Config) -> None:
         """Store the settings."""
         self.config = config
         self._lock = Lock()

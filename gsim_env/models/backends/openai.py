@@ -19,7 +19,7 @@ from gsim_env.models.http_pool import http_session
 from gsim_env.models.protocol import Complete, Completion
 from gsim_env.util.extras import require
 
-__all__ = ["EndpointError", "OpenAIConfig", "OpenAIModel"]
+__all__ = ["Config", "EndpointError", "OpenAIModel"]
 
 RETRIED_STATUS = frozenset({408, 409, 429})
 """Client errors that a retry can resolve; server errors (5xx) are retried too."""
@@ -55,7 +55,7 @@ class EndpointError(SimulatorError):
         return self.status is None or self.status in RETRIED_STATUS or self.status >= 500
 
 
-class OpenAIConfig(BaseModel):
+class Config(BaseModel):
     """Settings of an OpenAI-compatible endpoint.
 
     Attributes:
@@ -100,7 +100,7 @@ class OpenAIConfig(BaseModel):
 class OpenAIModel:
     """Chat completions over HTTP with bounded retries."""
 
-    def __init__(self, config: OpenAIConfig) -> None:
+    def __init__(self, config: Config) -> None:
         """Store the settings."""
         self.config = config
 

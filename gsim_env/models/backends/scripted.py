@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict
 from gsim_env.errors import SimulatorError
 from gsim_env.models.protocol import QUOTE_PREFIX, Complete, Completion
 
-__all__ = ["ScriptedConfig", "ScriptedModel"]
+__all__ = ["Config", "ScriptedModel"]
 
 
-class ScriptedConfig(BaseModel):
+class Config(BaseModel):
     """Settings of the scripted backend: none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

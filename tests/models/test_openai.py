@@ -17,8 +17,9 @@ import pytest
 from gsim_env.errors import SimulatorError
 from gsim_env.groups import load_group
 from gsim_env.models import Complete, Completion, Sampling
+from gsim_env.models.backends.openai import Config as OpenAIConfig
+from gsim_env.models.backends.openai import EndpointError, OpenAIModel
 from gsim_env.models.http_pool import POOLS
-from gsim_env.models.openai_compatible import EndpointError, OpenAIConfig, OpenAIModel
 from gsim_env.simulation.llm_manager import LLMManager
 from gsim_env.testing import Fault, MockServer, mock_server
 
@@ -257,10 +258,10 @@ def test_a_connection_is_kept_within_an_event_loop_and_no_longer(server):
 def test_connections_are_closed_at_exit():
     program = """
 import asyncio
-from gsim_env.models.openai_compatible import OpenAIConfig
+from gsim_env.models.backends.openai import Config as OpenAIConfig
 from gsim_env.util.aio import block_on
 from gsim_env.testing import mock_server
-from tests.models.test_openai_compatible import REQUEST
+from tests.models.test_openai import REQUEST
 with mock_server() as server:
     model = OpenAIConfig(model="m", base_url=server.url, api_key="key").build()
     print(block_on(model.acomplete(REQUEST)).text, asyncio.run(model.acomplete(REQUEST)).text)
