@@ -50,7 +50,7 @@ test: models lint docs browser  ## Lint, types, documentation and all tests, two
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: install  ## Tests that load no model (under 3 minutes)
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile
 
 test-vllm: models .venv-vllm/.installed  ## A launch with vLLM on the CPU, in a separate environment (4 GB)
 	GSIM_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/python -m pytest tests/launch/test_vllm.py
