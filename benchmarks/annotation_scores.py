@@ -9,7 +9,7 @@ import sklearn
 
 import gsim_env
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import find_template, load_group
+from gsim_env.groups.bundle import load_group, resolve_template_folder
 from gsim_env.models.encoders import CachedEncoder
 from gsim_env.models.registry import build_encoder
 from gsim_env.util.files import sha256_file
@@ -20,7 +20,7 @@ from tests.helpers.stage_scores import SEED, cross_validated, sentences, written
 def main() -> None:
     """Print the scores as JSON."""
     encoder = CachedEncoder(build_encoder("minilm"), limit=None)
-    charity = Group.load_template(find_template("charity"))
+    charity = Group.load_template(resolve_template_folder("charity"))
     food_delivery = load_group("food_delivery")
 
     report = {

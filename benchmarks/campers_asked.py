@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from benchmarks.campers import ITEMS, SEED, Camper, Order
 from gsim_env.corpus.evidence import Evidence
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Complete, LanguageModel, Sampling
-from gsim_env.models.json_answers import acomplete_json
+from gsim_env.models import CompletionRequest, LanguageModel, SamplingParams
+from gsim_env.models.json_answers import request_json_answer_async
 
 TASK = """\
 Two campers share out packages of food, water and firewood. Below are the lines of one of them, C. \
@@ -25,7 +25,7 @@ In which order does C need
 the three, most needed first? First give evidence for the most and for the least needed: up to \
 eight words copied exactly from
 a line of C. Answer in JSON."""
-SAMPLING = Sampling(temperature=0.2, top_p=0.9, max_tokens=128)
+SAMPLING = SamplingParams(temperature=0.2, top_p=0.9, max_tokens=128)
 CONCURRENCY = 4
 MAX_QUOTE_CHARS = 60
 
@@ -125,11 +125,11 @@ async def ask(model: LanguageModel, camper: Camper) -> Preferences | None:
         {"role": "user", "content": "\n".join(f"C: {text}" for text in camper.lines)},
     ]
 
-    def request(attempt: int) -> Complete:
-        return Complete("manager", messages, SAMPLING, (SEED + attempt) % 2**31, SCHEMA)
+    def request(attempt: int) -> CompletionRequest:
+        return CompletionRequest("manager", messages, SAMPLING, (SEED + attempt) % 2**31, SCHEMA)
 
     try:
-        return await acomplete_json(
+        return await request_json_answer_async(
             model, request, Preferences.model_validate_json, subject=camper.id
         )
     except SimulatorError as error:

@@ -38,7 +38,7 @@ from gsim_env.corpus.extraction import StyleExtractor
 from gsim_env.dialogue import Dialogue
 from gsim_env.groups import load_group
 from gsim_env.models import LanguageModel
-from gsim_env.models.registry import build_encoder, build_model
+from gsim_env.models.registry import build_encoder, build_language_model
 from gsim_env.models.weights import BASE_SHA256
 from gsim_env.profiles import CustomerProfile, RecordedCall
 from gsim_env.util.files import sha256_file
@@ -220,9 +220,9 @@ def main() -> None:
     """Print the scores as JSON."""
     options = parse_arguments()
     settings = {"backend": "embedded", "parallel": 4, "context": 2048}
-    models = {SMOLLM2: build_model(settings)}
+    models = {SMOLLM2: build_language_model(settings)}
     if options.gguf:
-        models[QWEN] = build_model({**settings, "model": str(options.gguf)})
+        models[QWEN] = build_language_model({**settings, "model": str(options.gguf)})
 
     versions = {"python": platform.python_version()}
     versions |= {name: version(name) for name in PACKAGES}

@@ -11,7 +11,7 @@ from gymnasium.envs.registration import register, registry
 
 if TYPE_CHECKING:
     from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingEnv, TelemarketingVectorEnv
-    from gsim_env.envs.playing import play
+    from gsim_env.envs.playing import play_call
     from gsim_env.errors import (
         ConfigurationError,
         CorpusError,
@@ -40,7 +40,7 @@ __all__ = [
     "UtteranceError",
     "__version__",
     "load_group",
-    "play",
+    "play_call",
 ]
 __version__ = "0.1.0"
 
@@ -58,7 +58,7 @@ _MODULES = {
     "TelemarketingVectorEnv": "gsim_env.envs",
     "UtteranceError": "gsim_env.errors",
     "load_group": "gsim_env.groups",
-    "play": "gsim_env.envs.playing",
+    "play_call": "gsim_env.envs.playing",
 }
 """The module of each public name."""
 

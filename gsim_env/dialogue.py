@@ -11,7 +11,7 @@ Role = Literal["sales", "customer"]
 
 
 class Outcome(StrEnum):
-    """How a call ended; a ``str``, so it serializes to JSON and equals its value."""
+    """How a sales call ended, such as accepted or hung up; a ``str`` that equals its value."""
 
     ACCEPTED = "accepted"
     DECLINED = "declined"
@@ -21,12 +21,12 @@ class Outcome(StrEnum):
 
     @property
     def truncates(self) -> bool:
-        """Whether the call was cut off from outside (Gymnasium's ``truncated``)."""
+        """Whether this outcome is a cutoff by the turn limit (Gymnasium's ``truncated``)."""
         return self is Outcome.TURN_LIMIT
 
 
 class Turn(BaseModel):
-    """One utterance of a call.
+    """One utterance of a sales call, with its speaker, SOP stage and concern.
 
     Attributes:
         role: The speaker.
@@ -44,7 +44,7 @@ class Turn(BaseModel):
 
 
 class Dialogue(BaseModel):
-    """A whole call; the salesperson speaks first and turns alternate (Algorithm 1).
+    """A whole sales call; the salesperson speaks first and turns alternate (Algorithm 1).
 
     Attributes:
         id: Unique in its corpus.

@@ -12,7 +12,7 @@ __all__ = [
     "ResetNeededError",
     "SimulatorError",
     "UtteranceError",
-    "unknown",
+    "unknown_name_error",
 ]
 
 
@@ -21,31 +21,31 @@ class GsimError(Exception):
 
 
 class ConfigurationError(GsimError, ValueError):
-    """An argument, option or configuration file holds a value that is not legal."""
+    """Raised if an argument, option or configuration file has an illegal value."""
 
 
 class CorpusError(GsimError, ValueError):
-    """A group's data (corpus, taxonomy, profile) is malformed or inconsistent."""
+    """Raised if a group's data (corpus, taxonomy, profile) is malformed or inconsistent."""
 
 
 class UtteranceError(GsimError, TypeError):
-    """An action is not text; the call is unchanged and can go on."""
+    """Raised if an action is not text; the call is unchanged and can continue."""
 
 
 class ResetNeededError(GsimError, gymnasium.error.ResetNeeded):
-    """No call is in progress: it has ended, failed or not begun. Call ``reset`` first."""
+    """Raised if no call is in progress (ended, failed or not started): call ``reset`` first."""
 
 
 class SimulatorError(GsimError, RuntimeError):
-    """A model, encoder or database failed after bounded retries.
+    """Raised if a model, encoder or database fails after bounded retries.
 
     This is a failure of infrastructure, so it carries no reward. Training loops mask the sample and
     count it.
     """
 
 
-def unknown(kind: str, value: object, legal: Iterable[str]) -> ConfigurationError:
-    """Return the error for an unknown name; it suggests the nearest legal name.
+def unknown_name_error(kind: str, value: object, legal: Iterable[str]) -> ConfigurationError:
+    """Return a ``ConfigurationError`` for an unknown name, with the nearest legal name.
 
     Args:
         kind: The noun for the value, such as ``"group"``.

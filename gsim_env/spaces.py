@@ -20,7 +20,7 @@ DEFAULT_PHRASES = (
 
 
 class Utterance(Space[str]):
-    """Text of zero to ``max_length`` characters (any Unicode); a sample is one of ``phrases``.
+    """Gymnasium space of texts up to ``max_length`` characters; samples one of ``phrases``.
 
     Not flattenable: wrappers that need numbers (``FlattenObservation``, ``FrameStackObservation``)
     refuse it.

@@ -1,7 +1,7 @@
 """Test doubles: a model with a given latency, and an OpenAI-compatible server with planned faults.
 
-:class:`LatencyModel` replaces a language model, :func:`mock_server` one that is reached over HTTP.
-Both play the customer and the ``llm`` Manager.
+:class:`LatencyModel` replaces a language model, :func:`mock_openai_server` one that is reached
+over HTTP. Both play the customer and the ``llm`` Manager.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Complete, Completion, Sampling
+from gsim_env.models import Completion, CompletionRequest, SamplingParams
 from gsim_env.models.backends.scripted import ScriptedModel
 from gsim_env.simulation.llm_manager import NO_CONCERN, Verdict
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -31,9 +31,9 @@ __all__ = [
     "Faults",
     "LatencyConfig",
     "LatencyModel",
-    "MockServer",
-    "Received",
-    "mock_server",
+    "MockOpenAIServer",
+    "ReceivedRequest",
+    "mock_openai_server",
 ]
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ Fault = (
     Literal["ok", "timeout", "cut", "invalid_json", "not_an_object", "empty_choices", "bad_schema"]
     | int
 )
-"""A fault of the server: see :func:`mock_server`."""
+"""A fault of the server: see :func:`mock_openai_server`."""
 
 MALFORMED: Mapping[Fault, str] = {
     "invalid_json": '{"choices": [',
@@ -56,7 +56,7 @@ Faults = Iterable[Fault] | Callable[[Mapping[str, Any]], Fault]
 
 
 class LatencyConfig(BaseModel):
-    """Settings of a :class:`LatencyModel`: its arguments.
+    """Backend settings of a :class:`LatencyModel`: its arguments.
 
     Register it with ``BACKENDS["latency"] = "gsim_env.testing:LatencyConfig"``
     (``gsim_env.models.registry``; pytest's ``monkeypatch.setitem``) to use ``customer={"backend":
@@ -70,12 +70,12 @@ class LatencyConfig(BaseModel):
     seed: int = 0
 
     def build(self) -> "LatencyModel":
-        """Return the model."""
+        """Build the test double of these settings."""
         return LatencyModel(self.mean, self.sigma, self.seed)
 
 
 class LatencyModel:
-    """A language model that answers after a latency, any number of requests at a time.
+    """Test double of a language model that answers after a simulated latency.
 
     As the customer it repeats a line that the guidance quotes, like the ``scripted`` backend. As
     the Manager it always gives the same neutral verdict, so a call goes on until the turn limit.
@@ -98,18 +98,18 @@ class LatencyModel:
         self._sigma = sigma
         self._seed = seed
 
-    async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request after its latency.
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return a mock chat completion after the request's latency.
 
         Raises:
             SimulatorError: if a customer's last message quotes nothing.
         """
         self.calls += 1
-        await asyncio.sleep(self.latency(request))
-        return await answer(request)
+        await asyncio.sleep(self.latency_of(request))
+        return await mock_completion(request)
 
-    def latency(self, request: Complete) -> float:
-        """Return the latency of ``request`` in seconds."""
+    def latency_of(self, request: CompletionRequest) -> float:
+        """Return the simulated latency of a request in seconds."""
         if not self._sigma:
             return self._mean
 
@@ -118,8 +118,8 @@ class LatencyModel:
         return self._mean * draw * math.exp(-(self._sigma**2) / 2)
 
 
-async def answer(request: Complete) -> Completion:
-    """Return a neutral verdict for a request with a schema, else a quoted line.
+async def mock_completion(request: CompletionRequest) -> Completion:
+    """Return a mock completion: a neutral verdict for a request with a schema, else a quoted line.
 
     The request's seed is appended to the line, so that no answer repeats another: repetitions are
     retried, which would change the number of requests.
@@ -149,8 +149,8 @@ def _verdict(stage: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A request as the server received it.
+class ReceivedRequest:
+    """A request that the mock server received: client port, authorization and body.
 
     Attributes:
         port: The client's port, which identifies the connection.
@@ -163,8 +163,8 @@ class Received:
     body: Mapping[str, Any]
 
 
-class MockServer:
-    """The server of :func:`mock_server`.
+class MockOpenAIServer:
+    """Mock server with OpenAI's chat completions and planned faults, for tests.
 
     Attributes:
         requests: All received requests, in order.
@@ -173,14 +173,14 @@ class MockServer:
 
     def __init__(self, faults: Faults, latency: float, retry_after: float) -> None:
         """Create a server that is not listening yet."""
-        self.requests: list[Received] = []
+        self.requests: list[ReceivedRequest] = []
         self.url = ""
         self._latency = latency
         self._retry_after = retry_after
-        self.plan(faults)
+        self.plan_faults(faults)
 
-    def plan(self, faults: Faults) -> None:
-        """Replace the faults of future requests."""
+    def plan_faults(self, faults: Faults) -> None:
+        """Replace the planned faults of future requests."""
         if callable(faults):
             self._fault = faults
         else:
@@ -204,7 +204,7 @@ class MockServer:
         return runner
 
     async def stop(self, runner: "web.AppRunner") -> None:
-        """Release the requests that time out, and close."""
+        """Release the requests that time out, and close the server."""
         self._stopping.set()
         await runner.cleanup()
 
@@ -214,7 +214,7 @@ class MockServer:
         body = json.loads(await request.read())
         assert request.transport is not None
         port = request.transport.get_extra_info("peername")[1]
-        self.requests.append(Received(port, request.headers.get("Authorization", ""), body))
+        self.requests.append(ReceivedRequest(port, request.headers.get("Authorization", ""), body))
 
         fault = self._fault(body)
         await (self._stopping.wait() if fault == "timeout" else asyncio.sleep(self._latency))
@@ -248,10 +248,10 @@ class MockServer:
 
 
 @contextmanager
-def mock_server(
+def mock_openai_server(
     faults: Faults = (), *, latency: float = 0.0, retry_after: float = 0.0
-) -> Iterator[MockServer]:
-    """Run an OpenAI-compatible server with planned faults on the loopback interface, in a thread.
+) -> Iterator[MockOpenAIServer]:
+    """Run a mock OpenAI-compatible server with planned faults on localhost, in a thread.
 
     It serves ``/v1/chat/completions``. A request with a ``response_format`` is answered like a
     Manager, any other like a customer (see :class:`LatencyModel`). Faults:
@@ -273,8 +273,8 @@ def mock_server(
     Yields:
         The server, with its ``url`` and the ``requests`` it received.
     """
-    require("aiohttp", "openai")
-    server = MockServer(faults, latency, retry_after)
+    import_optional_module("aiohttp", "openai")
+    server = MockOpenAIServer(faults, latency, retry_after)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="mock-server", daemon=True)
     thread.start()
@@ -311,10 +311,10 @@ async def _content(body: Mapping[str, Any]) -> str:
     response_format = body.get("response_format")
     schema = response_format["json_schema"]["schema"] if response_format else None
     role = "manager" if response_format else "customer"
-    sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=64)
+    sampling = SamplingParams(temperature=1.0, top_p=1.0, max_tokens=64)
 
-    request = Complete(role, body["messages"], sampling, body.get("seed", 0), schema)
-    return (await answer(request)).text
+    request = CompletionRequest(role, body["messages"], sampling, body.get("seed", 0), schema)
+    return (await mock_completion(request)).text
 
 
 def _completion(body: Mapping[str, Any], content: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from gsim_env.corpus.extraction import StyleExtractor
 from gsim_env.groups import load_group
-from gsim_env.models import Message
-from gsim_env.models.registry import shared_encoder
+from gsim_env.models import ChatMessage
+from gsim_env.models.registry import shared_cached_encoder
 from gsim_env.profiles import CustomerProfile
 from gsim_env.rewards.cycle_consistency import cycle_consistency
 from reward_fns.adapter import ExtraInfo, verl_score
@@ -19,7 +19,7 @@ __all__ = ["compute_score"]
 class CustomerCall(NamedTuple):
     """A call that the agent loop ``gsim_customer`` played, and its customer's profile."""
 
-    messages: list[Message]
+    messages: list[ChatMessage]
     profile: CustomerProfile
 
 
@@ -46,7 +46,7 @@ def score(calls: Sequence[CustomerCall], *, group: str, encoder: str = "minilm")
         [call.messages for call in calls],
         [call.profile for call in calls],
         group_extractor(group, encoder),
-        shared_encoder(encoder),
+        shared_cached_encoder(encoder),
     )
 
 
@@ -54,7 +54,7 @@ def score(calls: Sequence[CustomerCall], *, group: str, encoder: str = "minilm")
 def group_extractor(group: str, encoder: str) -> StyleExtractor:
     """Return the profile extractor of a group, one per process."""
     loaded = load_group(group)
-    return StyleExtractor(loaded.config.archetypes, loaded.taxonomy, shared_encoder(encoder))
+    return StyleExtractor(loaded.config.archetypes, loaded.taxonomy, shared_cached_encoder(encoder))
 
 
 compute_score = verl_score(read_customer_call, score)

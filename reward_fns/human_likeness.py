@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.rewards.human_likeness import human_likeness
 from gsim_env.rewards.pattern import load_discriminator
 from reward_fns.adapter import verl_score
@@ -11,7 +11,7 @@ from reward_fns.rows import read_call_messages
 __all__ = ["compute_score"]
 
 
-def score(dialogues: Sequence[Sequence[Message]], *, discriminator: str) -> list[float]:
+def score(dialogues: Sequence[Sequence[ChatMessage]], *, discriminator: str) -> list[float]:
     """Return the human likeness of each call, in [0, 1].
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from gsim_env.models.registry import shared_encoder
+from gsim_env.models.registry import shared_cached_encoder
 from gsim_env.rewards.multi_level import WEIGHTS, Weights, multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.semantic import DELTA
@@ -44,7 +44,7 @@ def score(
     rewards = multi_level(
         turns,
         load_discriminator(discriminator),
-        shared_encoder(encoder),
+        shared_cached_encoder(encoder),
         weights=WEIGHTS if weights is None else Weights(**weights),
         delta=delta,
         floor=floor,

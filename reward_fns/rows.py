@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.rewards.turns import Turn
 from reward_fns.adapter import ExtraInfo
 
@@ -33,7 +33,7 @@ def read_turn(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> Tu
 
 def read_call_messages(
     solution_str: str, ground_truth: Any, extra_info: ExtraInfo
-) -> list[Message]:
+) -> list[ChatMessage]:
     """Return the messages of the whole call that the agent loop ``gsim_customer`` played.
 
     Raises:
@@ -58,7 +58,7 @@ def read_field(extra_info: ExtraInfo, name: str) -> Any:
     return extra_info[name]
 
 
-def copy_messages(messages: Iterable[Any]) -> list[Message]:
+def copy_messages(messages: Iterable[Any]) -> list[ChatMessage]:
     """Return messages as plain dicts; verl passes arrays of dicts."""
-    copies: list[Message] = [dict(message) for message in messages]  # type: ignore[misc]
+    copies: list[ChatMessage] = [dict(message) for message in messages]  # type: ignore[misc]
     return copies

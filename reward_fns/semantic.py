@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gsim_env.models.registry import shared_encoder
+from gsim_env.models.registry import shared_cached_encoder
 from gsim_env.rewards.semantic import DELTA, semantic_reward
 from gsim_env.rewards.turns import FLOOR, Turn
 from reward_fns.adapter import verl_score
@@ -22,7 +22,7 @@ def score(
         delta: The cutoff, in [0, 1).
         floor: The lowest reward.
     """
-    return semantic_reward(turns, shared_encoder(encoder), delta=delta, floor=floor)
+    return semantic_reward(turns, shared_cached_encoder(encoder), delta=delta, floor=floor)
 
 
 compute_score = verl_score(read_turn, score)

@@ -82,11 +82,11 @@ def pairs(d_sim, negatives):
 @pytest.fixture(scope="session")
 def smollm2_folder(tmp_path_factory):
     """The packaged base model as a transformers folder."""
-    from gsim_env.models.export import export_model
-    from gsim_env.models.weights import pull_base
+    from gsim_env.models.export import export_gguf_as_transformers
+    from gsim_env.models.weights import pull_base_model
 
     folder = tmp_path_factory.mktemp("smollm2")
-    export_model(pull_base(), folder)
+    export_gguf_as_transformers(pull_base_model(), folder)
     return folder
 
 

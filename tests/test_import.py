@@ -68,10 +68,10 @@ def test_public_names_are_imported_on_first_use():
         print(set(gsim_env.__all__) <= set(dir(gsim_env)))
         for name in gsim_env.__all__:
             getattr(gsim_env, name)
-        from gsim_env import AsyncTelemarketingEnv, load_group, play
-        print(load_group("food_delivery").config.name, play.__name__)
+        from gsim_env import AsyncTelemarketingEnv, load_group, play_call
+        print(load_group("food_delivery").config.name, play_call.__name__)
     """)
-    assert lines == ["False", "True", "food_delivery play"]
+    assert lines == ["False", "True", "food_delivery play_call"]
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from gsim_env.cli.diagnosis import Check
+from gsim_env.cli.diagnosis import CheckResult
 from verl_plugins.cpu import CPU_VARIABLE, is_enabled
 
 __all__ = ["checks", "describe_registration"]
@@ -13,7 +13,7 @@ __all__ = ["checks", "describe_registration"]
 AGENT_LOOPS = ("gsim_sales", "gsim_customer")
 
 
-def checks() -> list[Check]:
+def checks() -> list[CheckResult]:
     """Return a check of this process and one of a worker of a local Ray cluster.
 
     Without an accelerator it sets ``GSIM_VERL_CPU=1`` for this process and its workers.
@@ -85,9 +85,9 @@ def describe_registration_in_worker() -> str:
     return description
 
 
-def run_check(name: str, describe: Callable[[], str]) -> Check:
+def run_check(name: str, describe: Callable[[], str]) -> CheckResult:
     """Return a check that works with the description, or is broken with the error."""
     try:
-        return Check(name, "works", describe())
+        return CheckResult(name, "works", describe())
     except Exception as error:  # noqa: BLE001 - any error of an installation is a diagnosis
-        return Check(name, "broken", str(error))
+        return CheckResult(name, "broken", str(error))

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
 
-from gsim_env.errors import unknown
+from gsim_env.errors import unknown_name_error
 
 __all__ = ["STYLES", "CustomerSFTDataset"]
 
@@ -35,7 +35,7 @@ class CustomerSFTDataset(MultiTurnSFTDataset):
     ) -> None:
         self.style = config.get("style", "guided")
         if self.style not in STYLES:
-            raise unknown("data.style", self.style, STYLES)
+            raise unknown_name_error("data.style", self.style, STYLES)
         super().__init__(parquet_files, tokenizer, config, processor, max_samples)
 
     def _read_files_and_process(self) -> None:

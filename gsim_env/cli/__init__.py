@@ -20,13 +20,13 @@ ENVIRONMENT = {
 
 
 def main() -> None:
-    """Run ``gsim``: the entry point of the command."""
+    """Run the ``gsim`` command line; the entry point of the console script."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
     try:
         from gsim_env.cli.app import app
-        from gsim_env.cli.terminal import show_logs
+        from gsim_env.cli.terminal import log_to_stderr
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
@@ -36,5 +36,5 @@ def main() -> None:
         )
         sys.exit(2)
 
-    show_logs()
+    log_to_stderr()
     app()

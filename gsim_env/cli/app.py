@@ -19,11 +19,11 @@ EPILOG = (
 )
 
 
-class ReportingGroup(TyperGroup):
-    """Reports the package's own errors as a message and an exit code; other errors are bugs."""
+class ErrorReportingTyperGroup(TyperGroup):
+    """Typer group that turns the package's errors into a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command.
+        """Run the chosen command; exit with a code if it raises one of the package's errors.
 
         Raises:
             typer.Exit: with 3 for a SimulatorError, with 2 for errors that the user can fix.
@@ -37,7 +37,7 @@ class ReportingGroup(TyperGroup):
 
 app = typer.Typer(
     name="gsim",
-    cls=ReportingGroup,
+    cls=ErrorReportingTyperGroup,
     epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
@@ -47,7 +47,7 @@ app = typer.Typer(
 )
 
 
-def show_version(requested: bool) -> None:
+def _print_version_and_exit(requested: bool) -> None:
     """Print the version and exit if requested."""
     if requested:
         out.print(f"gsim-env {__version__}")
@@ -55,21 +55,24 @@ def show_version(requested: bool) -> None:
 
 
 @app.callback()
-def gsim(
+def _gsim(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=show_version, is_eager=True, help="Print the version and exit."
+            "--version",
+            callback=_print_version_and_exit,
+            is_eager=True,
+            help="Print the version and exit.",
         ),
     ] = False,
 ) -> None:
     """Simulated telemarketing customers: watch them, talk to them, build and evaluate groups."""
 
 
-app.command()(demo.demo)
-app.command()(chat.chat)
+app.command("demo")(demo.show_demo_calls)
+app.command("chat")(chat.chat_with_customer)
 app.add_typer(models.app, name="models")
 app.add_typer(group.app, name="group")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
-app.command()(doctor.doctor)
+app.command("doctor")(doctor.diagnose_installation)

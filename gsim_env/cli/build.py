@@ -16,17 +16,17 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from gsim_env.cli.options import EncoderOption, model_spec
+from gsim_env.cli.options import EncoderOption, parse_model_option
 from gsim_env.cli.terminal import err, out
 from gsim_env.corpus.build import STEPS, BuildResult, run_steps
 from gsim_env.corpus.settings import BuildSettings
-from gsim_env.errors import unknown
-from gsim_env.util.progress import Progress
+from gsim_env.errors import unknown_name_error
+from gsim_env.util.progress import ProgressCallback
 
-__all__ = ["build"]
+__all__ = ["build_group"]
 
 
-def build(
+def build_group(
     source: Annotated[
         Path, typer.Option("--from", metavar="FILE", help="Raw dialogues: JSONL, JSON or CSV.")
     ],
@@ -81,21 +81,21 @@ def build(
         str, typer.Option("--until", help="Stop after this step: read, annotate or assemble.")
     ] = "assemble",
 ) -> None:
-    """Build a group of your own customers from raw dialogues.
+    """Build a group of simulated customers from raw dialogues of your own.
 
     Steps: read (mask personal data, drop duplicates), annotate (stages, concerns, profiles),
     assemble (split by customer, training data, library, card). Resumes after an interruption: rerun
     the same command.
     """
     if until not in STEPS:
-        raise unknown("step", until, STEPS)
+        raise unknown_name_error("step", until, STEPS)
     settings = BuildSettings(
         source=source,
         template=template,
         out=out_folder,
         mapping=mapping,
-        annotator=model_spec(annotator, "--annotator"),
-        extractor=model_spec(extractor, "--extractor"),
+        annotator=parse_model_option(annotator, "--annotator"),
+        extractor=parse_model_option(extractor, "--extractor"),
         encoder=encoder,
         held_out=held_out,
         on_error=on_error,
@@ -104,12 +104,12 @@ def build(
 
     with progress_bars(STEPS[: STEPS.index(until) + 1]) as progress:
         result = run_steps(settings, progress, engine=engine, until=until)
-    print_result(result, out_folder, until)
+    _print_result(result, out_folder, until)
 
 
 @contextmanager
-def progress_bars(steps: tuple[str, ...]) -> Iterator[Progress]:
-    """Show a bar per step; a bar appears once its step begins."""
+def progress_bars(steps: tuple[str, ...]) -> Iterator[ProgressCallback]:
+    """Yield a progress callback that draws one terminal progress bar per named step."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -129,7 +129,7 @@ def progress_bars(steps: tuple[str, ...]) -> Iterator[Progress]:
         yield progress
 
 
-def print_result(result: BuildResult, folder: Path, until: str) -> None:
+def _print_result(result: BuildResult, folder: Path, until: str) -> None:
     """Print what was built, what was left out, and how to use the group."""
     name = (str(folder), "magenta")
     if result.was_built:

@@ -9,20 +9,20 @@ import typer
 from rich.panel import Panel
 from rich.text import Text
 
-from gsim_env.cli.options import CustomerOption, GroupOption, model_spec
+from gsim_env.cli.options import CustomerOption, GroupOption, parse_model_option
 from gsim_env.cli.terminal import out
-from gsim_env.cli.view import call_header, exchange_view, outcome_text
+from gsim_env.cli.view import render_call_header, render_exchange, render_outcome
 from gsim_env.dialogue import Outcome
 from gsim_env.envs import TelemarketingEnv
 from gsim_env.envs.playing import Exchange
 
-__all__ = ["chat"]
+__all__ = ["chat_with_customer"]
 
 PROMPT = "     you "
 QUIT = "/quit"
 
 
-def chat(
+def chat_with_customer(
     group: GroupOption = "food_delivery",
     customer: CustomerOption = "embedded",
     archetype: Annotated[
@@ -40,54 +40,59 @@ def chat(
         ),
     ] = False,
 ) -> None:
-    """Call a customer yourself.
+    """Call a simulated customer yourself, as the salesperson.
 
     Each line is one utterance, an empty line is silence, /quit or Ctrl-D hangs up.
 
     Input can be piped: gsim chat < lines.txt
     """
-    env = TelemarketingEnv(group=group, customer=model_spec(customer), reveal=reveal)
+    env = TelemarketingEnv(group=group, customer=parse_model_option(customer), reveal=reveal)
     options = {} if archetype is None else {"archetype": archetype}
     brief, info = env.reset(seed=seed, options=options)
     out.print(
-        Panel(Text(unwrapped(brief)), title="Your call", title_align="left", border_style="dim")
+        Panel(
+            Text(_join_wrapped_lines(brief)),
+            title="Your call",
+            title_align="left",
+            border_style="dim",
+        )
     )
     if reveal:
-        out.print(call_header(info["profile"], "hidden"))
+        out.print(render_call_header(info["profile"], "hidden"))
 
-    outcome, turns = converse(env)
+    outcome, turns = _converse(env)
     if outcome is None:
         out.print()
         ending = Text("you hung up", style="bold magenta")
     else:
-        ending = outcome_text(outcome)
+        ending = render_outcome(outcome)
     count = f" after {turns} exchange{'' if turns == 1 else 's'}"
     out.print(Text.assemble(ending, (count, "dim")))
 
 
-def converse(env: TelemarketingEnv) -> tuple[Outcome | None, int]:
+def _converse(env: TelemarketingEnv) -> tuple[Outcome | None, int]:
     """Play the call with the user's lines.
 
     Returns:
         The outcome, ``None`` if the user hung up, and the number of exchanges.
     """
     turns = 0
-    for line in read_lines():
+    for line in _read_user_lines():
         words, _, _, _, info = env.step(line)
         turns += 1
         exchange = Exchange.from_step(line, words, info)
-        out.print(exchange_view(exchange, sales=False))
+        out.print(render_exchange(exchange, sales=False))
         if exchange.outcome is not None:
             return exchange.outcome, turns
     return None, turns
 
 
-def unwrapped(text: str) -> str:
+def _join_wrapped_lines(text: str) -> str:
     """Return ``text`` with each paragraph on one line, so that the terminal wraps it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-def read_lines() -> Iterator[str]:
+def _read_user_lines() -> Iterator[str]:
     """Yield the user's lines until ``/quit`` or the end of the input."""
     is_terminal = sys.stdin.isatty()
     if is_terminal:

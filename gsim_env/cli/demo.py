@@ -12,25 +12,25 @@ from gsim_env.cli.options import (
     GroupOption,
     JsonOption,
     SeedOption,
-    model_spec,
-    policy_spec,
+    parse_model_option,
+    parse_salesperson_option,
 )
 from gsim_env.cli.terminal import out, print_json
-from gsim_env.cli.view import call_header, exchange_view, figures_table
+from gsim_env.cli.view import render_call_header, render_calls_table, render_exchange
 from gsim_env.envs.episode import Episode
-from gsim_env.envs.playing import PlayedCall, play
-from gsim_env.envs.rewards import Reward
-from gsim_env.models.registry import parse_model
+from gsim_env.envs.playing import PlayedCall, play_call
+from gsim_env.envs.rewards import StepReward
+from gsim_env.models.registry import parse_model_spec
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.drivers import drive
 from gsim_env.simulation.salespeople import SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.util.aio import block_on
 
-__all__ = ["demo"]
+__all__ = ["show_demo_calls"]
 
 
-def demo(
+def show_demo_calls(
     group: GroupOption = "food_delivery",
     customer: CustomerOption = "embedded",
     salesperson: Annotated[
@@ -46,25 +46,25 @@ def demo(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch a salesperson call one customer of each archetype.
+    """Watch a salesperson call one simulated customer of each archetype.
 
     Next to the words it shows the customer's hidden stage, mood and concern, and the retrieved
     reference utterances.
     """
-    config = SimulatorConfig(group=group, customer=model_spec(customer))
+    config = SimulatorConfig(group=group, customer=parse_model_option(customer))
     simulator = Simulator(config)
-    factory = SalespersonFactory(group, policy_spec(salesperson), config.encoder_name)
-    episode = Episode(simulator, Reward("outcome", 1.0), reveal=True)
+    factory = SalespersonFactory(group, parse_salesperson_option(salesperson), config.encoder_name)
+    episode = Episode(simulator, StepReward("outcome", 1.0), reveal=True)
 
-    block_on(warm_up(episode, factory, seed))
-    calls = play_calls(episode, factory, seed, show=not as_json)
+    block_on(_warm_up(episode, factory, seed))
+    calls = _play_calls(episode, factory, seed, show=not as_json)
     if as_json:
-        print_json(document(simulator, factory.name, seed, calls))
+        print_json(_demo_document(simulator, factory.name, seed, calls))
     else:
-        out.print(figures_table([call.figures(simulator.group) for call in calls]))
+        out.print(render_calls_table([call.table_row(simulator.group) for call in calls]))
 
 
-async def warm_up(episode: Episode, factory: SalespersonFactory, seed: int) -> None:
+async def _warm_up(episode: Episode, factory: SalespersonFactory, seed: int) -> None:
     """Load all models by one exchange and a reply, so that loading is not part of a call."""
     rng, _ = seeding.np_random(seed)
     brief, _ = await episode.reset(rng, {})
@@ -73,20 +73,20 @@ async def warm_up(episode: Episode, factory: SalespersonFactory, seed: int) -> N
     await drive(salesperson.respond(heard), factory.services)
 
 
-def play_calls(
+def _play_calls(
     episode: Episode, factory: SalespersonFactory, seed: int, *, show: bool
 ) -> list[PlayedCall]:
     """Play one call with each archetype; print the calls if ``show`` is set."""
     archetypes = list(episode.simulator.group.config.archetypes)
     calls = []
     for number, archetype in enumerate(archetypes, start=1):
-        watch = CallPrinter(f"{number}/{len(archetypes)}") if show else None
+        watch = _CallPrinter(f"{number}/{len(archetypes)}") if show else None
         rng, _ = seeding.np_random(seed)
-        calls.append(block_on(play(episode, factory, rng, {"archetype": archetype}, watch)))
+        calls.append(block_on(play_call(episode, factory, rng, {"archetype": archetype}, watch)))
     return calls
 
 
-class CallPrinter:
+class _CallPrinter:
     """Prints the header of a call, then each exchange.
 
     Args:
@@ -100,12 +100,12 @@ class CallPrinter:
     def __call__(self, call: PlayedCall) -> None:
         """Print what is new in the call."""
         if call.turns:
-            out.print(exchange_view(call.turns[-1]))
+            out.print(render_exchange(call.turns[-1]))
         else:
-            out.print(call_header(call.profile, self._label))
+            out.print(render_call_header(call.profile, self._label))
 
 
-def document(
+def _demo_document(
     simulator: Simulator, salesperson: str, seed: int, calls: list[PlayedCall]
 ) -> dict[str, Any]:
     """Return the JSON document of the calls."""
@@ -114,15 +114,15 @@ def document(
         "group": group.config.name,
         "group_digest": group.digest,
         # The name only: the settings may contain an API key.
-        "customer": parse_model(simulator.config.customer)[0],
+        "customer": parse_model_spec(simulator.config.customer)[0],
         "salesperson": salesperson,
         "seed": seed,
-        "calls": [call_document(call) for call in calls],
-        "table": [call.figures(group) for call in calls],
+        "calls": [_call_document(call) for call in calls],
+        "table": [call.table_row(group) for call in calls],
     }
 
 
-def call_document(call: PlayedCall) -> dict[str, Any]:
+def _call_document(call: PlayedCall) -> dict[str, Any]:
     """Return one call as plain data."""
     return {
         "profile": call.profile,

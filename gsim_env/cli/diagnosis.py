@@ -11,7 +11,7 @@ from typing import Literal
 import gymnasium
 
 from gsim_env.envs import TelemarketingEnv
-from gsim_env.errors import GsimError, unknown
+from gsim_env.errors import GsimError, unknown_name_error
 from gsim_env.models.backends.openai import Config as OpenAIConfig
 from gsim_env.models.backends.openai import OpenAIModel
 from gsim_env.models.weights import BASE_FILE
@@ -20,14 +20,14 @@ from gsim_env.util.cache import cache_folder
 
 __all__ = [
     "CORE",
-    "Check",
-    "check_core",
-    "check_endpoint",
-    "check_extras",
-    "check_weights",
-    "environment_ids",
-    "plugin_checks",
-    "versions",
+    "CheckResult",
+    "check_cached_weights",
+    "check_openai_endpoint",
+    "check_optional_extras",
+    "check_scripted_call",
+    "installed_versions",
+    "registered_environment_ids",
+    "run_plugin_checks",
 ]
 
 CORE = "core"
@@ -60,8 +60,8 @@ PLUGIN_GROUP = "gsim.doctor"
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """The result of one check.
+class CheckResult:
+    """Result of one ``gsim doctor`` check of the installation: name, status and detail.
 
     Attributes:
         name: The checked part.
@@ -74,8 +74,8 @@ class Check:
     detail: str
 
 
-def versions() -> dict[str, str | None]:
-    """Return the versions of Python and relevant packages; ``None`` if not installed."""
+def installed_versions() -> dict[str, str | None]:
+    """Return the installed versions of Python and relevant packages; ``None`` if absent."""
     result: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -85,62 +85,62 @@ def versions() -> dict[str, str | None]:
     return result
 
 
-def environment_ids() -> list[str]:
+def registered_environment_ids() -> list[str]:
     """Return the ids of this package's environments in Gymnasium's registry."""
     return sorted(name for name in gymnasium.registry if name.startswith("GroupedSim-"))
 
 
-def check_core() -> Check:
-    """Check the core by one exchange with the scripted customer."""
+def check_scripted_call() -> CheckResult:
+    """Check the core package: play one turn of a call with the scripted customer."""
     try:
         env = TelemarketingEnv(customer="scripted")
         env.reset(seed=0)
         env.step("Good morning, it is about delivering your food. Have you got a minute?")
     except Exception as error:  # noqa: BLE001 - any error is the diagnosis
-        return Check(CORE, "broken", f"a scripted call failed: {error!r}")
-    if not environment_ids():
-        return Check(CORE, "broken", "no environment is registered with Gymnasium")
-    return Check(CORE, "works", "a scripted customer answered")
+        return CheckResult(CORE, "broken", f"a scripted call failed: {error!r}")
+    if not registered_environment_ids():
+        return CheckResult(CORE, "broken", "no environment is registered with Gymnasium")
+    return CheckResult(CORE, "works", "a scripted customer answered")
 
 
-def check_extras() -> list[Check]:
-    """Check that the modules of each extra import."""
-    return [check_modules(extra, modules) for extra, modules in EXTRAS.items()]
+def check_optional_extras() -> list[CheckResult]:
+    """Check for each optional extra of the package that its modules can be imported."""
+    return [check_extra_imports(extra, modules) for extra, modules in EXTRAS.items()]
 
 
-def check_modules(extra: str, modules: Sequence[str]) -> Check:
-    """Check that the modules of one extra import."""
+def check_extra_imports(extra: str, modules: Sequence[str]) -> CheckResult:
+    """Check that the modules of one optional extra of the package can be imported."""
     missing = []
     for module in modules:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name != module:
-                return Check(extra, "broken", f"importing {module} failed: {error!r}")
+                return CheckResult(extra, "broken", f"importing {module} failed: {error!r}")
             missing.append(module)
         except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
-            return Check(extra, "broken", f"importing {module} failed: {error!r}")
+            return CheckResult(extra, "broken", f"importing {module} failed: {error!r}")
 
     if missing:
         command = f"pip install 'gsim-env[{extra}]'"
-        return Check(extra, "absent", f"{command} (missing: {', '.join(missing)})")
-    return Check(extra, "works", f"imports {', '.join(modules)}")
+        return CheckResult(extra, "absent", f"{command} (missing: {', '.join(missing)})")
+    return CheckResult(extra, "works", f"imports {', '.join(modules)}")
 
 
-def check_weights() -> Check:
-    """Check that the embedded model's weights are in the cache."""
+def check_cached_weights() -> CheckResult:
+    """Check that the weights of the embedded language model are in the cache folder."""
     file = cache_folder("models") / BASE_FILE
     if not file.is_file():
-        return Check(
+        return CheckResult(
             "embedded weights",
             "absent",
             "the first embedded call downloads them; to download them now: gsim models pull",
         )
-    return Check("embedded weights", "works", f"{file} ({file.stat().st_size / 1e6:.0f} MB)")
+    return CheckResult("embedded weights", "works", f"{file} ({file.stat().st_size / 1e6:.0f} MB)")
 
 
-def check_endpoint(url: str) -> Check:
-    """Check an OpenAI-compatible endpoint by the list of its models."""
+def check_openai_endpoint(url: str) -> CheckResult:
+    """Check that an OpenAI-compatible endpoint lists its models."""
 
     async def model_names() -> list[str]:
         config = OpenAIConfig(model="any", base_url=url, timeout=ENDPOINT_TIMEOUT, max_retries=0)
@@ -150,25 +150,27 @@ def check_endpoint(url: str) -> Check:
     try:
         served = block_on(model_names())
     except TimeoutError:
-        return Check("endpoint", "broken", f"{url} did not answer within {ENDPOINT_TIMEOUT:g} s")
+        return CheckResult(
+            "endpoint", "broken", f"{url} did not answer within {ENDPOINT_TIMEOUT:g} s"
+        )
     except ImportError as error:
-        return Check("endpoint", "absent", f"{url} cannot be checked: {error}")
+        return CheckResult("endpoint", "absent", f"{url} cannot be checked: {error}")
     except GsimError as error:
-        return Check("endpoint", "broken", f"{url}: {error}")
+        return CheckResult("endpoint", "broken", f"{url}: {error}")
     except Exception as error:  # noqa: BLE001 - openai and its HTTP client have own errors
-        return Check("endpoint", "broken", f"{url}: {error!r}")
-    return Check("endpoint", "works", f"{url} serves {', '.join(served) or 'no model'}")
+        return CheckResult("endpoint", "broken", f"{url}: {error!r}")
+    return CheckResult("endpoint", "works", f"{url} serves {', '.join(served) or 'no model'}")
 
 
-def plugin_checks(name: str) -> list[Check]:
-    """Run the checks of a plugin: an entry point of the group ``gsim.doctor``.
+def run_plugin_checks(name: str) -> list[CheckResult]:
+    """Run a plugin's installation checks: an entry point of the group ``gsim.doctor``.
 
     Raises:
         ConfigurationError: if no installed package has such an entry point.
     """
     plugins = {plugin.name: plugin for plugin in entry_points(group=PLUGIN_GROUP)}
     if name not in plugins:
-        raise unknown("plugin of gsim doctor", name, plugins)
+        raise unknown_name_error("plugin of gsim doctor", name, plugins)
 
-    run_checks: Callable[[], list[Check]] = plugins[name].load()
+    run_checks: Callable[[], list[CheckResult]] = plugins[name].load()
     return run_checks()

@@ -23,17 +23,17 @@ from gsim_env.cli.options import (
     GroupOption,
     JsonOption,
     SeedOption,
-    model_spec,
-    policy_spec,
+    parse_model_option,
+    parse_salesperson_option,
 )
 from gsim_env.cli.terminal import err, out, print_json
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group, load_group
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import PolicySpec
-from gsim_env.util.extras import require_extra
-from gsim_env.util.progress import Progress as ReportProgress
-from gsim_env.util.stats import Interval
+from gsim_env.util.extras import check_extra_installed
+from gsim_env.util.progress import ProgressCallback as ReportProgress
+from gsim_env.util.stats import ConfidenceInterval
 
 if TYPE_CHECKING:
     from gsim_env.evaluation.compare import Comparison
@@ -160,7 +160,7 @@ def run(
 
     gsim evaluate run --out runs/first --methods prompt_only,full --calls 10
     """
-    require_extra(EXTRA)
+    check_extra_installed(EXTRA)
     from gsim_env.evaluation.methods import known_methods
     from gsim_env.evaluation.play import Plan
     from gsim_env.evaluation.run import Judging, evaluate
@@ -171,7 +171,7 @@ def run(
         )
 
     names = [name.strip() for name in methods.split(",") if name.strip()]
-    policies = [policy_spec(text) for text in salesperson or ["scripted"]]
+    policies = [parse_salesperson_option(text) for text in salesperson or ["scripted"]]
     plan = Plan(
         simulator=SimulatorConfig(group=group, max_turns=max_turns, encoder=encoder),
         methods=known_methods(names, methods_file),
@@ -182,7 +182,7 @@ def run(
 
     judging = None
     if judge is not None:
-        model = model_spec(judge, "--judge")
+        model = parse_model_option(judge, "--judge")
         judging = Judging(model, votes, judged_calls, profiles, checks, prices)
 
     steps = ["play", *(["judge"] if judge else []), *(["profiles"] if profiles else [])]
@@ -211,7 +211,7 @@ def rating_sheet(
 
     The key file says which call belongs to which method; keep it from the raters.
     """
-    require_extra(EXTRA)
+    check_extra_installed(EXTRA)
     from gsim_env.evaluation.judge.rating_sheet import write_rating_sheet
     from gsim_env.evaluation.output import read_calls, read_results
 
@@ -232,7 +232,7 @@ def agreement(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well the judge agrees with human raters (table 3), and update the report."""
-    require_extra(EXTRA)
+    check_extra_installed(EXTRA)
     from gsim_env.evaluation.judge.rating_sheet import read_ratings as read_human_ratings
     from gsim_env.evaluation.metrics.agreement import agreement as measure_agreement
     from gsim_env.evaluation.output import read_calls, read_ratings, read_results, write_results
@@ -259,16 +259,16 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two methods call by call: differences with 95 % intervals, and rank correlations."""
-    require_extra(EXTRA)
+    check_extra_installed(EXTRA)
     from gsim_env.evaluation.compare import compare as compare_methods
     from gsim_env.evaluation.compare import load_method
     from gsim_env.evaluation.metrics.features import FeatureExtractor
-    from gsim_env.models.registry import shared_encoder
+    from gsim_env.models.registry import shared_cached_encoder
 
     first = load_method(a)
     second = load_method(b)
     cohort = load_group(group or first.manifest.group)
-    extractor = FeatureExtractor(cohort, shared_encoder(str(first.manifest.plan["encoder"])))
+    extractor = FeatureExtractor(cohort, shared_cached_encoder(str(first.manifest.plan["encoder"])))
     comparison = compare_methods(first, second, extractor, cohort)
 
     if as_json:
@@ -355,7 +355,7 @@ def print_comparison(comparison: "Comparison") -> None:
         )
 
 
-def interval_text(interval: Interval) -> str:
+def interval_text(interval: ConfidenceInterval) -> str:
     """Return a figure with its interval for the terminal."""
     if math.isnan(interval.value):
         return "–"  # noqa: RUF001

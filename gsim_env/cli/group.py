@@ -9,16 +9,16 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from gsim_env.cli.build import build
-from gsim_env.cli.inspect import inspect
-from gsim_env.cli.mine import mine
+from gsim_env.cli.build import build_group
+from gsim_env.cli.inspect import inspect_recorded_call
+from gsim_env.cli.mine import mine_group_template
 from gsim_env.cli.options import EncoderOption, GroupArgument, JsonOption
-from gsim_env.cli.statistics_view import statistics_view
+from gsim_env.cli.statistics_view import corpus_statistics_tables
 from gsim_env.cli.terminal import out, print_json
 from gsim_env.corpus.training_files import write_training_files
 from gsim_env.groups import load_group, validation
-from gsim_env.groups.bundle import builtin_groups
-from gsim_env.groups.statistics import group_statistics
+from gsim_env.groups.bundle import builtin_group_folders
+from gsim_env.groups.statistics import compute_group_statistics
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.sales_classifier import SalesMoveClassifier
 from gsim_env.sop.index import index_calls
@@ -27,14 +27,14 @@ from gsim_env.sop.milvus import build_lite, library_key
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Groups of customers: folders of data.")
-app.command()(build)
-app.command()(inspect)
-app.command()(mine)
+app.command("build")(build_group)
+app.command("inspect")(inspect_recorded_call)
+app.command("mine")(mine_group_template)
 
 
 @app.command("list")
-def list_groups() -> None:
-    """List the built-in groups."""
+def print_builtin_groups() -> None:
+    """List the built-in customer groups with their version, size and archetypes."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("group", style="magenta", no_wrap=True)
     for name in ("version", "calls"):
@@ -42,7 +42,7 @@ def list_groups() -> None:
     for name in ("language", "archetypes", "own weights", "digest"):
         table.add_column(name)
 
-    for name, path in builtin_groups().items():
+    for name, path in builtin_group_folders().items():
         group = load_group(name)
         table.add_row(
             name,
@@ -56,21 +56,25 @@ def list_groups() -> None:
     out.print(table)
 
 
-@app.command()
-def stats(group: GroupArgument = "food_delivery", as_json: JsonOption = False) -> None:
+@app.command("stats")
+def print_group_statistics(
+    group: GroupArgument = "food_delivery", as_json: JsonOption = False
+) -> None:
     """Print the statistics of a group's corpus: lengths, diversity, outcomes, stages."""
     loaded = load_group(group)
-    figures = group_statistics(loaded)
+    figures = compute_group_statistics(loaded)
     if as_json:
         print_json({"group": loaded.config.name, "digest": loaded.digest, **asdict(figures)})
     else:
-        out.print(statistics_view(loaded.config.name, figures))
+        out.print(corpus_statistics_tables(loaded.config.name, figures))
 
 
-@app.command()
-def validate(group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm") -> None:
-    """Check that a group can be simulated; exits with 1 if problems are found."""
-    findings = validation.validate(group, build_encoder(encoder))
+@app.command("validate")
+def validate_group(
+    group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm"
+) -> None:
+    """Check a group's files and corpus for problems; exits with 1 if it finds any."""
+    findings = validation.find_group_problems(group, build_encoder(encoder))
     if not findings:
         out.print(Text.assemble(("✓ ", "bold green"), (group, "magenta"), " is valid."))
         return
@@ -88,8 +92,10 @@ def validate(group: GroupArgument = "food_delivery", encoder: EncoderOption = "m
     raise typer.Exit(1)
 
 
-@app.command()
-def index(group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm") -> None:
+@app.command("index")
+def build_group_index(
+    group: GroupArgument = "food_delivery", encoder: EncoderOption = "minilm"
+) -> None:
     """Build a group's embeddings and Milvus Lite library in the cache, ahead of the first call."""
     loaded = load_group(group)
     phi = build_encoder(encoder)
@@ -103,8 +109,8 @@ def index(group: GroupArgument = "food_delivery", encoder: EncoderOption = "mini
     out.print(Text.assemble(("✓ ", "bold green"), (group, "magenta"), text), soft_wrap=True)
 
 
-@app.command()
-def data(
+@app.command("data")
+def write_group_training_data(
     group: GroupArgument = "food_delivery",
     folder: Annotated[Path, typer.Option("--out", help="Folder for d_gen/ and d_sim/.")] = Path(
         "data"

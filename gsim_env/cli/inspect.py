@@ -10,17 +10,17 @@ from rich.text import Text
 
 from gsim_env.cli.options import GroupArgument, JsonOption
 from gsim_env.cli.terminal import out, print_json
-from gsim_env.cli.view import call_header, outcome_text
-from gsim_env.errors import unknown
+from gsim_env.cli.view import render_call_header, render_outcome
+from gsim_env.errors import unknown_name_error
 from gsim_env.groups import Group, load_group
 from gsim_env.profiles import RecordedCall
 from gsim_env.sop.chain import steps_of
 from gsim_env.sop.transitions import transitions
 
-__all__ = ["inspect"]
+__all__ = ["inspect_recorded_call"]
 
 
-def inspect(
+def inspect_recorded_call(
     group: GroupArgument = "food_delivery",
     call: Annotated[
         str | None, typer.Option("--call", help="Id of a call. Default: the first one.")
@@ -36,20 +36,20 @@ def inspect(
     calls = {recorded.id: recorded for recorded in loaded.calls}
     recorded = calls.get(call or next(iter(calls)))
     if recorded is None:
-        raise unknown("call", call, calls)
+        raise unknown_name_error("call", call, calls)
     if as_json:
         print_json(recorded.model_dump(mode="json"))
         return
 
     profile = recorded.profile
-    out.print(call_header(profile.model_dump(), recorded.id))
+    out.print(render_call_header(profile.model_dump(), recorded.id))
     for name in ("facts", "pain_points", "traits"):
         out.print(Text.assemble((f"{name}: ", "dim"), "; ".join(getattr(profile, name))))
-    out.print(turn_table(loaded, recorded))
-    out.print(outcome_text(recorded.outcome))
+    out.print(_turn_table(loaded, recorded))
+    out.print(render_outcome(recorded.outcome))
 
 
-def turn_table(group: Group, call: RecordedCall) -> Table:
+def _turn_table(group: Group, call: RecordedCall) -> Table:
     """Return the turns of a call with stage, concern and transition probability."""
     counts = transitions(group.calls)
     totals: Counter[str | None] = Counter()

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from gsim_env.cli.options import EncoderOption, SeedOption, model_spec
+from gsim_env.cli.options import EncoderOption, SeedOption, parse_model_option
 from gsim_env.cli.terminal import out
 from gsim_env.corpus.mining import mine_template
 
-__all__ = ["mine"]
+__all__ = ["mine_group_template"]
 
 
-def mine(
+def mine_group_template(
     source: Annotated[
         Path, typer.Option("--from", metavar="FILE", help="Raw dialogues: JSONL, JSON or CSV.")
     ],
@@ -60,7 +60,7 @@ def mine(
         encoder=encoder,
         stages=stages,
         concerns=concerns,
-        model=None if model is None else model_spec(model, "--model"),
+        model=None if model is None else parse_model_option(model, "--model"),
         seed=seed,
     )
 

@@ -11,7 +11,7 @@ from gsim_env.errors import ConfigurationError
 from gsim_env.models import ModelSpec
 from gsim_env.models.registry import BACKENDS
 from gsim_env.simulation.salespeople import PolicySpec
-from gsim_env.util.files import load_toml
+from gsim_env.util.files import load_toml_model
 
 __all__ = [
     "SPEC_METAVAR",
@@ -21,8 +21,8 @@ __all__ = [
     "GroupOption",
     "JsonOption",
     "SeedOption",
-    "model_spec",
-    "policy_spec",
+    "parse_model_option",
+    "parse_salesperson_option",
 ]
 
 GROUP_HELP = "A built-in group, or the folder of a custom group."
@@ -52,8 +52,8 @@ JsonOption = Annotated[
 ]
 
 
-def model_spec(text: str, option: str = "--customer") -> ModelSpec:
-    """Return the specification of a backend from the command line.
+def parse_model_option(text: str, option: str = "--customer") -> ModelSpec:
+    """Return the language-model specification that a command-line option gives.
 
     Args:
         text: A name (``embedded``), ``BACKEND:MODEL`` (``openai:gpt-4o``), ``@FILE`` with the
@@ -69,12 +69,12 @@ def model_spec(text: str, option: str = "--customer") -> ModelSpec:
     return _read_settings(text, option)
 
 
-def policy_spec(text: str, option: str = "--salesperson") -> PolicySpec:
-    """Return the specification of a salesperson from the command line.
+def parse_salesperson_option(text: str, option: str = "--salesperson") -> PolicySpec:
+    """Return the salesperson specification that a command-line option gives.
 
     Args:
-        text: As for :func:`model_spec`, with the name of a policy; ``BACKEND:MODEL`` is the policy
-            ``llm`` with that model.
+        text: As for :func:`parse_model_option`, with the name of a policy; ``BACKEND:MODEL`` is the
+            policy ``llm`` with that model.
         option: The option, for error messages.
 
     Raises:
@@ -89,7 +89,7 @@ def policy_spec(text: str, option: str = "--salesperson") -> PolicySpec:
 def _read_settings(text: str, option: str) -> str | dict[str, Any]:
     """Return a name as it is, and the settings of a JSON object or a TOML file."""
     if text.startswith("@"):
-        settings = load_toml(RootModel[dict[str, Any]], Path(text[1:]), ConfigurationError)
+        settings = load_toml_model(RootModel[dict[str, Any]], Path(text[1:]), ConfigurationError)
         return settings.root
     if not text.lstrip().startswith("{"):
         return text

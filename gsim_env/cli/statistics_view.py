@@ -7,25 +7,25 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from gsim_env.cli.view import bar, outcome_text
+from gsim_env.cli.view import render_bar, render_outcome
 from gsim_env.dialogue import Outcome
 from gsim_env.groups.statistics import GroupStatistics
 
-__all__ = ["statistics_view"]
+__all__ = ["corpus_statistics_tables"]
 
 
-def statistics_view(name: str, figures: GroupStatistics) -> RenderableType:
-    """Return the figures of the group ``name`` as tables."""
+def corpus_statistics_tables(name: str, figures: GroupStatistics) -> RenderableType:
+    """Return a customer group's corpus statistics as terminal tables."""
     title = Rule(Text(name, style="bold magenta"), align="left", style="dim")
     stages = Table.grid(padding=(0, 3))
-    sales = stage_table("sales", figures.sales_stages)
-    customer = stage_table("customer", figures.customer_stages)
+    sales = _stage_table("sales", figures.sales_stages)
+    customer = _stage_table("customer", figures.customer_stages)
     stages.add_row(sales, customer)
-    return Stack(title, figure_table(figures), outcome_table(figures), stages)
+    return Stack(title, _count_table(figures), _outcome_table(figures), stages)
 
 
-def figure_table(figures: GroupStatistics) -> Table:
-    """Return counts, lengths and diversity, two figures to a row."""
+def _count_table(figures: GroupStatistics) -> Table:
+    """Return the table of counts, lengths and diversity, two statistics per row."""
     exchanges = f"{figures.exchanges_min} to {figures.exchanges_max}"
     cells = [
         ("calls", f"{figures.calls}"),
@@ -50,29 +50,29 @@ def figure_table(figures: GroupStatistics) -> Table:
     return table
 
 
-def outcome_table(figures: GroupStatistics) -> Table:
+def _outcome_table(figures: GroupStatistics) -> Table:
     """Return the outcome mix by archetype and overall."""
     outcomes = [outcome for outcome in Outcome if outcome in figures.outcomes]
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_footer=True)
     table.add_column("archetype", "all", style="magenta")
     table.add_column("calls", str(figures.calls), justify="right")
     for outcome in outcomes:
-        total = share_text(figures.outcomes[outcome], figures.calls)
-        table.add_column(outcome_text(outcome), total, justify="right")
+        total = _share_text(figures.outcomes[outcome], figures.calls)
+        table.add_column(render_outcome(outcome), total, justify="right")
 
     for archetype, counts in figures.outcomes_by_archetype.items():
         calls = sum(counts.values())
-        shares = [share_text(counts.get(outcome, 0), calls) for outcome in outcomes]
+        shares = [_share_text(counts.get(outcome, 0), calls) for outcome in outcomes]
         table.add_row(archetype, str(calls), *shares)
     return table
 
 
-def share_text(count: int, total: int) -> Text:
+def _share_text(count: int, total: int) -> Text:
     """Return a count with its share of a total."""
     return Text.assemble(str(count), (f" {count / max(total, 1):>4.0%}", "dim"))
 
 
-def stage_table(side: str, counts: dict[str, int]) -> Table:
+def _stage_table(side: str, counts: dict[str, int]) -> Table:
     """Return the number of turns at each stage of one side, with bars."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column(f"{side} stage", style="magenta")
@@ -81,5 +81,5 @@ def stage_table(side: str, counts: dict[str, int]) -> Table:
 
     most = max(counts.values()) or 1
     for stage, count in counts.items():
-        table.add_row(stage, str(count), bar(count / most, 10, "cyan"))
+        table.add_row(stage, str(count), render_bar(count / most, 10, "cyan"))
     return table

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
-__all__ = ["err", "out", "print_error", "print_json", "show_logs"]
+__all__ = ["err", "log_to_stderr", "out", "print_error", "print_json"]
 
 out = Console(highlight=False)
 err = Console(highlight=False, stderr=True)
 
 
-class NoticeHandler(RichHandler):
+class _NoticeHandler(RichHandler):
     """Shows log messages as dim lines."""
 
     def render_message(self, record: logging.LogRecord, message: str) -> Text:  # noqa: ARG002 - RichHandler's signature
@@ -22,19 +22,19 @@ class NoticeHandler(RichHandler):
         return Text(message, style="dim")
 
 
-def show_logs() -> None:
-    """Show the package's log (``Loading ...``) on standard error."""
-    handler = NoticeHandler(console=err, show_time=False, show_level=False, show_path=False)
+def log_to_stderr() -> None:
+    """Write the package's log messages (``Loading ...``) to standard error."""
+    handler = _NoticeHandler(console=err, show_time=False, show_level=False, show_path=False)
     logger = logging.getLogger("gsim_env")
     logger.addHandler(handler)
     logger.propagate = False
 
 
 def print_error(error: BaseException) -> None:
-    """Print an error's message on standard error."""
+    """Print an exception's message in red on standard error."""
     err.print(Text.assemble(("Error: ", "bold red"), (str(error), "red")), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output, not wrapped and not colored."""
+    """Print a value as one indented JSON document on standard output, without colors."""
     print(json.dumps(value, indent=2, ensure_ascii=False))

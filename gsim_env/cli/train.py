@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gsim_env.cli.terminal import out
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["app"]
 
@@ -39,7 +39,7 @@ def discriminator(
     out=my_group/discriminator license=proprietary
     """
     for module in NEEDED:
-        require(module, "train")
+        import_optional_module(module, "train")
     from gsim_env.discriminator.settings import read_settings
     from gsim_env.discriminator.train import CARD, train_discriminator
 

@@ -14,7 +14,13 @@ from rich.text import Text
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.playing import Exchange
 
-__all__ = ["bar", "call_header", "exchange_view", "figures_table", "outcome_text"]
+__all__ = [
+    "render_bar",
+    "render_call_header",
+    "render_calls_table",
+    "render_exchange",
+    "render_outcome",
+]
 
 OUTCOME_STYLES = {
     Outcome.ACCEPTED: "green",
@@ -28,22 +34,22 @@ STATE_WIDTH = 47
 """Width of the hidden state in columns; the utterances get the rest."""
 
 
-def bar(level: float, cells: int, style: str) -> Text:
-    """Return a bar of ``cells`` columns filled to ``level`` in [0, 1], to an eighth of a column."""
+def render_bar(level: float, cells: int, style: str) -> Text:
+    """Return a text progress bar of ``cells`` columns, filled to ``level`` in [0, 1]."""
     full, part = divmod(round(level * cells * 8), 8)
     blocks = "█" * full + (EIGHTHS[part] if part else "")
     return Text(blocks.ljust(cells), style=f"{style} on gray19")
 
 
-def outcome_text(outcome: Outcome | None) -> Text:
-    """Return an outcome in its color."""
+def render_outcome(outcome: Outcome | None) -> Text:
+    """Return a call's outcome as colored text; ``None`` is shown as unfinished."""
     if outcome is None:
         return Text("unfinished", style="bright_black")
     return Text(outcome.replace("_", " "), style=f"bold {OUTCOME_STYLES[outcome]}")
 
 
-def call_header(profile: dict[str, Any], label: str) -> RenderableType:
-    """Return the header of a call with the customer's profile.
+def render_call_header(profile: dict[str, Any], label: str) -> RenderableType:
+    """Return the terminal header of a call: archetype, name and profile of the customer.
 
     Args:
         profile: The customer's profile, hidden from the salesperson.
@@ -64,14 +70,14 @@ def call_header(profile: dict[str, Any], label: str) -> RenderableType:
     return Stack("", Rule(title, align="left", style="dim"), Padding(fields, (0, 0, 1, 0)))
 
 
-def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
-    """Return one exchange: the utterances and, if revealed, the hidden state.
+def render_exchange(exchange: Exchange, *, sales: bool = True) -> RenderableType:
+    """Return a salesperson utterance and the customer's answer, with the hidden state if revealed.
 
     Args:
         exchange: The exchange.
         sales: Show the salesperson's words too.
     """
-    words = words_view(exchange, sales=sales)
+    words = _words_view(exchange, sales=sales)
     if exchange.state is None or exchange.guidance is None:
         return Padding(words, (0, 0, 1, 0))
 
@@ -85,11 +91,11 @@ def exchange_view(exchange: Exchange, *, sales: bool = True) -> RenderableType:
     )
     columns.add_column(ratio=1)
     columns.add_column(width=STATE_WIDTH)
-    columns.add_row(words, state_view(exchange.state, exchange.guidance))
+    columns.add_row(words, _state_view(exchange.state, exchange.guidance))
     return Padding(columns, (0, 0, 1, 0))
 
 
-def words_view(exchange: Exchange, *, sales: bool) -> Table:
+def _words_view(exchange: Exchange, *, sales: bool) -> Table:
     """Return the utterances of an exchange, and the outcome if the call ends with it."""
     words = Table.grid(padding=(0, 1))
     words.add_column(style="cyan", width=8, justify="right", no_wrap=True)
@@ -100,12 +106,12 @@ def words_view(exchange: Exchange, *, sales: bool) -> Table:
 
     outcome = exchange.outcome
     if outcome is not None:
-        text = Text.assemble("■ ", outcome_text(outcome), style=OUTCOME_STYLES[outcome])
+        text = Text.assemble("■ ", render_outcome(outcome), style=OUTCOME_STYLES[outcome])
         words.add_row("", text)
     return words
 
 
-def state_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableType:
+def _state_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableType:
     """Return stage, mood, concern, the levels as bars, and the reference utterances."""
     title = Text.assemble(
         (guidance["stage"], "bold magenta"), (f"  {guidance['stance']}", "italic")
@@ -115,7 +121,9 @@ def state_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableTyp
 
     levels = Text()
     for name, style in (("interest", "green"), ("trust", "blue"), ("patience", "red")):
-        levels.append(f"{name} ", style="dim").append_text(bar(state[name], 6, style)).append("  ")
+        levels.append(f"{name} ", style="dim").append_text(
+            render_bar(state[name], 6, style)
+        ).append("  ")
 
     references = [
         Text.assemble(("≈ ", "dim"), (text, "dim italic"), no_wrap=True, overflow="ellipsis")
@@ -124,8 +132,8 @@ def state_view(state: dict[str, Any], guidance: dict[str, Any]) -> RenderableTyp
     return Stack(title, levels, *references)
 
 
-def figures_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Return the table of calls, from the rows of :meth:`PlayedCall.figures`."""
+def render_calls_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return the terminal table of played calls, one :meth:`PlayedCall.table_row` per row."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("archetype", style="magenta")
     table.add_column("outcome")
@@ -136,11 +144,11 @@ def figures_table(rows: Sequence[dict[str, Any]]) -> Table:
 
     for row in rows:
         coverage = Text(f"{row['stages_visited']:>2}/{row['stages']} ").append_text(
-            bar(row["sop_coverage"], 8, "cyan")
+            render_bar(row["sop_coverage"], 8, "cyan")
         )
         table.add_row(
             row["archetype"],
-            outcome_text(row["outcome"]),
+            render_outcome(row["outcome"]),
             str(row["turns"]),
             f"{row['words_per_turn']:.1f}",
             coverage,

@@ -18,10 +18,10 @@ from gsim_env.dialogue import Dialogue, Outcome, Role
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
 from gsim_env.models.encoders import CachedEncoder
-from gsim_env.models.registry import build_encoder, build_model
+from gsim_env.models.registry import build_encoder, build_language_model
 from gsim_env.profiles import CustomerProfile, RecordedCall
 from gsim_env.util.files import write_jsonl
-from gsim_env.util.progress import Progress
+from gsim_env.util.progress import ProgressCallback
 
 __all__ = ["ChunkAnnotator", "annotate", "read_chunks"]
 
@@ -42,7 +42,7 @@ class StageAnnotator(Protocol):
         ...
 
 
-def annotate(settings: BuildSettings, progress: Progress, engine: str) -> None:
+def annotate(settings: BuildSettings, progress: ProgressCallback, engine: str) -> None:
     """Write the recorded calls of every chunk of dialogues that has none yet.
 
     Raises:
@@ -105,7 +105,7 @@ def stage_annotator(settings: BuildSettings, encoder: Encoder) -> StageAnnotator
     """Return the fitted classifier, or the annotator of a language model."""
     if settings.annotator == "classifier":
         return StageClassifier.load(settings.work / CLASSIFIER, encoder)
-    return LLMAnnotator(settings.template_group.taxonomy, build_model(settings.annotator))
+    return LLMAnnotator(settings.template_group.taxonomy, build_language_model(settings.annotator))
 
 
 def profile_extractor(settings: BuildSettings, encoder: Encoder) -> ProfileExtractor:
@@ -114,7 +114,7 @@ def profile_extractor(settings: BuildSettings, encoder: Encoder) -> ProfileExtra
     situation = group.config.situation or SITUATION
     if settings.extractor == "style":
         return StyleExtractor(group.config.archetypes, group.taxonomy, encoder, situation)
-    return LLMExtractor(group, build_model(settings.extractor), situation=situation)
+    return LLMExtractor(group, build_language_model(settings.extractor), situation=situation)
 
 
 def fit_classifier(settings: BuildSettings) -> None:

@@ -13,7 +13,7 @@ from gsim_env.corpus.windows import Segment, Window, segments_of, windows
 from gsim_env.dialogue import Dialogue, Role
 from gsim_env.errors import CorpusError
 from gsim_env.models import Encoder
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 from gsim_env.util.files import atomic_path
 
 __all__ = ["StageClassifier"]
@@ -148,7 +148,7 @@ class StageClassifier:
         """Write the fitted classifier to a file, atomically."""
         state = {role: first.state for role, first in self._first.items()}, self._second
         with atomic_path(file) as partial:
-            require("joblib", "corpus").dump(state, partial)
+            import_optional_module("joblib", "corpus").dump(state, partial)
 
     @classmethod
     def load(cls, file: Path, encoder: Encoder) -> Self:
@@ -157,7 +157,7 @@ class StageClassifier:
         The file is a pickle: load only files that you trust.
         """
         classifier = cls(encoder)
-        states, classifier._second = require("joblib", "corpus").load(file)
+        states, classifier._second = import_optional_module("joblib", "corpus").load(file)
         for role, first in classifier._first.items():
             first.state = states[role]
         return classifier
@@ -194,7 +194,7 @@ class StageClassifier:
         weights = {
             stage: (len(stages) / len(counts) / count) ** 0.5 for stage, count in counts.items()
         }
-        regression = require("sklearn.linear_model", "corpus").LogisticRegression(
+        regression = import_optional_module("sklearn.linear_model", "corpus").LogisticRegression(
             C=SECOND_PASS_C, class_weight=weights, max_iter=1000
         )
         self._second[role] = regression.fit(self._stacked_features(margins, positions), stages)
@@ -317,7 +317,7 @@ class FirstPass:
 
     def _features(self, around: Sequence[Window], vectorizers: Sequence[tuple[str, Any]]) -> Any:
         """Return the sparse feature matrix, shape (windows, features)."""
-        sparse = require("scipy.sparse", "corpus")
+        sparse = import_optional_module("scipy.sparse", "corpus")
         texts = list(dict.fromkeys(chain.from_iterable(window[:-1] for window in around)))
         vectors = dict(zip(texts, self._encoder.encode(texts), strict=True))
         vectors[""] = np.zeros_like(vectors[texts[0]])  # absent surroundings are like nothing
@@ -335,7 +335,7 @@ class FirstPass:
 def fit_vectorizers(labeled: Sequence[Window]) -> list[tuple[str, Any]]:
     """Return TF-IDF of n-grams for each text field: letters of the segment, words of all fields."""
     kinds = [(TEXT_FIELDS[0], LETTERS), *((name, WORDS) for name in TEXT_FIELDS)]
-    tfidf = require("sklearn.feature_extraction.text", "corpus").TfidfVectorizer
+    tfidf = import_optional_module("sklearn.feature_extraction.text", "corpus").TfidfVectorizer
     cutoff = 1 if len(labeled) < MIN_TEXTS_FOR_CUTOFF else 2
 
     vectorizers = []
@@ -348,7 +348,7 @@ def fit_vectorizers(labeled: Sequence[Window]) -> list[tuple[str, Any]]:
 
 def fit_machine(features: Any, stages: Sequence[str]) -> Any:
     """Return a fitted support vector machine."""
-    machine = require("sklearn.svm", "corpus").LinearSVC(
+    machine = import_optional_module("sklearn.svm", "corpus").LinearSVC(
         C=FIRST_PASS_C, class_weight="balanced", random_state=0
     )
     return machine.fit(features, stages)

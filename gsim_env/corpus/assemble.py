@@ -11,14 +11,14 @@ from gsim_env.corpus.read import ReadCounts
 from gsim_env.corpus.settings import BuildSettings
 from gsim_env.corpus.training_files import write_training_files
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import read_calls
+from gsim_env.groups.bundle import read_recorded_calls
 from gsim_env.models.registry import build_encoder
 from gsim_env.profiles import RecordedCall
 from gsim_env.simulation.sales_classifier import SalesMoveClassifier
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.milvus import build_lite, library_key
 from gsim_env.util.files import atomic_path, sha256_file, write_atomically
-from gsim_env.util.progress import Progress
+from gsim_env.util.progress import ProgressCallback
 from gsim_env.util.splits import is_held_out
 
 __all__ = ["REPORT", "assemble"]
@@ -34,7 +34,7 @@ STAGES = 5
 """Stages of the progress bar."""
 
 
-def assemble(settings: BuildSettings, counts: ReadCounts, progress: Progress) -> Group:
+def assemble(settings: BuildSettings, counts: ReadCounts, progress: ProgressCallback) -> Group:
     """Write the group's files and return the group.
 
     Customers are split by a hash of their id: no customer is in both splits, and a corpus that
@@ -94,7 +94,7 @@ def write_report(
     """Write ``CARD.md``, and last ``build.json``, which marks the group as complete."""
     files = (CORPUS, HELD_OUT, *(name for name, count in rows.items() if count))
     hashes = {name: sha256_file(settings.out / name) for name in files}
-    held_out = len(read_calls(settings.out / HELD_OUT))
+    held_out = len(read_recorded_calls(settings.out / HELD_OUT))
 
     text = card(settings, group, held_out, counts, rows, hashes)
     write_atomically(settings.out / "CARD.md", text)

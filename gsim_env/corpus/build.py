@@ -16,10 +16,10 @@ from gsim_env.corpus.assemble import REPORT, assemble
 from gsim_env.corpus.executors import ENGINES
 from gsim_env.corpus.read import ReadCounts, read_source
 from gsim_env.corpus.settings import BuildSettings
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.groups import Group
 from gsim_env.util.files import write_atomically
-from gsim_env.util.progress import Progress, no_progress
+from gsim_env.util.progress import ProgressCallback, no_progress
 
 __all__ = ["STEPS", "BuildResult", "build_group", "open_or_resume", "run_steps"]
 
@@ -44,7 +44,7 @@ class BuildResult(NamedTuple):
 
 
 def build_group(
-    settings: BuildSettings, progress: Progress = no_progress, *, engine: str = "local"
+    settings: BuildSettings, progress: ProgressCallback = no_progress, *, engine: str = "local"
 ) -> Group:
     """Build a group from raw dialogues: read, annotate, assemble.
 
@@ -71,16 +71,16 @@ def build_group(
 
 def run_steps(
     settings: BuildSettings,
-    progress: Progress = no_progress,
+    progress: ProgressCallback = no_progress,
     *,
     engine: str = "local",
     until: str = "assemble",
 ) -> BuildResult:
     """Build a group as :func:`build_group` does, and stop after the step ``until``."""
     if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
+        raise unknown_name_error("engine", engine, ENGINES)
     if until not in STEPS:
-        raise unknown("step", until, STEPS)
+        raise unknown_name_error("step", until, STEPS)
     if not open_or_resume(settings):
         counts = ReadCounts.load(settings.out / REPORT)
         return BuildResult(counts, Group.load(settings.out), was_built=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gsim_env.corpus.read import ReadCounts
 from gsim_env.corpus.settings import BuildSettings
 from gsim_env.groups import Group
-from gsim_env.groups.statistics import GroupStatistics, group_statistics
+from gsim_env.groups.statistics import GroupStatistics, compute_group_statistics
 from gsim_env.sop.transitions import transitions
 
 __all__ = ["card"]
@@ -36,7 +36,7 @@ def card(
         rows: Rows of training data by file.
         hashes: SHA-256 by file.
     """
-    figures = group_statistics(group)
+    figures = compute_group_statistics(group)
     command = f"gsim group build --from {settings.source.name} --template {settings.template}"
     license_name = group.config.license
     sections = {

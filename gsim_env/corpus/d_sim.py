@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from gsim_env.errors import CorpusError
-from gsim_env.models import Message
-from gsim_env.util.extras import require
+from gsim_env.models import ChatMessage
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["DSimExtra", "DSimRow", "RewardModel", "TurnKey", "read_rows", "turn_key"]
 
@@ -43,7 +43,7 @@ class DSimExtra(TypedDict):
     index: int
     call_id: str
     turn: int
-    context: list[Message]
+    context: list[ChatMessage]
 
 
 class DSimRow(TypedDict):
@@ -58,8 +58,8 @@ class DSimRow(TypedDict):
     """
 
     data_source: str
-    prompt: list[Message]
-    messages: list[Message]
+    prompt: list[ChatMessage]
+    messages: list[ChatMessage]
     reward_model: RewardModel
     extra_info: DSimExtra
 
@@ -76,7 +76,7 @@ def read_rows(path: Path) -> list[DSimRow]:
             f"There is no file {path}. Write D_sim with `gsim group data`, or give another file."
         )
 
-    table = require("pyarrow.parquet", "corpus").read_table(path)
+    table = import_optional_module("pyarrow.parquet", "corpus").read_table(path)
     missing = COLUMNS.difference(table.column_names)
     if missing:
         raise CorpusError(

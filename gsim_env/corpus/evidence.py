@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from gsim_env.dialogue import Dialogue
-from gsim_env.util.text import normalize
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text import normalize_for_comparison
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["Evidence", "transcript"]
 
@@ -34,8 +34,8 @@ class Evidence:
                 "I" or "the" are not evidence.
         """
         self.checked += 1
-        quoted = normalize(quotation.strip().strip("\"'").removeprefix("C:"))
-        texts = [normalize(turn) for turn in turns]
+        quoted = normalize_for_comparison(quotation.strip().strip("\"'").removeprefix("C:"))
+        texts = [normalize_for_comparison(turn) for turn in turns]
 
         if len(quoted.split()) >= min_words:
             pattern = re.compile(rf"(?<!\w){re.escape(quoted)}(?!\w)")
@@ -51,7 +51,8 @@ class Evidence:
 def transcript(dialogue: Dialogue) -> str:
     """Return a dialogue as ``S:`` and ``C:`` lines without line breaks and control tokens."""
     lines = [
-        f"{'S' if turn.role == 'sales' else 'C'}: {sanitize(turn.text)}" for turn in dialogue.turns
+        f"{'S' if turn.role == 'sales' else 'C'}: {sanitize_text(turn.text)}"
+        for turn in dialogue.turns
     ]
     return "\n".join(["Transcript:", *lines])
 

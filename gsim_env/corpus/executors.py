@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gsim_env.errors import unknown
-from gsim_env.util.extras import require
+from gsim_env.errors import unknown_name_error
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["ENGINES", "run_chunks"]
 
@@ -31,7 +31,7 @@ def run_chunks(
         ImportError: if the engine is ``"ray"`` and Ray is absent.
     """
     if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
+        raise unknown_name_error("engine", engine, ENGINES)
     if engine == "ray":
         yield from _run_on_ray(worker, settings, chunks)
         return
@@ -55,7 +55,9 @@ def _run_on_ray(
             self._process(Path(row["chunk"]))
             return row
 
-    dataset = require("ray.data", "ray").from_items([{"chunk": str(chunk)} for chunk in chunks])
+    dataset = import_optional_module("ray.data", "ray").from_items(
+        [{"chunk": str(chunk)} for chunk in chunks]
+    )
     results = dataset.map(Actor, concurrency=(1, len(chunks)))
     for finished, _ in enumerate(results.iter_rows(), start=1):
         yield finished

@@ -15,7 +15,7 @@ from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.models import Encoder
 from gsim_env.profiles import Archetype, CustomerProfile
 from gsim_env.sop.taxonomy import Taxonomy
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = [
     "LISTING",
@@ -211,20 +211,20 @@ def customer_turns(dialogue: Dialogue, taxonomy: Taxonomy) -> list[Turn]:
             taxonomy.check("customer", turn.stage, turn.concern)
     except ConfigurationError as error:
         raise CorpusError(f"Dialogue {dialogue.id!r}: {error}") from error
-    return [turn.model_copy(update={"text": sanitize(turn.text) or "..."}) for turn in turns]
+    return [turn.model_copy(update={"text": sanitize_text(turn.text) or "..."}) for turn in turns]
 
 
 def fallback_name(dialogue: Dialogue) -> str:
     """Return the name of a customer who does not give one: the id of the dialogue."""
-    return f"Customer {sanitize(dialogue.id)}"
+    return f"Customer {sanitize_text(dialogue.id)}"
 
 
 def describe_attributes(attributes: Mapping[str, str]) -> str:
     """Return attributes as one clause, such as "48 years old, female, employment other"."""
     parts = []
     for key, text in attributes.items():
-        name = sanitize(key.replace("_", " ")).lower()
-        value = sanitize(text).lower()
+        name = sanitize_text(key.replace("_", " ")).lower()
+        value = sanitize_text(text).lower()
         if not value or name in ID_ATTRIBUTES:
             continue
 

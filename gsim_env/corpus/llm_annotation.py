@@ -10,7 +10,7 @@ from gsim_env.corpus.evidence import transcript
 from gsim_env.corpus.llm_requests import ask_json, map_concurrently
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import ConfigurationError
-from gsim_env.models import LanguageModel, Message
+from gsim_env.models import ChatMessage, LanguageModel
 from gsim_env.sop import Taxonomy
 from gsim_env.util.aio import block_on
 
@@ -73,7 +73,7 @@ class LLMAnnotator:
             f"turn_{number}": list(self._taxonomy.stages(turn.role))
             for number, turn in enumerate(dialogue.turns, start=1)
         }
-        messages: list[Message] = [
+        messages: list[ChatMessage] = [
             {"role": "system", "content": self._system},
             {"role": "user", "content": transcript(dialogue)},
         ]

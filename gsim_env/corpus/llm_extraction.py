@@ -19,10 +19,10 @@ from gsim_env.corpus.style_features import Speech, find_name
 from gsim_env.dialogue import Dialogue
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
-from gsim_env.models import LanguageModel, Message
+from gsim_env.models import ChatMessage, LanguageModel
 from gsim_env.profiles import CustomerProfile
 from gsim_env.util.aio import block_on
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["LLMExtractor", "ProfileAnswer", "Quotation"]
 
@@ -158,7 +158,7 @@ class LLMExtractor:
         question = transcript(dialogue)
         if attributes:
             question = f"Known of C: {attributes}\n\n{question}"
-        messages: list[Message] = [
+        messages: list[ChatMessage] = [
             {"role": "system", "content": self._system},
             {"role": "user", "content": question},
         ]
@@ -176,12 +176,12 @@ class LLMExtractor:
             archetype=answer.archetype,
             name=find_name(texts) or self._name(answer.name, texts) or fallback_name(dialogue),
             listing=self._listing,
-            description=attributes or sanitize(answer.description),
+            description=attributes or sanitize_text(answer.description),
             facts=self._with_evidence(answer.facts, texts),
             traits=self._with_evidence(answer.traits, texts) or Speech.of(texts).traits,
             pain_points=self._with_evidence(answer.pain_points, texts),
             concerns=tuple(dict.fromkeys(answer.concerns)),
-            style=sanitize(answer.style),
+            style=sanitize_text(answer.style),
             situation=self._situation,
         )
 
@@ -190,7 +190,7 @@ class LLMExtractor:
     ) -> tuple[str, ...]:
         """Return the statements with evidence in the customer's turns."""
         statements = (
-            sanitize(quotation.text)
+            sanitize_text(quotation.text)
             for quotation in quotations
             if self.evidence.holds(quotation.evidence, texts)
         )
@@ -198,7 +198,7 @@ class LLMExtractor:
 
     def _name(self, name: str | None, texts: Sequence[str]) -> str | None:
         """Return the name if the customer says it: a name in the sales turns may be another's."""
-        clean = sanitize(name or "")
+        clean = sanitize_text(name or "")
         return clean if clean and self.evidence.holds(clean, texts, min_words=1) else None
 
     def _check(self, answer: ProfileAnswer) -> None:

@@ -7,12 +7,18 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Complete, Completion, LanguageModel, Message, Sampling
-from gsim_env.models.json_answers import acomplete_json
+from gsim_env.models import (
+    ChatMessage,
+    Completion,
+    CompletionRequest,
+    LanguageModel,
+    SamplingParams,
+)
+from gsim_env.models.json_answers import request_json_answer_async
 
 __all__ = ["SAMPLING", "ask_json", "map_concurrently"]
 
-SAMPLING = Sampling(temperature=0.2, top_p=0.9, max_tokens=1024)
+SAMPLING = SamplingParams(temperature=0.2, top_p=0.9, max_tokens=1024)
 
 A = TypeVar("A", bound=BaseModel)
 T = TypeVar("T")
@@ -21,14 +27,14 @@ R = TypeVar("R")
 
 async def ask_json(
     model: LanguageModel,
-    messages: Sequence[Message],
+    messages: Sequence[ChatMessage],
     answer: type[A],
     schema: Mapping[str, Any],
     *,
     subject: str,
     seed: int,
     check: Callable[[A], None] = lambda _: None,
-    sampling: Sampling = SAMPLING,
+    sampling: SamplingParams = SAMPLING,
 ) -> A:
     """Return a language model's answer as a pydantic model.
 
@@ -47,15 +53,17 @@ async def ask_json(
         SimulatorError: if the model fails, or no answer is legal in three tries.
     """
 
-    def request(attempt: int) -> Complete:
-        return Complete("manager", list(messages), sampling, (seed + attempt) % 2**31, schema)
+    def request(attempt: int) -> CompletionRequest:
+        return CompletionRequest(
+            "manager", list(messages), sampling, (seed + attempt) % 2**31, schema
+        )
 
     def read(text: str) -> A:
         value = answer.model_validate_json(text)
         check(value)
         return value
 
-    return await acomplete_json(_Subject(model, subject), request, read, subject=subject)
+    return await request_json_answer_async(_Subject(model, subject), request, read, subject=subject)
 
 
 async def map_concurrently(
@@ -94,7 +102,7 @@ class _Subject:
         self._model = model
         self._subject = subject
 
-    async def acomplete(self, request: Complete) -> Completion:
+    async def acomplete(self, request: CompletionRequest) -> Completion:
         try:
             return await self._model.acomplete(request)
         except SimulatorError as error:

@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from gsim_env.dialogue import Outcome, Role
-from gsim_env.errors import ConfigurationError, unknown
-from gsim_env.util.extras import require
+from gsim_env.errors import ConfigurationError, unknown_name_error
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["Container", "FieldMapping", "builtin_mappings", "find", "labels"]
 
@@ -106,9 +106,11 @@ class FieldMapping(BaseModel):
         builtin = builtin_mappings()
         path = builtin.get(str(mapping), Path(mapping).expanduser())
         if not path.is_file():
-            raise unknown("field mapping (neither built in nor a file)", str(mapping), builtin)
+            raise unknown_name_error(
+                "field mapping (neither built in nor a file)", str(mapping), builtin
+            )
 
-        yaml = require("yaml", "corpus")
+        yaml = import_optional_module("yaml", "corpus")
         try:
             # The base loader keeps every scalar as text (the label `no` is not a boolean) and
             # constructs no objects.

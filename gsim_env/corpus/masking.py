@@ -13,7 +13,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 from gsim_env.dialogue import Dialogue
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["mask", "mask_dialogue"]
 
@@ -224,7 +224,7 @@ def _phone_spans(text: str, country: str | None) -> list[tuple[int, int]]:
     if sum(character.isdigit() for character in text) < MIN_PHONE_DIGITS:
         return []
 
-    phonenumbers = require("phonenumbers", "corpus")
+    phonenumbers = import_optional_module("phonenumbers", "corpus")
     leniency = phonenumbers.Leniency.VALID
     if country in (None, "US"):
         leniency = phonenumbers.Leniency.POSSIBLE
@@ -283,7 +283,7 @@ def _is_ipv6(match: re.Match[str]) -> bool:
 
 def _end_of_iban(text: str) -> int:
     """Return the length of the longest valid IBAN at the beginning of a text, or 0."""
-    iban = require("stdnum.iban", "corpus")
+    iban = import_optional_module("stdnum.iban", "corpus")
     ends = [match.end() for match in re.finditer(r"\w+", text)]  # capitals may follow the number
     return next((end for end in reversed(ends) if iban.is_valid(text[:end])), 0)
 
@@ -295,8 +295,8 @@ def _is_account(match: re.Match[str]) -> bool:
         return False
     if len(groups) == 1:  # 13 digits or more: longer than any amount
         return True
-    is_card: bool = require("stdnum.luhn", "corpus").is_valid("".join(groups))
-    is_ssn: bool = require("stdnum.us.ssn", "corpus").is_valid(match[0])
+    is_card: bool = import_optional_module("stdnum.luhn", "corpus").is_valid("".join(groups))
+    is_ssn: bool = import_optional_module("stdnum.us.ssn", "corpus").is_valid(match[0])
     return is_card or is_ssn
 
 

@@ -17,7 +17,7 @@ from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.sop import Taxonomy
 from gsim_env.util.files import write_atomically, write_jsonl
-from gsim_env.util.progress import Progress
+from gsim_env.util.progress import ProgressCallback
 
 __all__ = ["ReadCounts", "read_source"]
 
@@ -113,7 +113,7 @@ class SourceDialogues:
         return dialogue
 
 
-def read_source(settings: BuildSettings, progress: Progress) -> ReadCounts:
+def read_source(settings: BuildSettings, progress: ProgressCallback) -> ReadCounts:
     """Write the source's dialogues in chunks and return the counts.
 
     Raises:

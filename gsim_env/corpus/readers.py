@@ -13,7 +13,7 @@ from gsim_env.corpus.mapping import FieldMapping, builtin_mappings
 from gsim_env.corpus.normalize import MalformedError, check_unique, dialogue_of, reason
 from gsim_env.corpus.raw_records import raw_records
 from gsim_env.dialogue import Dialogue
-from gsim_env.errors import ConfigurationError, CorpusError, unknown
+from gsim_env.errors import ConfigurationError, CorpusError, unknown_name_error
 
 __all__ = ["CorpusReader", "MalformedRow", "guess_mapping"]
 
@@ -69,7 +69,7 @@ class CorpusReader:
 
     def __init__(self, path: str | Path, mapping: FieldMapping, on_error: str = "raise") -> None:
         if on_error not in ("raise", "skip"):
-            raise unknown("on_error", on_error, ("raise", "skip"))
+            raise unknown_name_error("on_error", on_error, ("raise", "skip"))
         self.path = Path(path).expanduser()
         self.mapping = mapping
         self.on_error = on_error

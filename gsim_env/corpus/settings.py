@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import find_template
+from gsim_env.groups.bundle import resolve_template_folder
 from gsim_env.models import ModelSpec
 from gsim_env.util.files import sha256_file
 
@@ -70,7 +70,7 @@ class BuildSettings(BaseModel):
                 raise ConfigurationError("; ".join(map(_describe, error.errors()))) from error
 
             if self.on_error not in ON_ERROR:
-                raise unknown("on_error", self.on_error, ON_ERROR)
+                raise unknown_name_error("on_error", self.on_error, ON_ERROR)
             if not self.source.is_file():
                 raise ConfigurationError(f"There is no file {self.source}.")
             _ = self.template_group
@@ -78,7 +78,7 @@ class BuildSettings(BaseModel):
     @cached_property
     def template_group(self) -> Group:
         """The template, loaded: a group without calls."""
-        return Group.load_template(find_template(self.template))
+        return Group.load_template(resolve_template_folder(self.template))
 
     @property
     def work(self) -> Path:

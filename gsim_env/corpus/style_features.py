@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gsim_env.util.text import sentences
+from gsim_env.util.text import split_sentences
 
 __all__ = ["Speech", "find_name", "self_disclosure", "statements"]
 
@@ -108,7 +108,7 @@ SHORT_TURN = 5
 
 def statements(text: str) -> list[str]:
     """Return the sentences of a text without their full stops, to be quoted in a prompt."""
-    stripped = [sentence.rstrip(" .。") for sentence in sentences(text)]
+    stripped = [sentence.rstrip(" .。") for sentence in split_sentences(text)]
     return [sentence for sentence in stripped if sentence]
 
 

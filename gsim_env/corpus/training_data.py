@@ -15,11 +15,11 @@ import numpy as np
 
 from gsim_env.corpus.d_sim import DSimExtra, DSimRow, RewardModel
 from gsim_env.groups import Group
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.llm_profiles import instruction
 from gsim_env.simulation.replay import ReplayedCall
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 from gsim_env.util.files import atomic_path
 
 __all__ = ["DGenExtra", "DGenRow", "gen_rows", "sim_rows", "write_parquet"]
@@ -40,8 +40,8 @@ class DGenRow(TypedDict):
     """One row of D_gen (eq. 5): an instruction with constraints, and a profile that meets them."""
 
     data_source: str
-    prompt: list[Message]
-    messages: list[Message]
+    prompt: list[ChatMessage]
+    messages: list[ChatMessage]
     reward_model: RewardModel
     extra_info: DGenExtra
 
@@ -59,7 +59,7 @@ def gen_rows(
     for index, (call_id, profile) in enumerate(profiles):
         rng = np.random.default_rng(zlib.crc32(call_id.encode()))
         text = instruction(group, _draw_constraints(profile, rng))
-        prompt: list[Message] = [{"role": "user", "content": text}]
+        prompt: list[ChatMessage] = [{"role": "user", "content": text}]
         answer = profile.model_dump_json()
 
         yield {
@@ -96,8 +96,8 @@ def sim_rows(group: Group, calls: Iterable[ReplayedCall], split: str) -> Iterato
 
 def write_parquet(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows to a parquet file atomically and return their number; no rows, no file."""
-    pyarrow = require("pyarrow", "corpus")
-    parquet = require("pyarrow.parquet", "corpus")
+    pyarrow = import_optional_module("pyarrow", "corpus")
+    parquet = import_optional_module("pyarrow.parquet", "corpus")
     remaining = iter(rows)
     batch = list(islice(remaining, BATCH))
     if not batch:

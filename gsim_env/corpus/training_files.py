@@ -8,7 +8,7 @@ import numpy as np
 from gsim_env.corpus.d_sim import DSimRow
 from gsim_env.corpus.training_data import gen_rows, sim_rows, write_parquet
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import read_calls
+from gsim_env.groups.bundle import read_recorded_calls
 from gsim_env.models import Encoder
 from gsim_env.profiles import RecordedCall
 from gsim_env.simulation.replay import replay
@@ -32,7 +32,10 @@ def write_training_files(group: Group, encoder: Encoder, out: Path) -> dict[str,
         SimulatorError: if the encoder fails.
     """
     held_out = group.path / "held_out.jsonl"
-    splits = {"train": group.calls, "test": read_calls(held_out) if held_out.is_file() else ()}
+    splits = {
+        "train": group.calls,
+        "test": read_recorded_calls(held_out) if held_out.is_file() else (),
+    }
     library = MemoryLibrary(index_calls(group.calls, encoder))
     for name in ("d_gen", "d_sim"):
         (out / name).mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from tqdm import tqdm
 
 from gsim_env.corpus.d_sim import DSimRow, TurnKey, read_rows, turn_key
-from gsim_env.models import Complete, LanguageModel, Message, Sampling
-from gsim_env.models.registry import build_model
+from gsim_env.models import ChatMessage, CompletionRequest, LanguageModel, SamplingParams
+from gsim_env.models.registry import build_language_model
 from gsim_env.simulation.prompts import spoken
 from gsim_env.util.aio import block_on
 from gsim_env.util.files import JsonlStore
@@ -31,7 +31,7 @@ __all__ = [
     "read_negatives",
 ]
 
-TASK: Message = {
+TASK: ChatMessage = {
     "role": "system",
     "content": "You play the customer in the conversation below. Answer as the customer would: say "
     "the customer's next words and nothing else.",
@@ -110,7 +110,7 @@ def generate_negatives(
             if not total_missing:
                 continue
 
-            model = build_model(settings)
+            model = build_language_model(settings)
             for index, temperature in enumerate(temperatures):
                 for batch in batch_by_turn(missing[index :: len(temperatures)]):
                     for negative in block_on(generate_batch(model, name, batch, temperature)):
@@ -159,12 +159,12 @@ async def generate_batch(
     model: LanguageModel, generator: str, rows: Sequence[DSimRow], temperature: float
 ) -> list[Negative]:
     """Return the model's answer to each row, each one line of text."""
-    sampling = Sampling(temperature=temperature, top_p=TOP_P, max_tokens=MAX_TOKENS)
+    sampling = SamplingParams(temperature=temperature, top_p=TOP_P, max_tokens=MAX_TOKENS)
     requests = []
     for row in rows:
         messages = [TASK, *row["extra_info"]["context"]]
         seed = zlib.crc32(f"{turn_key(row)}{temperature}".encode())
-        requests.append(Complete("customer", messages, sampling, seed))
+        requests.append(CompletionRequest("customer", messages, sampling, seed))
 
     completions = await asyncio.gather(*map(model.acomplete, requests))
 

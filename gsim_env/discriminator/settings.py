@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gsim_env.errors import ConfigurationError, unknown
-from gsim_env.util.extras import require
+from gsim_env.errors import ConfigurationError, unknown_name_error
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["Embedding", "Negatives", "SequenceClassification", "Settings", "read_settings"]
 
@@ -114,12 +114,14 @@ def read_settings(config: str, overrides: Sequence[str] = ()) -> Settings:
         ConfigurationError: if the file does not exist, or a setting is missing, unknown or out of
             range.
     """
-    omegaconf = require("omegaconf", "train")
+    omegaconf = import_optional_module("omegaconf", "train")
 
     builtin = {file.stem: file for file in sorted(CONFIGS.glob("*.yaml"))}
     file = builtin.get(config, Path(config).expanduser())
     if not file.is_file():
-        raise unknown("configuration (neither a file nor a built-in name)", config, builtin)
+        raise unknown_name_error(
+            "configuration (neither a file nor a built-in name)", config, builtin
+        )
 
     try:
         merged = omegaconf.OmegaConf.merge(

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.utils import seeding
 
 from gsim_env.envs.episode import Episode, Info, StepResult
-from gsim_env.envs.rewards import Reward
+from gsim_env.envs.rewards import StepReward
 from gsim_env.simulation.config import SimulatorConfig, SimulatorOptions
 from gsim_env.simulation.simulator import Simulator
 
@@ -36,7 +36,7 @@ class AsyncTelemarketingEnv:
     ) -> None:
         """Check the configuration; models are loaded by the first reset."""
         config = SimulatorConfig(**simulator)
-        self._episode = Episode(Simulator(config), Reward(reward, gamma), reveal=reveal)
+        self._episode = Episode(Simulator(config), StepReward(reward, gamma), reveal=reveal)
         self._rng: np.random.Generator | None = None
 
     @property
@@ -53,5 +53,5 @@ class AsyncTelemarketingEnv:
         return await self._episode.reset(self._rng, options)
 
     async def step(self, utterance: str) -> StepResult:
-        """Say something; results and errors as for ``TelemarketingEnv.step``."""
+        """Send an utterance; results and errors as for ``TelemarketingEnv.step``."""
         return await self._episode.step(utterance)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gsim_env.envs.rewards import Reward
+from gsim_env.envs.rewards import StepReward
 from gsim_env.errors import ResetNeededError
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.conversation import ConversationFlow, CustomerTurn
@@ -23,7 +23,9 @@ StepResult = tuple[str, float, bool, bool, Info]
 
 
 class Episode:
-    """One call, driven by ``await``; the random generator belongs to the caller.
+    """One simulated call with awaitable ``reset`` and ``step``; the core of all environments.
+
+    The random generator belongs to the caller.
 
     Args:
         simulator: The simulator of the customer.
@@ -35,7 +37,7 @@ class Episode:
         profile: The customer's profile; ``None`` before the first reset.
     """
 
-    def __init__(self, simulator: Simulator, reward: Reward, *, reveal: bool) -> None:
+    def __init__(self, simulator: Simulator, reward: StepReward, *, reveal: bool) -> None:
         """Prepare an episode; call :meth:`reset` to start it."""
         self.simulator = simulator
         self._reward = reward
@@ -71,7 +73,7 @@ class Episode:
         return self.simulator.brief(profile), self._info({})
 
     async def step(self, utterance: str) -> StepResult:
-        """Say something and return the customer's answer.
+        """Send the salesperson's utterance and return the customer's answer.
 
         Returns:
             Observation (the customer's words), reward, terminated, truncated, info.

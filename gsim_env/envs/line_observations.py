@@ -15,7 +15,7 @@ from gsim_env.simulation.simulator import Simulator
 from gsim_env.sop.index import embed_cached
 from gsim_env.sop.probe import LinearProbe
 
-__all__ = ["Line", "ObservationBuilder", "TurnScorer", "script_lines"]
+__all__ = ["CustomerTurnScorer", "ObservationBuilder", "ScriptLine", "script_lines"]
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -26,8 +26,8 @@ PARTS = ("opening", "discovery", "pitch", "close")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One action: a line of the script.
+class ScriptLine:
+    """One line of a group's sales script; one discrete action of the agent.
 
     Attributes:
         text: The utterance.
@@ -41,7 +41,7 @@ class Line:
     concern: str | None = None
 
 
-def script_lines(group: Group) -> tuple[Line, ...]:
+def script_lines(group: Group) -> tuple[ScriptLine, ...]:
     """Return the lines of a group's ``script.toml``, in the file's order.
 
     Raises:
@@ -56,17 +56,17 @@ def script_lines(group: Group) -> tuple[Line, ...]:
             f"those of the built-in groups (CONTRIBUTING.md, Add a group). {error}"
         ) from error
 
-    lines: list[Line] = []
+    lines: list[ScriptLine] = []
     for part in PARTS:
-        lines += [Line(text, part) for text in getattr(script, part)]
+        lines += [ScriptLine(text, part) for text in getattr(script, part)]
     for concern, texts in script.answers.items():
         group.taxonomy.check("sales", None, concern)
-        lines += [Line(text, "answers", concern) for text in texts]
+        lines += [ScriptLine(text, "answers", concern) for text in texts]
     return tuple(lines)
 
 
-class TurnScorer:
-    """Scores customer turns by concern and by stage.
+class CustomerTurnScorer:
+    """Scores customer utterances by concern and by conversation stage, with linear classifiers.
 
     Linear probes on sentence embeddings, fitted to the group's labeled customer turns.
 
@@ -86,7 +86,7 @@ class TurnScorer:
         self._concerns = concern_classifier(group, encoder)
         self._stages = LinearProbe(stages, embed_cached(texts, encoder))
 
-    def score(self, texts: Sequence[str]) -> Floats:
+    def score_texts(self, texts: Sequence[str]) -> Floats:
         """Return scores in [0, 1], shape (texts, concerns + stages), each sorted by name."""
         vectors = self._encoder.encode(texts)
         probes = (self._concerns, self._stages)
@@ -95,7 +95,7 @@ class TurnScorer:
 
 
 class ObservationBuilder:
-    """Builds the observations of concurrent calls from public data, never from hidden state.
+    """Builds the numeric observations of concurrent calls, from public data only.
 
     Args:
         simulator: The simulator; its encoder is loaded by the first customer turn.
@@ -112,7 +112,7 @@ class ObservationBuilder:
     def __init__(self, simulator: Simulator, calls: int) -> None:
         """Read the script."""
         self._simulator = simulator
-        self._scorer: TurnScorer | None = None
+        self._scorer: CustomerTurnScorer | None = None
         self.lines = script_lines(simulator.group)
 
         taxonomy = simulator.group.taxonomy
@@ -125,13 +125,13 @@ class ObservationBuilder:
         self.observation_space = Box(0.0, 1.0, (width,), np.float32)
 
     def reset(self, calls: Bools) -> None:
-        """Reset the observations of some calls, a mask of shape (calls,)."""
+        """Reset the observations of the calls in a mask of shape (calls,)."""
         self._scores[calls] = 0
         self._used_lines[calls] = 0
         self._turns[calls] = 0
 
-    def add(self, calls: Bools, actions: Integers, texts: Sequence[str]) -> None:
-        """Record one exchange.
+    def record_exchanges(self, calls: Bools, actions: Integers, texts: Sequence[str]) -> None:
+        """Record in each call the line that the agent used and the customer's answer.
 
         Args:
             calls: Mask of the calls in progress, shape (calls,).
@@ -140,15 +140,15 @@ class ObservationBuilder:
         """
         if self._scorer is None:
             encoder = self._simulator.services.encoder
-            self._scorer = TurnScorer(self._simulator.group, encoder)
+            self._scorer = CustomerTurnScorer(self._simulator.group, encoder)
 
         rows = np.flatnonzero(calls)
-        self._scores[rows] = self._scorer.score([texts[int(row)] for row in rows])
+        self._scores[rows] = self._scorer.score_texts([texts[int(row)] for row in rows])
         self._used_lines[rows, actions[rows]] = True
         self._turns[rows] += 1
 
     def observations(self) -> Floats:
-        """Return a new array of observations, shape (calls, width)."""
+        """Return the current observations as a new array, shape (calls, width)."""
         share = np.minimum(1.0, self._turns / self._simulator.config.max_turns)
         parts = [self._scores, self._used_lines, share[:, None]]
         return np.concatenate(parts, axis=1, dtype=np.float32)

@@ -13,12 +13,12 @@ from gsim_env.groups import Group
 from gsim_env.simulation.drivers import drive
 from gsim_env.simulation.salespeople import SalespersonSource
 
-__all__ = ["Exchange", "PlayedCall", "play"]
+__all__ = ["Exchange", "PlayedCall", "play_call"]
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One exchange of a call: the salesperson's utterance and the customer's answer.
+    """One salesperson utterance of a call and the customer's answer to it.
 
     Attributes:
         sales: The salesperson's utterance.
@@ -36,13 +36,13 @@ class Exchange:
 
     @classmethod
     def from_step(cls, sales: str, customer: str, info: Mapping[str, Any]) -> Self:
-        """Return the exchange of an environment's step with this ``info``."""
+        """Return the exchange from an environment step's utterance, answer and ``info``."""
         return cls(sales, customer, info["outcome"], info.get("state"), info.get("guidance"))
 
 
 @dataclass(slots=True)
 class PlayedCall:
-    """A call with one customer; it grows while it is played.
+    """Record of a call with one simulated customer; it grows while the call is played.
 
     Attributes:
         profile: The customer's profile.
@@ -56,11 +56,11 @@ class PlayedCall:
 
     @property
     def outcome(self) -> Outcome | None:
-        """How the call ended; ``None`` while it goes on."""
+        """How the call ended; ``None`` while it is in progress."""
         return self.turns[-1].outcome if self.turns else None
 
-    def figures(self, group: Group) -> dict[str, Any]:
-        """Return the call's row of a table, as plain data.
+    def table_row(self, group: Group) -> dict[str, Any]:
+        """Return the call's row of the results table: outcome, turns, coverage and duration.
 
         The stages need an episode that reveals guidance.
         """
@@ -79,14 +79,14 @@ class PlayedCall:
         }
 
 
-async def play(
+async def play_call(
     episode: Episode,
     salespeople: SalespersonSource,
     rng: np.random.Generator,
     options: Mapping[str, Any] | None = None,
     watch: Callable[[PlayedCall], None] | None = None,
 ) -> PlayedCall:
-    """Play one call to its end.
+    """Play one call between a salesperson and a simulated customer to its end.
 
     Await several with ``asyncio.gather``, each with its own episode, to batch their requests. The
     salesperson draws from a child of ``rng`` (``rng.spawn``), so the customer does not depend on

@@ -1,21 +1,21 @@
 """The salesperson's rewards: ``outcome``, and ``shaped`` with potential-based shaping."""
 
 from gsim_env.dialogue import Outcome
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.simulation.conversation import CustomerTurn
 
-__all__ = ["REWARDS", "Reward", "outcome_reward"]
+__all__ = ["REWARDS", "StepReward", "outcome_reward"]
 
 REWARDS = ("outcome", "shaped")
 
 
 def outcome_reward(outcome: Outcome | None) -> float:
-    """Return 1.0 for an accepted call, else 0.0."""
+    """Return the outcome reward of a call: 1.0 if the customer accepted, else 0.0."""
     return 1.0 if outcome is Outcome.ACCEPTED else 0.0
 
 
-class Reward:
-    """The reward of one step as named terms that sum to it.
+class StepReward:
+    """The salesperson's reward of one environment step, as named terms that sum to it.
 
     ``outcome``: 1 for an accepted call, else 0. ``shaped`` adds gamma * Phi(s') - Phi(s), the
     potential-based shaping of Ng, Harada and Russell (1999), which leaves the optimal policy of
@@ -33,14 +33,14 @@ class Reward:
     def __init__(self, name: str, gamma: float) -> None:
         """Check the arguments."""
         if name not in REWARDS:
-            raise unknown("reward", name, REWARDS)
+            raise unknown_name_error("reward", name, REWARDS)
         if not 0.0 <= gamma <= 1.0:
             raise ConfigurationError(f"gamma must be in [0, 1], got {gamma}.")
         self._shaped = name == "shaped"
         self._gamma = gamma
 
     def terms(self, before: CustomerTurn, after: CustomerTurn) -> dict[str, float]:
-        """Return the terms of a step: ``reward/outcome`` and, if shaped, ``reward/shaping``."""
+        """Return a step's reward terms ``reward/outcome`` and, if shaped, ``reward/shaping``."""
         terms = {"reward/outcome": outcome_reward(after.outcome)}
         if self._shaped:
             terminal = after.outcome is not None and not after.outcome.truncates

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from gsim_env.envs.line_observations import (
     Floats,
     Integers,
-    Line,
     ObservationBuilder,
+    ScriptLine,
     script_lines,
 )
 from gsim_env.envs.telemarketing import TelemarketingEnv
@@ -27,7 +27,7 @@ from gsim_env.envs.vector import TelemarketingVectorEnv
 from gsim_env.errors import ConfigurationError
 from gsim_env.simulation.simulator import Simulator
 
-__all__ = ["Line", "ScriptLines", "VectorScriptLines", "script_lines"]
+__all__ = ["ScriptLine", "ScriptLines", "VectorScriptLines", "script_lines"]
 
 Info = dict[str, Any]
 
@@ -36,12 +36,12 @@ ONE_CALL = np.array([True])
 
 # Gymnasium types .env by the outer spaces, so the inner ones are Any here.
 class ScriptLines(gym.Wrapper[Any, Any, str, str], RecordConstructorArgs):
-    """A discrete-action, vector-observation wrapper for standard RL libraries.
+    """Wrapper with discrete actions (lines of the sales script) and numeric observations.
 
     ## Action Space
-    ``Discrete(N)``: action ``i`` says ``lines[i]``, a :class:`Line` of the group's ``script.toml``
-    with its part of the script and the concern that it answers. A line may be repeated, which costs
-    the customer's patience.
+    ``Discrete(N)``: action ``i`` says ``lines[i]``, a :class:`ScriptLine` of the group's
+    ``script.toml`` with its part of the script and the concern that it answers. A line may be
+    repeated, which costs the customer's patience.
 
     ## Observation Space
     ``Box(0, 1, (concerns + stages + N + 1,), float32)``, in this order, all of it public:
@@ -77,7 +77,7 @@ class ScriptLines(gym.Wrapper[Any, Any, str, str], RecordConstructorArgs):
         """Read the script; the encoder is loaded by the first step."""
         RecordConstructorArgs.__init__(self)
         super().__init__(env)
-        self._builder = ObservationBuilder(simulator_of(env.unwrapped), 1)
+        self._builder = ObservationBuilder(_simulator_of(env.unwrapped), 1)
         self.lines = self._builder.lines
         self.action_space = Discrete(len(self.lines))
         self.observation_space = self._builder.observation_space
@@ -104,7 +104,7 @@ class ScriptLines(gym.Wrapper[Any, Any, str, str], RecordConstructorArgs):
                 f"The action must be a line's number, 0 to {len(self.lines) - 1}, got {action!r}."
             )
         text, reward, terminated, truncated, info = self.env.step(self.lines[action].text)
-        self._builder.add(ONE_CALL, np.array([action]), [text])
+        self._builder.record_exchanges(ONE_CALL, np.array([action]), [text])
         return self._builder.observations()[0], reward, terminated, truncated, info
 
 
@@ -126,7 +126,7 @@ class VectorScriptLines(
     def __init__(self, env: VectorEnv[tuple[str, ...], Sequence[str], NDArray[Any]]) -> None:
         """Read the script; the encoder is loaded by the first step."""
         super().__init__(env)
-        self._builder = ObservationBuilder(simulator_of(env.unwrapped), env.num_envs)
+        self._builder = ObservationBuilder(_simulator_of(env.unwrapped), env.num_envs)
         self.lines = self._builder.lines
         self.single_action_space = Discrete(len(self.lines))
         self.single_observation_space = self._builder.observation_space
@@ -177,7 +177,7 @@ class VectorScriptLines(
             for row in np.flatnonzero(ended):
                 texts[row] = infos["final_obs"][row]
 
-        self._builder.add(self._active, actions, texts)
+        self._builder.record_exchanges(self._active, actions, texts)
         observations = self._builder.observations()
         if self._same_step:
             observations = self._restart(ended, observations, infos)
@@ -198,7 +198,7 @@ class VectorScriptLines(
         return self._builder.observations()
 
 
-def simulator_of(env: object) -> Simulator:
+def _simulator_of(env: object) -> Simulator:
     """Return the simulator of a telemarketing environment.
 
     Raises:

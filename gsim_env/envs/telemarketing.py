@@ -6,8 +6,8 @@ from typing import Any, Unpack
 import gymnasium as gym
 
 from gsim_env.envs.episode import Episode
-from gsim_env.envs.rewards import Reward
-from gsim_env.errors import unknown
+from gsim_env.envs.rewards import StepReward
+from gsim_env.errors import unknown_name_error
 from gsim_env.simulation.config import SimulatorConfig, SimulatorOptions
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.simulation.utterance import MAX_UTTERANCE_CHARS
@@ -101,13 +101,13 @@ class TelemarketingEnv(gym.Env[str, str]):
     ) -> None:
         """Check the configuration; models are loaded by the first reset."""
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise unknown("render mode", render_mode, self.metadata["render_modes"])
+            raise unknown_name_error("render mode", render_mode, self.metadata["render_modes"])
 
         self.render_mode = render_mode
         self.action_space = Utterance(MAX_UTTERANCE_CHARS)
         self.observation_space = Utterance(MAX_OBSERVATION_CHARS)
         self.simulator = Simulator(SimulatorConfig(**simulator))
-        self._episode = Episode(self.simulator, Reward(reward, gamma), reveal=reveal)
+        self._episode = Episode(self.simulator, StepReward(reward, gamma), reveal=reveal)
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -122,7 +122,7 @@ class TelemarketingEnv(gym.Env[str, str]):
         return block_on(self._episode.reset(self.np_random, options))
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Say something and return the customer's answer.
+        """Send the salesperson's utterance and return the customer's answer.
 
         Raises:
             ResetNeededError: if no call is in progress.

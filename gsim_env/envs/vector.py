@@ -11,9 +11,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from gsim_env.envs.episode import Episode, Info, StepResult
-from gsim_env.envs.rewards import Reward
+from gsim_env.envs.rewards import StepReward
 from gsim_env.envs.telemarketing import MAX_OBSERVATION_CHARS
-from gsim_env.errors import ConfigurationError, ResetNeededError, SimulatorError, unknown
+from gsim_env.errors import ConfigurationError, ResetNeededError, SimulatorError, unknown_name_error
 from gsim_env.simulation.config import SimulatorConfig, SimulatorOptions
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.simulation.utterance import MAX_UTTERANCE_CHARS, check_utterance
@@ -32,7 +32,7 @@ ERROR_MODES = ("raise", "mask")
 
 
 class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]]):
-    """``num_envs`` concurrent calls.
+    """Vector environment: ``num_envs`` concurrent calls with simulated customers.
 
     Made by ``gymnasium.make_vec("GroupedSim-Telemarketing-v0", num_envs=...)``.
 
@@ -72,9 +72,9 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         """Check the configuration; models are loaded by the first reset."""
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         if mode not in AUTORESET_MODES:
-            raise unknown("autoreset mode", mode, AUTORESET_MODES)
+            raise unknown_name_error("autoreset mode", mode, AUTORESET_MODES)
         if on_error not in ERROR_MODES:
-            raise unknown("on_error", on_error, ERROR_MODES)
+            raise unknown_name_error("on_error", on_error, ERROR_MODES)
         if num_envs < 1:
             raise ConfigurationError(f"num_envs must be at least 1, got {num_envs}.")
 
@@ -90,7 +90,8 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         self.observation_space = batch_space(self.single_observation_space, num_envs)
 
         self._episodes = [
-            Episode(self.simulator, Reward(reward, gamma), reveal=reveal) for _ in range(num_envs)
+            Episode(self.simulator, StepReward(reward, gamma), reveal=reveal)
+            for _ in range(num_envs)
         ]
         self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
         self._observations = [""] * num_envs
@@ -129,7 +130,7 @@ class TelemarketingVectorEnv(VectorEnv[Observations, Sequence[str], NDArray[Any]
         return tuple(self._observations), infos
 
     def step(self, actions: Sequence[str]) -> tuple[Observations, Floats, Bools, Bools, Info]:
-        """Say something in every call and return every answer.
+        """Send one utterance per call and return every customer's answer.
 
         Under ``Disabled``, the utterance in a call that is over is ignored: its reward is 0 and its
         flags are False.

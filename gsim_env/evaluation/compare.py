@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.evaluation.judge.judge import FIGURES, call_figures
 from gsim_env.evaluation.metrics.agreement import RankCorrelation, rank_correlation
 from gsim_env.evaluation.metrics.diversity import irs, snr, tlv
@@ -17,7 +17,7 @@ from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.evaluation.report.results import EvaluationManifest
 from gsim_env.evaluation.schema import ABSENT, IntervalField, Section
 from gsim_env.groups import Group
-from gsim_env.util.stats import Interval, bootstrap, mean_interval
+from gsim_env.util.stats import ConfidenceInterval, bootstrap_interval, mean_confidence_interval
 
 __all__ = ["Comparison", "EvaluatedMethod", "compare", "difference", "load_method"]
 
@@ -82,7 +82,7 @@ class EvaluatedMethod:
         """Read the evaluation."""
         results = read_results(folder)
         if method not in results.methods:
-            raise unknown(f"method of {folder}", method, results.methods)
+            raise unknown_name_error(f"method of {folder}", method, results.methods)
         if results.manifest is None:
             raise ConfigurationError(f"{folder} has no manifest. Run the evaluation again.")
 
@@ -148,8 +148,8 @@ def compare(
         values_a = {key(features.call): figure(a, features) for features in features_a}
         values_b = {key(features.call): figure(b, features) for features in features_b}
         figures[name] = FigureComparison(
-            a=mean_interval(list(values_a.values())),
-            b=mean_interval(list(values_b.values())),
+            a=mean_confidence_interval(list(values_a.values())),
+            b=mean_confidence_interval(list(values_b.values())),
             difference=difference(values_a, values_b, paired=paired),
         )
 
@@ -189,13 +189,15 @@ def judged_figure(name: str) -> Figure:
     return lambda method, call: method.ratings.get(call.call.id, {}).get(name, math.nan)
 
 
-def difference(a: Mapping[CallKey, float], b: Mapping[CallKey, float], *, paired: bool) -> Interval:
+def difference(
+    a: Mapping[CallKey, float], b: Mapping[CallKey, float], *, paired: bool
+) -> ConfidenceInterval:
     """Return the mean of b minus the mean of a, with its interval.
 
     Calls without the figure (NaN) are left out; if paired, with their partners.
     """
     if paired:
-        return mean_interval([b[call] - a[call] for call in a if call in b])
+        return mean_confidence_interval([b[call] - a[call] for call in a if call in b])
 
     first = np.array([value for value in a.values() if not np.isnan(value)])
     second = np.array([value for value in b.values() if not np.isnan(value)])
@@ -209,7 +211,7 @@ def difference(a: Mapping[CallKey, float], b: Mapping[CallKey, float], *, paired
         drawn = first[rng.integers(len(first), size=len(first))]
         return float(second[rows].mean() - drawn.mean())
 
-    interval = bootstrap(len(second), resampled_difference)
+    interval = bootstrap_interval(len(second), resampled_difference)
     return interval._replace(value=float(second.mean() - first.mean()))
 
 

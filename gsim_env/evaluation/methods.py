@@ -5,11 +5,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, RootModel
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.evaluation.records import HUMAN
 from gsim_env.models import ModelSpec
-from gsim_env.models.registry import parse_model
-from gsim_env.util.files import load_toml
+from gsim_env.models.registry import parse_model_spec
+from gsim_env.util.files import load_toml_model
 
 __all__ = ["METHODS", "PAPER_METHODS", "Method", "known_methods"]
 
@@ -30,7 +30,7 @@ class Method(BaseModel):
     @property
     def settings(self) -> dict[str, JsonValue]:
         """The settings that results record, without API keys."""
-        name, config = parse_model(self.customer)
+        name, config = parse_model_spec(self.customer)
         settings = config.model_dump()
         settings.pop("api_key", None)
         return {"backend": name, **settings, "guidance": self.guidance}
@@ -77,7 +77,7 @@ def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
                 '{backend = "embedded", adapter = "DIR"} and guidance = true or false.'
             )
         if name not in known or name == HUMAN:
-            raise unknown("method", name, known)
+            raise unknown_name_error("method", name, known)
 
     if not names or len(set(names)) < len(names):
         raise ConfigurationError(
@@ -92,4 +92,4 @@ def read_methods(file: Path) -> dict[str, Method]:
     Raises:
         ConfigurationError: if the file is missing or malformed; names the file.
     """
-    return load_toml(MethodsFile, file, error=ConfigurationError).root
+    return load_toml_model(MethodsFile, file, error=ConfigurationError).root

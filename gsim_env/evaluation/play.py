@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.envs.episode import Episode
-from gsim_env.envs.playing import play
-from gsim_env.envs.rewards import Reward
+from gsim_env.envs.playing import play_call
+from gsim_env.envs.rewards import StepReward
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.evaluation.methods import Method
 from gsim_env.evaluation.records import EvaluatedCall
@@ -20,7 +20,7 @@ from gsim_env.simulation.salespeople import PolicySpec, SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.util.aio import block_on
 from gsim_env.util.files import write_jsonl
-from gsim_env.util.progress import Progress, no_progress
+from gsim_env.util.progress import ProgressCallback, no_progress
 
 __all__ = ["BLOCK_SIZE", "Plan", "play_calls"]
 
@@ -61,7 +61,10 @@ class Plan(BaseModel):
 
 
 def play_calls(
-    plan: Plan, customers: Sequence[CustomerProfile], out: Path, progress: Progress = no_progress
+    plan: Plan,
+    customers: Sequence[CustomerProfile],
+    out: Path,
+    progress: ProgressCallback = no_progress,
 ) -> list[EvaluatedCall]:
     """Play every call of a plan that is not stored yet, and return all.
 
@@ -137,11 +140,11 @@ def play_block(
     salespeople = SalespersonFactory(config.group, plan.salespeople[salesperson], config.encoder)
 
     async def play_one(number: int) -> EvaluatedCall:
-        episode = Episode(simulator, Reward("outcome", 1.0), reveal=True)
+        episode = Episode(simulator, StepReward("outcome", 1.0), reveal=True)
         rng = np.random.default_rng([plan.seed, number])
         customer = customers[number]
         try:
-            call = await play(episode, salespeople, rng, {"profile": customer})
+            call = await play_call(episode, salespeople, rng, {"profile": customer})
         except SimulatorError as error:
             return EvaluatedCall.failed(method, salesperson, number, customer, error)
         return EvaluatedCall.from_simulation(method, salesperson, number, call)

@@ -10,9 +10,9 @@ from pydantic_core import to_jsonable_python
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.playing import Exchange, PlayedCall
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.profiles import CustomerProfile, RecordedCall
-from gsim_env.util.stats import Interval
+from gsim_env.util.stats import ConfidenceInterval
 
 __all__ = ["HUMAN", "EvaluatedCall", "EvaluatedTurn", "IntervalField"]
 
@@ -23,7 +23,7 @@ DECIMALS = 6
 """Decimals of a stored interval."""
 
 
-def interval_to_json(interval: Interval) -> dict[str, float | int | None]:
+def interval_to_json(interval: ConfidenceInterval) -> dict[str, float | int | None]:
     """Return an interval by its field names, rounded; NaN, which JSON lacks, becomes ``None``."""
     return {
         name: None if np.isnan(number) else round(number, DECIMALS)
@@ -39,9 +39,9 @@ def interval_from_json(value: object) -> object:
 
 
 IntervalField = Annotated[
-    Interval, BeforeValidator(interval_from_json), PlainSerializer(interval_to_json)
+    ConfidenceInterval, BeforeValidator(interval_from_json), PlainSerializer(interval_to_json)
 ]
-"""A field of type ``Interval``; as JSON an object with ``value``, ``low``, ``high`` and ``n``."""
+"""A ``ConfidenceInterval``; as JSON an object with ``value``, ``low``, ``high`` and ``n``."""
 
 
 class EvaluatedTurn(BaseModel):
@@ -118,12 +118,12 @@ class EvaluatedCall(BaseModel):
         return [len(text.split()) for text in self.customer_texts]
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[ChatMessage]:
         """The call as a chat for the reward functions: ``user`` is the salesperson."""
-        messages: list[Message] = []
+        messages: list[ChatMessage] = []
         for turn in self.turns:
-            messages.append(Message(role="user", content=turn.sales))
-            messages.append(Message(role="assistant", content=turn.customer))
+            messages.append(ChatMessage(role="user", content=turn.sales))
+            messages.append(ChatMessage(role="assistant", content=turn.customer))
         return messages
 
     @classmethod

@@ -8,7 +8,7 @@ import numpy as np
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import read_calls
+from gsim_env.groups.bundle import read_recorded_calls
 from gsim_env.profiles import CustomerProfile, RecordedCall
 
 __all__ = ["HELD_OUT", "ReferenceSet", "select_reference"]
@@ -61,7 +61,7 @@ def select_reference(group: Group, calls: int, seed: int) -> ReferenceSet:
         )
 
     rng = np.random.default_rng([seed, SEED_STREAM])
-    held_out = read_calls(file)
+    held_out = read_recorded_calls(file)
     chosen: list[RecordedCall] = []
     others: list[RecordedCall] = []
     for archetype in group.config.archetypes:

@@ -26,11 +26,11 @@ from gsim_env.evaluation.report.results import (
 )
 from gsim_env.groups import load_group
 from gsim_env.models import ModelSpec
-from gsim_env.models.registry import shared_encoder
+from gsim_env.models.registry import shared_cached_encoder
 from gsim_env.rewards.pattern import Discriminator, load_discriminator
 from gsim_env.util.aio import block_on
-from gsim_env.util.extras import require_extra
-from gsim_env.util.progress import Progress, no_progress
+from gsim_env.util.extras import check_extra_installed
+from gsim_env.util.progress import ProgressCallback, no_progress
 
 __all__ = ["Judging", "evaluate"]
 
@@ -63,7 +63,7 @@ def evaluate(
     out: Path,
     judging: Judging | None = None,
     discriminator: str | None = None,
-    progress: Progress = no_progress,
+    progress: ProgressCallback = no_progress,
 ) -> EvaluationResults:
     """Evaluate methods. Resumes after an interruption: call it again with the same arguments.
 
@@ -80,7 +80,7 @@ def evaluate(
         ImportError: if the extra ``evaluation`` is not installed.
         SimulatorError: if the encoder fails. Failed calls and ratings are missing and counted.
     """
-    require_extra("evaluation")
+    check_extra_installed("evaluation")
     group = load_group(plan.simulator.group)
     reference = select_reference(group, plan.calls, plan.seed)
     manifest = manifest_of(plan, group)
@@ -88,7 +88,7 @@ def evaluate(
 
     # Play the calls, and extract their features and those of the recorded calls.
     played = play_calls(plan, reference.customers, out / "calls", progress)
-    extractor = FeatureExtractor(group, shared_encoder(plan.simulator.encoder_name))
+    extractor = FeatureExtractor(group, shared_cached_encoder(plan.simulator.encoder_name))
     methods: dict[str, list[CallFeatures]] = {name: [] for name in plan.methods}
     for features in extractor.extract(played):
         methods[features.call.method].append(features)
@@ -142,7 +142,11 @@ def complete_manifest(
 
 
 def judge_calls(
-    judging: Judging, plan: Plan, calls: Sequence[EvaluatedCall], out: Path, progress: Progress
+    judging: Judging,
+    plan: Plan,
+    calls: Sequence[EvaluatedCall],
+    out: Path,
+    progress: ProgressCallback,
 ) -> tuple[JudgeReport, RobustnessReport | None]:
     """Ask the judge to rate calls and, if requested, to check profiles; write the ratings."""
     store = out / JUDGMENTS

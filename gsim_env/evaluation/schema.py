@@ -6,14 +6,14 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from gsim_env.evaluation.records import IntervalField
-from gsim_env.util.stats import Interval
+from gsim_env.util.stats import ConfidenceInterval
 
 __all__ = ["ABSENT", "IntervalField", "Number", "Section", "as_interval"]
 
 DECIMALS = 6
 """Decimals of a stored number."""
 
-ABSENT = Interval(math.nan, math.nan, math.nan, 0)
+ABSENT = ConfidenceInterval(math.nan, math.nan, math.nan, 0)
 """Stands for a figure that was not measured."""
 
 
@@ -35,7 +35,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def as_interval(section: BaseModel, name: str) -> Interval:
+def as_interval(section: BaseModel, name: str) -> ConfidenceInterval:
     """Return a numeric field of a section as an interval.
 
     A number without an interval gets NaN ends and n = 0; ``None`` becomes :data:`ABSENT`.
@@ -43,7 +43,7 @@ def as_interval(section: BaseModel, name: str) -> Interval:
     Raises:
         AttributeError: if the section has no such field.
     """
-    value: Interval | float | None = getattr(section, name)
-    if isinstance(value, Interval):
+    value: ConfidenceInterval | float | None = getattr(section, name)
+    if isinstance(value, ConfidenceInterval):
         return value
     return ABSENT if value is None else ABSENT._replace(value=float(value))

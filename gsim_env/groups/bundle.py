@@ -10,21 +10,21 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gsim_env.errors import ConfigurationError, CorpusError, unknown
-from gsim_env.models.protocol import Sampling
+from gsim_env.errors import ConfigurationError, CorpusError, unknown_name_error
+from gsim_env.models.protocol import SamplingParams
 from gsim_env.profiles import Archetype, CorpusProfileGenerator, CustomerProfile, RecordedCall
 from gsim_env.sop.personal_terms import PersonalTerms
 from gsim_env.sop.taxonomy import Taxonomy
-from gsim_env.util.files import load_toml
+from gsim_env.util.files import load_toml_model
 
 __all__ = [
     "Group",
     "GroupConfig",
-    "Stances",
-    "builtin_groups",
-    "find_group",
-    "find_template",
+    "StanceInstructions",
+    "builtin_group_folders",
     "load_group",
+    "resolve_group_folder",
+    "resolve_template_folder",
 ]
 
 BUILTIN = Path(__file__).parent
@@ -42,8 +42,8 @@ PROMPTS = {
 """The prompt templates of a group, each with its placeholders."""
 
 
-class Stances(BaseModel):
-    """The customer model's instruction for each mood of the state, in the group's language."""
+class StanceInstructions(BaseModel):
+    """The customer model's prompt instruction for each mood, in the group's language."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +55,7 @@ class Stances(BaseModel):
 
 
 class GroupConfig(BaseModel):
-    """The contents of ``group.toml``."""
+    """The configuration of a customer group: the contents of its ``group.toml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -67,14 +67,14 @@ class GroupConfig(BaseModel):
     situation: str = Field(
         default="", description="the customer's situation where a corpus does not state it"
     )
-    sampling: Sampling
-    stances: Stances
+    sampling: SamplingParams
+    stances: StanceInstructions
     archetypes: dict[str, Archetype] = Field(min_length=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A cohort of customers: configuration, taxonomy, prompts and corpus, checked together.
+    """A group of customers: configuration, taxonomy, prompts and corpus, checked together.
 
     Attributes:
         path: The folder.
@@ -92,13 +92,13 @@ class Group:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Return the group of a folder.
+        """Return the customer group of a folder.
 
         Raises:
             CorpusError: if a file is missing or malformed (names the line, if any), or if the
                 corpus names a stage, concern or archetype that the group does not define.
         """
-        group = replace(cls.load_template(path), calls=read_calls(path / CORPUS))
+        group = replace(cls.load_template(path), calls=read_recorded_calls(path / CORPUS))
         for call in group.calls:
             try:
                 group.check_call(call)
@@ -115,10 +115,10 @@ class Group:
         """
         return cls(
             path=path,
-            config=load_toml(GroupConfig, path / CONFIG),
+            config=load_toml_model(GroupConfig, path / CONFIG),
             taxonomy=Taxonomy.load(path / TAXONOMY),
             calls=(),
-            prompts=read_prompts(path / "prompts"),
+            prompts=_read_prompts(path / "prompts"),
         )
 
     def check_profile(self, profile: CustomerProfile) -> None:
@@ -128,10 +128,10 @@ class Group:
             ConfigurationError: if it does not.
         """
         if profile.archetype not in self.config.archetypes:
-            raise unknown("archetype", profile.archetype, self.config.archetypes)
+            raise unknown_name_error("archetype", profile.archetype, self.config.archetypes)
         for concern in profile.concerns:
             if concern not in self.taxonomy.concerns:
-                raise unknown("concern", concern, self.taxonomy.concerns)
+                raise unknown_name_error("concern", concern, self.taxonomy.concerns)
 
     def check_call(self, call: RecordedCall) -> None:
         """Check that the group defines the profile's names and the stages and concerns of a call.
@@ -166,8 +166,8 @@ class Group:
         return PersonalTerms(self.calls)
 
 
-def read_calls(path: Path) -> tuple[RecordedCall, ...]:
-    """Return the calls of a ``corpus.jsonl``.
+def read_recorded_calls(path: Path) -> tuple[RecordedCall, ...]:
+    """Return the recorded calls of a ``corpus.jsonl`` file.
 
     Raises:
         CorpusError: if a row is malformed or an id is repeated; names the file, the line and the
@@ -190,7 +190,7 @@ def read_calls(path: Path) -> tuple[RecordedCall, ...]:
     return tuple(calls.values())
 
 
-def read_prompts(folder: Path) -> dict[str, Template]:
+def _read_prompts(folder: Path) -> dict[str, Template]:
     """Return a group's prompt templates, by name.
 
     ``string.Template`` substitutes in one pass, so inserted text is never a template itself.
@@ -198,11 +198,14 @@ def read_prompts(folder: Path) -> dict[str, Template]:
     Raises:
         CorpusError: if a prompt is missing or has a placeholder that the simulator does not fill.
     """
-    return {name: read_prompt(folder / f"{name}.txt", fields) for name, fields in PROMPTS.items()}
+    return {
+        name: read_prompt_template(folder / f"{name}.txt", fields)
+        for name, fields in PROMPTS.items()
+    }
 
 
-def read_prompt(file: Path, fields: Collection[str]) -> Template:
-    """Return one prompt template.
+def read_prompt_template(file: Path, fields: Collection[str]) -> Template:
+    """Return the prompt template of a text file, with its placeholders checked.
 
     Args:
         file: The file.
@@ -224,13 +227,13 @@ def read_prompt(file: Path, fields: Collection[str]) -> Template:
     return template
 
 
-def builtin_groups() -> dict[str, Path]:
-    """Return the folders of the built-in groups, by name."""
-    templates = builtin_templates()
+def builtin_group_folders() -> dict[str, Path]:
+    """Return the folders of the built-in customer groups, by name."""
+    templates = builtin_template_folders()
     return {name: folder for name, folder in templates.items() if (folder / CORPUS).is_file()}
 
 
-def builtin_templates() -> dict[str, Path]:
+def builtin_template_folders() -> dict[str, Path]:
     """Return the folders of the built-in templates and groups, by name.
 
     A template is a group without a corpus; every group can serve as a template.
@@ -239,34 +242,34 @@ def builtin_templates() -> dict[str, Path]:
     return {folder.name: folder for folder in folders if (folder / CONFIG).is_file()}
 
 
-def find_group(group: str) -> Path:
-    """Return the folder of a group: a built-in one by name, any other by its path.
+def resolve_group_folder(group: str) -> Path:
+    """Return the folder of a customer group, from a built-in name or a path.
 
     Raises:
         ConfigurationError: if there is no such group, or if it is a template.
     """
-    builtin = builtin_groups()
+    builtin = builtin_group_folders()
     path = builtin.get(group, Path(group).expanduser())
     if path.is_dir():
         return path
-    if group in builtin_templates():
+    if group in builtin_template_folders():
         raise ConfigurationError(
             f"{group!r} is a template without a corpus. Build a group from your own dialogues and "
             f"name its folder: gsim group build --template {group} --from FILE --out DIR"
         )
-    raise unknown("group (neither built in nor a folder)", group, builtin)
+    raise unknown_name_error("group (neither built in nor a folder)", group, builtin)
 
 
-def find_template(template: str) -> Path:
-    """Return the folder of a template or group: a built-in one by name, any other by its path.
+def resolve_template_folder(template: str) -> Path:
+    """Return the folder of a template or customer group, from a built-in name or a path.
 
     Raises:
         ConfigurationError: if there is no such folder, or if it has no ``group.toml``.
     """
-    builtin = builtin_templates()
+    builtin = builtin_template_folders()
     path = builtin.get(template, Path(template).expanduser())
     if not (path / CONFIG).is_file():
-        raise unknown(
+        raise unknown_name_error(
             "template (neither built in nor a folder with a group.toml)", template, builtin
         )
     return path
@@ -274,10 +277,10 @@ def find_template(template: str) -> Path:
 
 @lru_cache(maxsize=8)
 def load_group(group: str) -> Group:
-    """Return a group by name or path; each is read once per process.
+    """Return a customer group by name or path; each is read once per process.
 
     Raises:
         ConfigurationError: if there is no such group.
         CorpusError: if its files are malformed.
     """
-    return Group.load(find_group(group))
+    return Group.load(resolve_group_folder(group))

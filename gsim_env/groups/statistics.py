@@ -12,7 +12,7 @@ from gsim_env.errors import CorpusError
 from gsim_env.groups.bundle import Group
 from gsim_env.util.text import distinct_n
 
-__all__ = ["GroupStatistics", "group_statistics"]
+__all__ = ["GroupStatistics", "compute_group_statistics"]
 
 SHORT_WORDS = 5
 """A turn of at most this many words is short."""
@@ -20,7 +20,7 @@ SHORT_WORDS = 5
 
 @dataclass(frozen=True, slots=True)
 class GroupStatistics:
-    """Statistics of a corpus.
+    """Statistics of a customer group's corpus: lengths, diversity, outcomes and stages.
 
     Words are separated by whitespace; variances are those of a population; shares lie in [0, 1].
 
@@ -67,8 +67,8 @@ class GroupStatistics:
     stages_visited: float
 
 
-def group_statistics(group: Group) -> GroupStatistics:
-    """Return the statistics of a group's corpus.
+def compute_group_statistics(group: Group) -> GroupStatistics:
+    """Compute the statistics of a customer group's corpus.
 
     Raises:
         CorpusError: if the corpus is empty.
@@ -98,28 +98,28 @@ def group_statistics(group: Group) -> GroupStatistics:
         exchanges_min=min(exchanges),
         exchanges_median=float(np.median(exchanges)),
         exchanges_max=max(exchanges),
-        outcomes=outcome_counts(call.outcome for call in group.calls),
-        outcomes_by_archetype=outcomes_by_archetype(group),
-        sales_stages=stage_counts(group, "sales"),
-        customer_stages=stage_counts(group, "customer"),
+        outcomes=_outcome_counts(call.outcome for call in group.calls),
+        outcomes_by_archetype=outcome_counts_by_archetype(group),
+        sales_stages=_stage_counts(group, "sales"),
+        customer_stages=_stage_counts(group, "customer"),
         stages_visited=float(np.mean(visited)) / len(group.taxonomy.customer),
     )
 
 
-def outcome_counts(outcomes: Iterable[str]) -> dict[str, int]:
+def _outcome_counts(outcomes: Iterable[str]) -> dict[str, int]:
     """Return the number of calls by outcome, the most frequent first."""
     return {str(name): count for name, count in Counter(outcomes).most_common()}
 
 
-def outcomes_by_archetype(group: Group) -> dict[str, dict[str, int]]:
+def outcome_counts_by_archetype(group: Group) -> dict[str, dict[str, int]]:
     """Return the number of calls by archetype of the group, then outcome."""
     outcomes: dict[str, list[str]] = defaultdict(list)
     for call in group.calls:
         outcomes[call.profile.archetype].append(call.outcome)
-    return {name: outcome_counts(outcomes[name]) for name in group.config.archetypes}
+    return {name: _outcome_counts(outcomes[name]) for name in group.config.archetypes}
 
 
-def stage_counts(group: Group, role: Role) -> dict[str, int]:
+def _stage_counts(group: Group, role: Role) -> dict[str, int]:
     """Return the number of one side's turns by stage, in the order of the taxonomy."""
     turns = chain.from_iterable(call.turns for call in group.calls)
     counts = Counter(turn.stage for turn in turns if turn.role == role)

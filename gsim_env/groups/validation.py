@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome, Turn
 from gsim_env.errors import CorpusError
-from gsim_env.groups.bundle import Group, find_group
+from gsim_env.groups.bundle import Group, resolve_group_folder
 from gsim_env.models import Encoder
 from gsim_env.profiles import RecordedCall
 from gsim_env.sop.index import embed_cached
 from gsim_env.sop.taxonomy import ENDING_KINDS, CustomerKind, Taxonomy
 
-__all__ = ["Finding", "check_group", "validate"]
+__all__ = ["GroupProblem", "check_loaded_group", "find_group_problems"]
 
 FINAL_KINDS: frozenset[CustomerKind] = frozenset({"accept", "hang_up"})
 """Kinds of stages that end a call; a refusal can still be answered."""
@@ -35,8 +35,8 @@ BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One problem of a group.
+class GroupProblem:
+    """One problem that validation found in a customer group: check, message and call.
 
     Attributes:
         check: The check: ``loads``, ``ends_with_customer``, ``ending``, ``exchanges``, ``concern``,
@@ -50,8 +50,8 @@ class Finding:
     call: str | None = None
 
 
-def validate(group: str, encoder: Encoder) -> list[Finding]:
-    """Load a group and return its problems.
+def find_group_problems(group: str, encoder: Encoder) -> list[GroupProblem]:
+    """Load a customer group from its folder and return the problems of its files and corpus.
 
     Args:
         group: A built-in group, or the path of a folder; its files are read again at each call.
@@ -64,32 +64,32 @@ def validate(group: str, encoder: Encoder) -> list[Finding]:
         ConfigurationError: if there is no such group.
     """
     try:
-        loaded = Group.load(find_group(group))
+        loaded = Group.load(resolve_group_folder(group))
     except CorpusError as error:
-        return [Finding("loads", str(error))]
-    return check_group(loaded, encoder)
+        return [GroupProblem("loads", str(error))]
+    return check_loaded_group(loaded, encoder)
 
 
-def check_group(group: Group, encoder: Encoder) -> list[Finding]:
-    """Return the problems of a loaded group; see :func:`validate`."""
-    findings: list[Finding] = []
+def check_loaded_group(group: Group, encoder: Encoder) -> list[GroupProblem]:
+    """Return the problems of a loaded customer group; see :func:`find_group_problems`."""
+    findings: list[GroupProblem] = []
     for call in group.calls:
-        findings += check_call(call, group.taxonomy)
-    findings += check_coverage(group)
-    findings += near_duplicates(group, encoder)
+        findings += _check_call(call, group.taxonomy)
+    findings += _check_coverage(group)
+    findings += _near_duplicates(group, encoder)
     return findings
 
 
-def check_call(call: RecordedCall, taxonomy: Taxonomy) -> Iterator[Finding]:
+def _check_call(call: RecordedCall, taxonomy: Taxonomy) -> Iterator[GroupProblem]:
     """Yield the problems of one call; loading has checked that its turns alternate."""
     if call.turns[-1].role != "customer":
         message = "the last turn is by 'sales', expected 'customer'"
-        yield Finding("ends_with_customer", message, call.id)
+        yield GroupProblem("ends_with_customer", message, call.id)
 
     for index, turn in enumerate(call.turns):
         if turn.role == "customer":
-            yield from check_ending(call, index, turn, taxonomy)
-            yield from check_concern(call, index, turn)
+            yield from _check_ending(call, index, turn, taxonomy)
+            yield from _check_concern(call, index, turn)
 
     exchanges = len(call.customer_turns())
     fewest = MIN_EXCHANGES_HUNG_UP if call.outcome is Outcome.HUNG_UP else MIN_EXCHANGES
@@ -97,12 +97,12 @@ def check_call(call: RecordedCall, taxonomy: Taxonomy) -> Iterator[Finding]:
         message = (
             f"{exchanges} exchanges, expected {fewest} to {MAX_EXCHANGES} for {call.outcome!r}"
         )
-        yield Finding("exchanges", message, call.id)
+        yield GroupProblem("exchanges", message, call.id)
 
 
-def check_ending(
+def _check_ending(
     call: RecordedCall, index: int, turn: Turn, taxonomy: Taxonomy
-) -> Iterator[Finding]:
+) -> Iterator[GroupProblem]:
     """Yield the contradictions of a turn's stage to the call's outcome or the turn's position."""
     if turn.stage is None:
         return
@@ -115,40 +115,40 @@ def check_ending(
             f"{call.outcome!r}, but the last stage {turn.stage!r} is of kind {kind!r}, "
             f"expected {expected!r}"
         )
-        yield Finding("ending", message, call.id)
+        yield GroupProblem("ending", message, call.id)
     if index != last and kind in FINAL_KINDS:
         message = (
             f"turn {index} of {last} is {turn.stage!r}, of kind {kind!r}: "
             "a turn of this kind must be the last"
         )
-        yield Finding("ending", message, call.id)
+        yield GroupProblem("ending", message, call.id)
 
 
-def check_concern(call: RecordedCall, index: int, turn: Turn) -> Iterator[Finding]:
+def _check_concern(call: RecordedCall, index: int, turn: Turn) -> Iterator[GroupProblem]:
     """Yield the concern of a turn if the customer's profile lacks it."""
     if turn.stage is None or turn.concern is None or turn.concern in call.profile.concerns:
         return
 
     concerns = ", ".join(call.profile.concerns)
     message = f"turn {index} is about {turn.concern!r}, which the profile lacks (it has {concerns})"
-    yield Finding("concern", message, call.id)
+    yield GroupProblem("concern", message, call.id)
 
 
-def check_coverage(group: Group) -> Iterator[Finding]:
+def _check_coverage(group: Group) -> Iterator[GroupProblem]:
     """Yield the customer stages and the archetypes that no call shows."""
     turns = chain.from_iterable(call.customer_turns() for call in group.calls)
     stages = {turn.stage for turn in turns}
     for name in group.taxonomy.customer:
         if name not in stages:
-            yield Finding("stage_unused", f"no customer turn is of stage {name!r}")
+            yield GroupProblem("stage_unused", f"no customer turn is of stage {name!r}")
 
     archetypes = {call.profile.archetype for call in group.calls}
     for name in group.config.archetypes:
         if name not in archetypes:
-            yield Finding("archetype_empty", f"no call is by a customer of archetype {name!r}")
+            yield GroupProblem("archetype_empty", f"no call is by a customer of archetype {name!r}")
 
 
-def near_duplicates(group: Group, encoder: Encoder) -> Iterator[Finding]:
+def _near_duplicates(group: Group, encoder: Encoder) -> Iterator[GroupProblem]:
     """Yield pairs of customer turns that say nearly the same in six words or more."""
     turns: list[tuple[str, str]] = []
     for call in group.calls:
@@ -158,14 +158,16 @@ def near_duplicates(group: Group, encoder: Encoder) -> Iterator[Finding]:
         return
 
     vectors = embed_cached([text for _, text in turns], encoder)
-    for first, second, similarity in pairs_above(vectors, DUPLICATE_SIMILARITY):
+    for first, second, similarity in _pairs_above(vectors, DUPLICATE_SIMILARITY):
         (call_id, text), (other_id, other_text) = turns[first], turns[second]
         location = "in the same call" if other_id == call_id else f"in {other_id!r}"
         message = f"{text!r} has similarity {similarity:.3f} to {other_text!r} {location}"
-        yield Finding("near_duplicate", message, call_id)
+        yield GroupProblem("near_duplicate", message, call_id)
 
 
-def pairs_above(vectors: NDArray[np.float32], threshold: float) -> Iterator[tuple[int, int, float]]:
+def _pairs_above(
+    vectors: NDArray[np.float32], threshold: float
+) -> Iterator[tuple[int, int, float]]:
     """Yield each pair of rows with an inner product above ``threshold``, and the product."""
     for start in range(0, len(vectors), BLOCK_ROWS):
         similarities = np.triu(vectors[start : start + BLOCK_ROWS] @ vectors[start:].T, k=1)

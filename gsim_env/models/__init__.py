@@ -1,23 +1,23 @@
 """Model backends: language models that complete chats, encoders that embed texts."""
 
 from gsim_env.models.protocol import (
-    Complete,
+    ChatMessage,
     Completion,
-    Embed,
+    CompletionRequest,
+    EmbeddingRequest,
     Encoder,
     LanguageModel,
-    Message,
     ModelSpec,
-    Sampling,
+    SamplingParams,
 )
 
 __all__ = [
-    "Complete",
+    "ChatMessage",
     "Completion",
-    "Embed",
+    "CompletionRequest",
+    "EmbeddingRequest",
     "Encoder",
     "LanguageModel",
-    "Message",
     "ModelSpec",
-    "Sampling",
+    "SamplingParams",
 ]

@@ -15,7 +15,7 @@ Queue = list[tuple[T, asyncio.Future[R]]]
 
 
 class Batcher(Generic[T, R]):
-    """Groups concurrent single-item calls into one call of a batch function.
+    """Dynamic batching: groups concurrent single-item calls into one call of a batch function.
 
     Items are collected until the event loop is idle; items that arrive while a batch runs form the
     next batch. Batches run one at a time in a worker thread, so the event loop stays free. One

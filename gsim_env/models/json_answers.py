@@ -6,23 +6,23 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models.protocol import Complete, Completion, LanguageModel
+from gsim_env.models.protocol import Completion, CompletionRequest, LanguageModel
 
-__all__ = ["TRIES", "acomplete_json", "complete_json"]
+__all__ = ["TRIES", "request_json_answer", "request_json_answer_async"]
 
 TRIES = 3
 
 T = TypeVar("T")
 
 
-def complete_json(
-    request: Callable[[int], Complete],
+def request_json_answer(
+    request: Callable[[int], CompletionRequest],
     read: Callable[[str], T],
     *,
     subject: str,
     tries: int = TRIES,
-) -> Generator[Complete, Completion, T]:
-    """Ask for JSON until an answer fits; a generator that yields requests and is sent completions.
+) -> Generator[CompletionRequest, Completion, T]:
+    """Generator that asks a language model for JSON again until an answer fits.
 
     Args:
         request: Returns the request of a try, counted from 0; give each try another seed.
@@ -40,7 +40,7 @@ def complete_json(
         try:
             return read(completion.text)
         except ValueError as error:
-            reason = describe(error)
+            reason = describe_json_error(error)
 
     raise SimulatorError(
         f"{subject}: no answer fits the schema in {tries} tries, the last: {reason}. "
@@ -48,16 +48,16 @@ def complete_json(
     )
 
 
-async def acomplete_json(
+async def request_json_answer_async(
     model: LanguageModel,
-    request: Callable[[int], Complete],
+    request: Callable[[int], CompletionRequest],
     read: Callable[[str], T],
     *,
     subject: str,
     tries: int = TRIES,
 ) -> T:
-    """Ask ``model`` until an answer fits; arguments and errors as for :func:`complete_json`."""
-    asking = complete_json(request, read, subject=subject, tries=tries)
+    """Ask a language model for JSON again until an answer fits; see :func:`request_json_answer`."""
+    asking = request_json_answer(request, read, subject=subject, tries=tries)
     try:
         pending = next(asking)
         while True:
@@ -67,8 +67,8 @@ async def acomplete_json(
         return value
 
 
-def describe(error: ValueError) -> str:
-    """Return in one line why an answer does not fit."""
+def describe_json_error(error: ValueError) -> str:
+    """Return a one-line description of why a JSON answer does not fit its schema."""
     if not isinstance(error, ValidationError):
         return str(error)
 

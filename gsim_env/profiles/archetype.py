@@ -2,11 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Archetype", "Dynamics"]
+__all__ = ["Archetype", "StateDynamics"]
 
 
-class Dynamics(BaseModel):
-    """The parameters of the latent state's dynamics.
+class StateDynamics(BaseModel):
+    """The parameters of an archetype's latent-state dynamics: interest, trust and patience.
 
     All levels lie in [0, 1]; gains and costs are per turn, on the same scale.
     """
@@ -45,7 +45,7 @@ class Dynamics(BaseModel):
 
 
 class Archetype(BaseModel):
-    """A kind of customer: a definition for people and judges, and dynamics for the Manager."""
+    """A kind of customer within a group: its definition and its latent-state dynamics."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,4 +54,4 @@ class Archetype(BaseModel):
     weight: float = Field(
         default=1.0, gt=0.0, description="relative frequency among generated customers"
     )
-    dynamics: Dynamics
+    dynamics: StateDynamics

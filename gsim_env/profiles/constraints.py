@@ -12,7 +12,7 @@ Countable = Literal["concerns", "facts", "pain_points", "traits", "words"]
 
 
 class ProfileConstraints(BaseModel):
-    """Constraints on a generated profile; an empty field constrains nothing.
+    """Constraints on a generated customer profile; an empty field constrains nothing.
 
     Attributes:
         archetype: Id of an archetype of the group.
@@ -32,7 +32,7 @@ class ProfileConstraints(BaseModel):
     must_not_contain: tuple[str, ...] = ()
 
     def admits(self, profile: CustomerProfile) -> bool:
-        """Return whether ``profile`` satisfies every constraint."""
+        """Return whether a customer profile satisfies every constraint."""
         if self.archetype is not None and profile.archetype != self.archetype:
             return False
         if not set(self.concerns) <= set(profile.concerns):

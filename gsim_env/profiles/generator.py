@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.profiles.archetype import Archetype
 from gsim_env.profiles.constraints import ProfileConstraints
 from gsim_env.profiles.profile import CustomerProfile
@@ -16,7 +16,7 @@ MAX_TRIES = 200
 
 
 class CorpusProfileGenerator:
-    """Samples new customers by recombining recorded profiles of one archetype.
+    """Samples new customer profiles by recombining recorded profiles of one archetype.
 
     An archetype is drawn by weight. One of its profiles gives the concerns, another everything
     else: a customer's voice is tied to their profile, their concerns can be those of similar
@@ -44,7 +44,7 @@ class CorpusProfileGenerator:
             raise ConfigurationError("The corpus has no profile of any archetype of the group.")
 
     def sample(self, rng: np.random.Generator, constraints: ProfileConstraints) -> CustomerProfile:
-        """Draw one profile.
+        """Sample one customer profile that satisfies the constraints.
 
         Raises:
             ConfigurationError: if the archetype is unknown or has no profile, or if none of 200
@@ -52,7 +52,7 @@ class CorpusProfileGenerator:
         """
         names = list(self._profiles)
         if constraints.archetype is not None and constraints.archetype not in self._profiles:
-            raise unknown(
+            raise unknown_name_error(
                 "archetype (of which the corpus has profiles)", constraints.archetype, names
             )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gsim_env.corpus.extraction import ProfileExtractor
 from gsim_env.dialogue import Dialogue
 from gsim_env.dialogue import Turn as DialogueTurn
-from gsim_env.models import Encoder, Message
+from gsim_env.models import ChatMessage, Encoder
 from gsim_env.profiles import CustomerProfile
 
 __all__ = ["cycle_consistency"]
@@ -18,7 +18,7 @@ ROLES = {"user": "sales", "assistant": "customer"}
 
 
 def cycle_consistency(
-    dialogues: Sequence[Sequence[Message]],
+    dialogues: Sequence[Sequence[ChatMessage]],
     profiles: Sequence[CustomerProfile],
     extractor: ProfileExtractor,
     encoder: Encoder,
@@ -73,7 +73,7 @@ def profile_similarities(
     return np.asarray(cosines.mean(axis=1))
 
 
-def to_dialogue(name: str, messages: Sequence[Message]) -> Dialogue | None:
+def to_dialogue(name: str, messages: Sequence[ChatMessage]) -> Dialogue | None:
     """Return messages as a dialogue, or ``None`` if the customer says nothing."""
     turns = []
     for message in messages:

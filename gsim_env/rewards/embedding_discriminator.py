@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Encoder
-from gsim_env.models.registry import shared_encoder
+from gsim_env.models.registry import shared_cached_encoder
 from gsim_env.rewards.turns import Turn, last_sales_text
-from gsim_env.util.extras import require
-from gsim_env.util.text import words
+from gsim_env.util.extras import import_optional_module
+from gsim_env.util.text import split_words
 
 __all__ = ["EmbeddingDiscriminator", "features"]
 
@@ -65,7 +65,7 @@ class EmbeddingDiscriminator:
             ImportError: if the extra ``embedded`` is not installed.
             SimulatorError: if the encoder fails.
         """
-        inputs = features(turns, shared_encoder(self.encoder))
+        inputs = features(turns, shared_cached_encoder(self.encoder))
         logits = np.asarray(inputs @ self.weights + self.bias, dtype=np.float64)
         logits = np.clip(logits / self.temperature, -LOGIT_BOUND, LOGIT_BOUND)
         return np.asarray(1.0 / (1.0 + np.exp(-logits)))
@@ -126,20 +126,22 @@ def features(turns: Sequence[Turn], encoder: Encoder) -> Any:
         NGRAM_SCALE * vectorizer.transform(answers).astype(np.float32)
         for vectorizer in ngram_vectorizers()
     ]
-    sparse = require("scipy.sparse", "embedded")
+    sparse = import_optional_module("scipy.sparse", "embedded")
     return sparse.hstack([sparse.csr_matrix(dense), *ngrams], format="csr")
 
 
 @cache
 def ngram_vectorizers() -> tuple[Any, Any]:
     """Return the hashing vectorizers of letters and of words; hashing needs no fit."""
-    vectorizer = require("sklearn.feature_extraction.text", "embedded").HashingVectorizer
+    vectorizer = import_optional_module(
+        "sklearn.feature_extraction.text", "embedded"
+    ).HashingVectorizer
     return vectorizer(**CHAR_NGRAMS), vectorizer(**WORD_NGRAMS)
 
 
 def style_features(text: str) -> list[float]:
     """Return 12 features of a text's length, case, punctuation and pronouns, each about -2 to 2."""
-    tokens = words(text)
+    tokens = split_words(text)
     count = max(len(tokens), 1)
 
     def per_ten_words(matches: int) -> float:

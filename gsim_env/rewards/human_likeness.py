@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.turns import Turn
 
@@ -13,7 +13,7 @@ __all__ = ["human_likeness"]
 
 
 def human_likeness(
-    dialogues: Sequence[Sequence[Message]], discriminator: Discriminator
+    dialogues: Sequence[Sequence[ChatMessage]], discriminator: Discriminator
 ) -> list[float]:
     """Return the mean of P(real) over the customer's turns of each dialogue, in [0, 1].
 
@@ -42,7 +42,7 @@ def human_likeness(
     return rewards
 
 
-def customer_turns(messages: Sequence[Message]) -> list[Turn]:
+def customer_turns(messages: Sequence[ChatMessage]) -> list[Turn]:
     """Return each customer utterance with its context, without references."""
     spoken = [message for message in messages if message["role"] in {"user", "assistant"}]
     return [

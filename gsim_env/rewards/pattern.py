@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.groups.bundle import builtin_templates
+from gsim_env.groups.bundle import builtin_template_folders
 from gsim_env.rewards.turns import Turn, fault_of
 
 __all__ = ["Discriminator", "load_discriminator", "pattern_reward"]
@@ -67,7 +67,7 @@ def load_discriminator(source: str) -> Discriminator:
     Raises:
         ConfigurationError: if there is none.
     """
-    path = builtin_templates().get(source, Path(source).expanduser())
+    path = builtin_template_folders().get(source, Path(source).expanduser())
     for folder in (path, path / "discriminator"):
         for settings_file, backend in BACKENDS.items():
             if (folder / settings_file).is_file():
@@ -89,5 +89,5 @@ def load_backend(backend: str, folder: Path) -> Discriminator:
 
 def groups_with_discriminator() -> list[str]:
     """Return the names of the built-in groups that have a discriminator."""
-    templates = builtin_templates().items()
+    templates = builtin_template_folders().items()
     return [name for name, folder in templates if (folder / "discriminator").is_dir()]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.rewards.turns import Turn
-from gsim_env.util.extras import loading, require
+from gsim_env.util.extras import import_optional_module, log_loading
 
 __all__ = ["CONFIG", "WEIGHTS", "ClassifierConfig", "SequenceClassifier", "format_turn", "tokenize"]
 
@@ -85,18 +85,20 @@ class SequenceClassifier:
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """The tokenizer and the model."""
-        transformers = require("transformers", "transformers")
+        transformers = import_optional_module("transformers", "transformers")
         weights = str(self.folder / WEIGHTS)
 
-        with loading(f"the discriminator {self.name}"):
+        with log_loading(f"the discriminator {self.name}"):
             tokenizer = transformers.AutoTokenizer.from_pretrained(weights)
             model = transformers.AutoModelForSequenceClassification.from_pretrained(
                 self.config.base or weights, num_labels=1, pad_token_id=tokenizer.pad_token_id
             )
             if self.config.base is not None:
-                model = require("peft", "transformers").PeftModel.from_pretrained(model, weights)
+                model = import_optional_module("peft", "transformers").PeftModel.from_pretrained(
+                    model, weights
+                )
 
-            cuda = require("torch", "transformers").cuda.is_available()
+            cuda = import_optional_module("torch", "transformers").cuda.is_available()
             return tokenizer, model.eval().to("cuda" if cuda else "cpu")
 
     def probability(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
@@ -116,7 +118,7 @@ class SequenceClassifier:
             ImportError: if the extra ``transformers`` is not installed.
             SimulatorError: if the model fails.
         """
-        torch = require("torch", "transformers")
+        torch = import_optional_module("torch", "transformers")
         with self._lock, torch.inference_mode():
             tokenizer, _ = self._loaded
             rows = [

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from gsim_env.models import Message
-from gsim_env.util.repetition import copies_from
+from gsim_env.models import ChatMessage
+from gsim_env.util.repetition import is_mostly_copied
 from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 
 __all__ = ["FLOOR", "Fault", "Turn", "fault_of", "last_sales_text"]
@@ -28,7 +28,7 @@ class Turn(NamedTuple):
         reference: y*, the human customer's answer in the same context; empty if there is none.
     """
 
-    context: Sequence[Message]
+    context: Sequence[ChatMessage]
     answer: str
     reference: str = ""
 
@@ -48,7 +48,7 @@ def fault_of(turn: Turn) -> Fault | None:
     if any(ROLE_LABELS.match(line) for line in turn.answer.splitlines()):
         return "wrong_role"
 
-    return "copy" if copies_from(turn.answer, last_sales_text(turn)) else None
+    return "copy" if is_mostly_copied(turn.answer, last_sales_text(turn)) else None
 
 
 def last_sales_text(turn: Turn) -> str:

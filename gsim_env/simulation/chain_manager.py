@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome
 from gsim_env.groups import Group
-from gsim_env.models import Embed
+from gsim_env.models import EmbeddingRequest
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
 from gsim_env.simulation.sales_classifier import SalesMoveClassifier
 from gsim_env.simulation.state import SalesMove, update
@@ -39,11 +39,11 @@ class ChainManager:
 
     def decide(
         self, call: Call, heard: SanitizedUtterance
-    ) -> Generator[Embed, NDArray[np.float32], Decision]:
-        """Classify the move, update the state, choose the next step; yields one ``Embed``."""
+    ) -> Generator[EmbeddingRequest, NDArray[np.float32], Decision]:
+        """Classify the move, update the state, choose a step; yields one ``EmbeddingRequest``."""
         vectors = None
         if heard.text:
-            vectors = yield Embed(self._reader.texts(heard))
+            vectors = yield EmbeddingRequest(self._reader.texts(heard))
 
         move = self._reader.read(heard, vectors, call.memory)
         update(call.state, move, call.dynamics)

@@ -4,9 +4,9 @@ from typing import Any, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.models import ModelSpec
-from gsim_env.models.registry import parse_model
+from gsim_env.models.registry import parse_model_spec
 
 __all__ = ["SimulatorConfig", "SimulatorOptions"]
 
@@ -72,17 +72,17 @@ class SimulatorConfig(BaseModel):
         """Check the settings without loading anything heavy."""
         for name in options:
             if name not in type(self).model_fields:
-                raise unknown("argument", name, type(self).model_fields)
+                raise unknown_name_error("argument", name, type(self).model_fields)
         try:
             super().__init__(**options)
         except ValidationError as error:
             raise ConfigurationError("; ".join(map(_describe, error.errors()))) from error
 
-        parse_model(self.customer)
+        parse_model_spec(self.customer)
         self._check_role("manager", self.manager, default="chain")
         self._check_role("profiles", self.profiles, default="corpus")
         if self.library not in (None, "memory", "milvus") and "://" not in str(self.library):
-            raise unknown("library (nor a URI)", self.library, ("memory", "milvus"))
+            raise unknown_name_error("library (nor a URI)", self.library, ("memory", "milvus"))
         if not self.guidance and self.is_scripted:
             raise ConfigurationError(
                 "The scripted customer repeats utterances that the guidance quotes: it needs "
@@ -94,14 +94,14 @@ class SimulatorConfig(BaseModel):
         if spec == default:
             return
         try:
-            parse_model(spec)
+            parse_model_spec(spec)
         except ConfigurationError as error:
             raise ConfigurationError(f"{role} must be {default!r} or a backend. {error}") from error
 
     @property
     def is_scripted(self) -> bool:
         """Whether the customer needs no model, so that the core suffices."""
-        return parse_model(self.customer)[0] == "scripted"
+        return parse_model_spec(self.customer)[0] == "scripted"
 
     @property
     def encoder_name(self) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
-from gsim_env.models import Complete, Completion, Embed
+from gsim_env.models import Completion, CompletionRequest, EmbeddingRequest
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.candidate_steps import CandidateSteps
 from gsim_env.simulation.manager import Call, Manager
@@ -25,7 +25,7 @@ from gsim_env.simulation.prompts import (
 from gsim_env.simulation.state import CustomerState, init_state
 from gsim_env.simulation.utterance import parse_utterance
 from gsim_env.sop import Hit, Search
-from gsim_env.util.repetition import has_loop, is_repeated
+from gsim_env.util.repetition import has_word_loop, is_repeated_utterance
 
 __all__ = ["CustomerTurn", "Listen", "Request", "conversation"]
 
@@ -69,7 +69,7 @@ class Listen:
     turn: CustomerTurn
 
 
-Request = Complete | Embed | Search | Listen
+Request = CompletionRequest | EmbeddingRequest | Search | Listen
 Answer = Completion | NDArray[np.float32] | list[Hit]
 ConversationFlow = Generator[Request, Any, CustomerTurn]
 """A conversation in progress; send each request's ``Answer``, or a ``str`` for ``Listen``."""
@@ -99,8 +99,8 @@ def conversation(
             change as usual.
 
     Yields:
-        Requests: ``Embed`` (sent: array (texts, d)), ``Search`` (sent: list of ``Hit``),
-        ``Complete`` (sent: ``Completion``), and ``Listen`` (sent: the salesperson's words,
+        Requests: ``EmbeddingRequest`` (sent: array (texts, d)), ``Search`` (sent: list of ``Hit``),
+        ``CompletionRequest`` (sent: ``Completion``), and ``Listen`` (sent: the salesperson's words,
         ``str``).
 
     Returns:
@@ -133,7 +133,7 @@ def _pick_up(
     group: Group, profile: CustomerProfile, rng: np.random.Generator, k: int
 ) -> Generator[Request, Any, Call]:
     """Phase 1 of Algorithm 1: K_p by profile similarity (eq. 8), then S_0."""
-    (vector,) = yield Embed((profile.text,))
+    (vector,) = yield EmbeddingRequest((profile.text,))
     hits = yield Search(vector, k, profile.archetype)
     if not hits:
         raise SimulatorError(
@@ -166,12 +166,12 @@ def _speak(call: Call, guidance: Guidance | None) -> Generator[Request, Any, str
     text = ""
     for _ in range(SPEAKING_TRIES):
         seed = int(call.rng.integers(2**31))
-        completion = yield Complete("customer", messages, sampling, seed)
+        completion = yield CompletionRequest("customer", messages, sampling, seed)
         warmer = sampling.temperature + TEMPERATURE_STEP
         sampling = sampling.model_copy(update={"temperature": warmer})
 
         text = spoken(completion.text) or text
-        stuck = has_loop(text) or is_repeated(text, call.said, last)
+        stuck = has_word_loop(text) or is_repeated_utterance(text, call.said, last)
         if text and not stuck and not any(reads_out(text, message) for message in instructions):
             return text
 

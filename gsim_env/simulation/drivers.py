@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.models import Complete, Embed, Encoder, LanguageModel
+from gsim_env.models import CompletionRequest, EmbeddingRequest, Encoder, LanguageModel
 from gsim_env.models.batching import Batcher
 from gsim_env.simulation.conversation import Answer, ConversationFlow, CustomerTurn, Listen, Request
 from gsim_env.sop import Hit, Search, SopLibrary
@@ -41,21 +41,21 @@ class Services:
         self.models = models
         self.encoder = encoder
         self.library = library
-        self._embed: Batcher[Embed, NDArray[np.float32]] = Batcher(
+        self._embed: Batcher[EmbeddingRequest, NDArray[np.float32]] = Batcher(
             self._embed_all, in_loop=run_inline
         )
         self._search: Batcher[Search, list[Hit]] = Batcher(self._search_all, in_loop=run_inline)
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request; concurrent requests become one batched call where possible."""
-        if isinstance(request, Complete):
+        if isinstance(request, CompletionRequest):
             return await self.models[request.role].acomplete(request)
-        if isinstance(request, Embed):
+        if isinstance(request, EmbeddingRequest):
             return await self._embed(request)
         assert isinstance(request, Search)
         return await self._search(request)
 
-    def _embed_all(self, requests: Sequence[Embed]) -> list[NDArray[np.float32]]:
+    def _embed_all(self, requests: Sequence[EmbeddingRequest]) -> list[NDArray[np.float32]]:
         texts = list(chain.from_iterable(request.texts for request in requests))
         vectors = self.encoder.encode(texts)
         ends = np.cumsum([len(request.texts) for request in requests])

@@ -5,8 +5,8 @@ from collections.abc import Generator
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.groups import Group
-from gsim_env.models import Complete, Completion, Message, Sampling
-from gsim_env.models.json_answers import complete_json
+from gsim_env.models import ChatMessage, Completion, CompletionRequest, SamplingParams
+from gsim_env.models.json_answers import request_json_answer
 from gsim_env.simulation.manager import Call, Decision, ending, ending_stage
 from gsim_env.simulation.prompts import manager_system
 from gsim_env.simulation.state import CustomerState, SalesMove
@@ -15,7 +15,7 @@ from gsim_env.sop.taxonomy import SalesKind
 
 __all__ = ["LLMManager", "Verdict"]
 
-SAMPLING = Sampling(temperature=0.1, top_p=0.2, max_tokens=256)
+SAMPLING = SamplingParams(temperature=0.1, top_p=0.2, max_tokens=256)
 """Table 8, AI-Manager; 256 tokens are enough for the schema (the paper allows 1024)."""
 
 TRIES = 3
@@ -70,10 +70,10 @@ class LLMManager:
 
     def decide(
         self, call: Call, heard: SanitizedUtterance
-    ) -> Generator[Complete, Completion, Decision]:
+    ) -> Generator[CompletionRequest, Completion, Decision]:
         """Ask for a verdict and apply it.
 
-        Yields one ``Complete``, and more only if an answer does not fit the schema.
+        Yields one ``CompletionRequest``, and more only if an answer does not fit the schema.
 
         Raises:
             SimulatorError: if no answer fits the schema in three tries.
@@ -100,16 +100,16 @@ class LLMManager:
             call.state.stated = concern
         return Decision(call.guide(nearness, stage, concern), outcome)
 
-    def _ask(self, call: Call) -> Generator[Complete, Completion, Verdict]:
+    def _ask(self, call: Call) -> Generator[CompletionRequest, Completion, Verdict]:
         """Ask for a verdict until one fits the schema."""
-        messages: list[Message] = [call.memory[0], *call.history[1:], _question(call.state)]
+        messages: list[ChatMessage] = [call.memory[0], *call.history[1:], _question(call.state)]
 
-        def request(_: int) -> Complete:
+        def request(_: int) -> CompletionRequest:
             seed = int(call.rng.integers(2**31))
-            return Complete("manager", messages, SAMPLING, seed, self._schema)
+            return CompletionRequest("manager", messages, SAMPLING, seed, self._schema)
 
         subject = "The Manager's model"
-        return (yield from complete_json(request, self._read, subject=subject, tries=TRIES))
+        return (yield from request_json_answer(request, self._read, subject=subject, tries=TRIES))
 
     def _read(self, text: str) -> Verdict:
         """Parse an answer; raises a ValueError if it does not fit."""
@@ -148,7 +148,7 @@ def apply(verdict: Verdict, state: CustomerState, move: SalesMove) -> None:
     state.trust = min(trust, state.trust + MAX_RISE)
 
 
-def _question(state: CustomerState) -> Message:
+def _question(state: CustomerState) -> ChatMessage:
     settled = ", ".join(state.settled) or NO_CONCERN
     return {
         "role": "user",

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from gsim_env.groups import Group
-from gsim_env.models import Complete, Completion, Message, Sampling
-from gsim_env.models.json_answers import complete_json
+from gsim_env.models import ChatMessage, Completion, CompletionRequest, SamplingParams
+from gsim_env.models.json_answers import request_json_answer
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 
 __all__ = ["LLMProfileGenerator", "instruction"]
 
-SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_tokens=800)
+SAMPLING = SamplingParams(temperature=0.9, top_p=0.95, max_tokens=800)
 
 TRIES = 5
 """Maximum number of requests until a profile meets its constraints, each with another seed."""
@@ -59,10 +59,10 @@ class LLMProfileGenerator:
 
     def sample(
         self, rng: np.random.Generator, constraints: ProfileConstraints
-    ) -> Generator[Complete, Completion, CustomerProfile]:
+    ) -> Generator[CompletionRequest, Completion, CustomerProfile]:
         """Ask for one profile that meets the constraints.
 
-        Yields one ``Complete``, and more only if an answer breaks the constraints.
+        Yields one ``CompletionRequest``, and more only if an answer breaks the constraints.
 
         Raises:
             SimulatorError: if no answer meets them in five tries.
@@ -70,15 +70,17 @@ class LLMProfileGenerator:
         schema = self._schema_for(constraints)
         content = instruction(self._group, constraints)
 
-        def request(_: int) -> Complete:
-            messages: list[Message] = [{"role": "user", "content": content}]
-            return Complete("profile", messages, SAMPLING, int(rng.integers(2**31)), schema)
+        def request(_: int) -> CompletionRequest:
+            messages: list[ChatMessage] = [{"role": "user", "content": content}]
+            return CompletionRequest(
+                "profile", messages, SAMPLING, int(rng.integers(2**31)), schema
+            )
 
         def read(text: str) -> CustomerProfile:
             return self._read(text, constraints)
 
         subject = "The profile model"
-        return (yield from complete_json(request, read, subject=subject, tries=TRIES))
+        return (yield from request_json_answer(request, read, subject=subject, tries=TRIES))
 
     def _schema_for(self, constraints: ProfileConstraints) -> dict[str, Any]:
         """Return the schema, with the archetype of the constraints only."""

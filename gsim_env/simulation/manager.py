@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome
 from gsim_env.groups import Group
-from gsim_env.models import Message
-from gsim_env.profiles import CustomerProfile, Dynamics
+from gsim_env.models import ChatMessage
+from gsim_env.profiles import CustomerProfile, StateDynamics
 from gsim_env.simulation.candidate_steps import CandidateSteps, references
 from gsim_env.simulation.prompts import Guidance
 from gsim_env.simulation.state import CustomerState, SalesMove
@@ -42,7 +42,7 @@ class Call:
     candidates: CandidateSteps
     state: CustomerState
     rng: np.random.Generator
-    history: list[Message]
+    history: list[ChatMessage]
     said: set[str] = field(default_factory=set)
     shown: set[str] = field(default_factory=set)
     memory: list[Any] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Call:
         return Guidance(stage, self.state.stance(self.group.config.stances), concern, shown)
 
     @property
-    def dynamics(self) -> Dynamics:
+    def dynamics(self) -> StateDynamics:
         """The dynamics of the customer's archetype."""
         return self.group.config.archetypes[self.profile.archetype].dynamics
 

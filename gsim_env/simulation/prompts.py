@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from gsim_env.groups import Group
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.models.protocol import QUOTE_PREFIX
 from gsim_env.profiles import CustomerProfile
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = [
     "Guidance",
@@ -38,7 +38,7 @@ class Guidance:
     references: tuple[str, ...]
 
 
-def customer_system(group: Group, profile: CustomerProfile) -> Message:
+def customer_system(group: Group, profile: CustomerProfile) -> ChatMessage:
     """Return the customer model's system message: the profile."""
     fields = {
         "name": profile.name,
@@ -50,12 +50,12 @@ def customer_system(group: Group, profile: CustomerProfile) -> Message:
         "style": profile.style,
     }
     content = group.prompts["customer"].substitute(
-        {key: sanitize(value) for key, value in fields.items()}
+        {key: sanitize_text(value) for key, value in fields.items()}
     )
     return {"role": "system", "content": content}
 
 
-def guidance_message(group: Group, guidance: Guidance) -> Message:
+def guidance_message(group: Group, guidance: Guidance) -> ChatMessage:
     """Return the guidance as a message.
 
     It is the last message of a prompt, and the only one that later prompts do not repeat.
@@ -68,18 +68,18 @@ def guidance_message(group: Group, guidance: Guidance) -> Message:
         concern="none"
         if concern is None
         else f"{concern}, {group.taxonomy.concerns[concern].definition}",
-        references="\n".join(QUOTE_PREFIX + sanitize(text) for text in guidance.references),
+        references="\n".join(QUOTE_PREFIX + sanitize_text(text) for text in guidance.references),
     )
     return {"role": "system", "content": content}
 
 
-def manager_system(group: Group, profile: CustomerProfile) -> Message:
+def manager_system(group: Group, profile: CustomerProfile) -> ChatMessage:
     """Return the Manager's system message: the customer, and the legal stages and concerns."""
     taxonomy = group.taxonomy
     content = group.prompts["manager"].substitute(
         archetype=profile.archetype,
         archetype_definition=group.config.archetypes[profile.archetype].definition,
-        profile=sanitize(profile.text),
+        profile=sanitize_text(profile.text),
         concerns="\n".join(
             f"- {name}: {taxonomy.concerns[name].definition}" for name in profile.concerns
         ),
@@ -93,13 +93,13 @@ def manager_system(group: Group, profile: CustomerProfile) -> Message:
 def spoken(text: str) -> str:
     """Return the first line of a model's answer, without control tokens or wrapping quotes."""
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
-    line = sanitize(first).removeprefix(QUOTE_PREFIX.strip()).strip()
+    line = sanitize_text(first).removeprefix(QUOTE_PREFIX.strip()).strip()
     if len(line) > 1 and line[0] == line[-1] == '"':
         line = line[1:-1].strip()
     return line
 
 
-def reads_out(text: str, guidance: Message) -> bool:
+def reads_out(text: str, guidance: ChatMessage) -> bool:
     """Return whether ``text`` contains an instruction of the guidance (references do not count)."""
     lines = guidance["content"].splitlines()
     return any(line in text for line in lines if line and not line.startswith(QUOTE_PREFIX))

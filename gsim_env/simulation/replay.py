@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gsim_env.groups import Group
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.candidate_steps import CandidateSteps, references
 from gsim_env.simulation.prompts import Guidance, customer_system, guidance_message
@@ -14,7 +14,7 @@ from gsim_env.simulation.state import SalesMove, init_state, update
 from gsim_env.simulation.utterance import parse_utterance
 from gsim_env.sop.chain import BehaviorChain
 from gsim_env.sop.library import Indexed, Search, SopLibrary
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["ReplayedCall", "replay"]
 
@@ -31,10 +31,10 @@ class ReplayedCall:
     """
 
     call_id: str
-    history: list[Message]
-    guidances: list[Message]
+    history: list[ChatMessage]
+    guidances: list[ChatMessage]
 
-    def examples(self) -> Iterator[tuple[list[Message], str]]:
+    def examples(self) -> Iterator[tuple[list[ChatMessage], str]]:
         """Yield (x, y): the simulator's prompt, and the recorded words of the customer."""
         answers = [
             index for index, message in enumerate(self.history) if message["role"] == "assistant"
@@ -103,7 +103,7 @@ def _replay(
 
         guidances.append(guidance_message(group, Guidance(step.stage, stance, step.concern, shown)))
         history.append({"role": "user", "content": parse_utterance(step.sales).text})
-        history.append({"role": "assistant", "content": sanitize(step.customer)})
+        history.append({"role": "assistant", "content": sanitize_text(step.customer)})
         used.update((history[-2]["content"], history[-1]["content"]))
 
         state.stage = step.stage

@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.groups import Group, load_group
 from gsim_env.models import ModelSpec
-from gsim_env.models.registry import build_encoder, build_model, parse_model, shared_encoder
+from gsim_env.models.registry import (
+    build_encoder,
+    build_language_model,
+    parse_model_spec,
+    shared_cached_encoder,
+)
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.chain_manager import ChainManager
 from gsim_env.simulation.config import SimulatorConfig
@@ -65,7 +70,7 @@ class Simulator:
         legal = ("profile", *ProfileConstraints.model_fields)
         for name in options:
             if name not in legal:
-                raise unknown("reset option", name, legal)
+                raise unknown_name_error("reset option", name, legal)
 
         if options.get("profile") is not None:
             return self._given_profile(options)
@@ -98,12 +103,14 @@ class Simulator:
 
         for concern in constraints.concerns:
             if concern not in self.group.taxonomy.concerns:
-                raise unknown("concern", concern, self.group.taxonomy.concerns)
+                raise unknown_name_error("concern", concern, self.group.taxonomy.concerns)
         if (
             constraints.archetype is not None
             and constraints.archetype not in self.group.config.archetypes
         ):
-            raise unknown("archetype", constraints.archetype, self.group.config.archetypes)
+            raise unknown_name_error(
+                "archetype", constraints.archetype, self.group.config.archetypes
+            )
         return constraints
 
     def brief(self, profile: CustomerProfile) -> str:
@@ -130,16 +137,16 @@ class Simulator:
         Backends of equal settings are shared within the process.
         """
         config = self.config
-        models = {"customer": build_model(self._customer_spec)}
+        models = {"customer": build_language_model(self._customer_spec)}
         if config.manager != "chain":
-            models["manager"] = build_model(config.manager)
+            models["manager"] = build_language_model(config.manager)
         if config.profiles != "corpus":
-            models["profile"] = build_model(config.profiles)
+            models["profile"] = build_language_model(config.profiles)
 
         encoder = config.encoder_name
         library = shared_library(self.group, encoder, self._library_name)
         run_inline = encoder == "hashing" and self._library_name == "memory"
-        return Services(models, shared_encoder(encoder), library, run_inline=run_inline)
+        return Services(models, shared_cached_encoder(encoder), library, run_inline=run_inline)
 
     @cached_property
     def _manager(self) -> Manager:
@@ -161,7 +168,7 @@ class Simulator:
 
         The embedded base model gets the group's own adapter unless a model is named.
         """
-        name, config = parse_model(self.config.customer)
+        name, config = parse_model_spec(self.config.customer)
         settings = {"backend": name, **config.model_dump()}
 
         adapter = self.group.path / "adapter"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gsim_env.groups.bundle import Stances
-from gsim_env.profiles import CustomerProfile, Dynamics
+from gsim_env.groups.bundle import StanceInstructions
+from gsim_env.profiles import CustomerProfile, StateDynamics
 from gsim_env.sop.taxonomy import SalesKind
 
 __all__ = ["CustomerState", "SalesMove", "init_state", "update"]
@@ -88,7 +88,7 @@ class CustomerState:
         share = len(self.settled) / (len(self.settled) + len(self.unsettled))
         return 0.5 * share + 0.3 * self.interest + 0.2 * self.trust
 
-    def stance(self, stances: Stances) -> str:
+    def stance(self, stances: StanceInstructions) -> str:
         """Return the mood in the group's words; impatience and suspicion come before interest."""
         if self.patience < 0.2:
             return stances.impatient
@@ -98,7 +98,7 @@ class CustomerState:
             return stances.cold
         return stances.warm if self.interest > 0.6 else stances.guarded
 
-    def would_accept(self, dynamics: Dynamics) -> bool:
+    def would_accept(self, dynamics: StateDynamics) -> bool:
         """Return whether the customer may agree if asked now.
 
         No stated concern is open, enough concerns are settled, and interest is high enough.
@@ -112,7 +112,7 @@ class CustomerState:
 
 
 def init_state(
-    profile: CustomerProfile, dynamics: Dynamics, rng: np.random.Generator
+    profile: CustomerProfile, dynamics: StateDynamics, rng: np.random.Generator
 ) -> CustomerState:
     """Draw S_0 (Algorithm 1, line 4): the archetype's means, shifted by up to its spread."""
     shifts = rng.uniform(-dynamics.spread, dynamics.spread, size=3)
@@ -125,7 +125,7 @@ def init_state(
     return CustomerState(interest, trust, patience, list(profile.concerns))
 
 
-def update(state: CustomerState, move: SalesMove, dynamics: Dynamics) -> None:
+def update(state: CustomerState, move: SalesMove, dynamics: StateDynamics) -> None:
     """Update ``state`` by the salesperson's move.
 
     Only an answer to the concern that the customer stated last settles it; other answers count as a

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gsim_env.errors import UtteranceError
-from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS, sanitize
+from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS, sanitize_text
 
 __all__ = ["MAX_UTTERANCE_CHARS", "SanitizedUtterance", "check_utterance", "parse_utterance"]
 
@@ -51,7 +51,9 @@ def parse_utterance(utterance: object) -> SanitizedUtterance:
         UtteranceError: if it is not a ``str``.
     """
     raw = check_utterance(utterance)[: 4 * MAX_UTTERANCE_CHARS]
-    spoken = sanitize(raw).encode(errors="ignore")[: MAX_UTTERANCE_CHARS + MAX_UTTERANCE_CHARS // 2]
+    spoken = sanitize_text(raw).encode(errors="ignore")[
+        : MAX_UTTERANCE_CHARS + MAX_UTTERANCE_CHARS // 2
+    ]
     text = spoken.decode(errors="ignore")[:MAX_UTTERANCE_CHARS].rstrip()
     garbled = CONTROL_TOKENS.search(raw) is not None or ROLE_LABELS.search(text) is not None
     words = max(text.count(" ") + 1, len(text) // CHARS_PER_WORD) if text else 0

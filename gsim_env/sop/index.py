@@ -13,7 +13,7 @@ from gsim_env.profiles import RecordedCall
 from gsim_env.sop.chain import steps_of
 from gsim_env.sop.library import Indexed
 from gsim_env.util.cache import cache_folder
-from gsim_env.util.extras import loading
+from gsim_env.util.extras import log_loading
 from gsim_env.util.files import atomic_path
 
 __all__ = ["embed_cached", "index_calls"]
@@ -42,7 +42,7 @@ def embed_cached(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
     digest = hashlib.sha256("\0".join((encoder.name, *texts)).encode()).hexdigest()[:16]
     file = cache_folder("embeddings") / f"{digest}.npy"
     if not file.is_file():
-        with loading(f"embeddings of {len(texts)} texts, once"):
+        with log_loading(f"embeddings of {len(texts)} texts, once"):
             write(file, texts, encoder)
     return np.asarray(np.load(file, mmap_mode="r"), dtype=np.float32)
 

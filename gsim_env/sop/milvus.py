@@ -18,7 +18,7 @@ from gsim_env.errors import SimulatorError
 from gsim_env.sop.chain import BehaviorChain, ChainStep, steps_of
 from gsim_env.sop.library import Hit, Indexed, Search
 from gsim_env.util.cache import cache_folder
-from gsim_env.util.extras import loading, require
+from gsim_env.util.extras import import_optional_module, log_loading
 
 __all__ = ["MilvusLibrary", "build_lite", "fill"]
 
@@ -71,7 +71,7 @@ class MilvusLibrary:
             SimulatorError: if Milvus does not answer.
         """
         prefix = f"gsim_{key}"
-        pymilvus = require("pymilvus", "embedded")
+        pymilvus = import_optional_module("pymilvus", "embedded")
         try:
             if uri is None:
                 template = build_lite(indexed, key)
@@ -96,7 +96,7 @@ class MilvusLibrary:
         Raises:
             SimulatorError: if Milvus does not answer.
         """
-        pymilvus = require("pymilvus", "embedded")
+        pymilvus = import_optional_module("pymilvus", "embedded")
         try:
             nearest = self._nearest(requests)
             hits = itertools.chain.from_iterable(nearest)
@@ -194,9 +194,9 @@ def build_lite(indexed: Indexed, key: str) -> Path:
 
     # Lite lacks AllocTimestamp, and pymilvus logs a traceback.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    pymilvus = require("pymilvus", "embedded")
+    pymilvus = import_optional_module("pymilvus", "embedded")
     folder = Path(tempfile.mkdtemp(dir=template.parent, prefix="building-"))
-    with loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
+    with log_loading(f"M_SOP of {len(indexed.calls)} calls into Milvus Lite, once"):
         partial = folder / template.name
         client = pymilvus.MilvusClient(str(partial), grpc_options=NO_KEEPALIVE)
         fill(client, indexed, f"gsim_{key}")
@@ -211,7 +211,9 @@ def build_lite(indexed: Indexed, key: str) -> Path:
 
 def release(path: Path, *, remove: bool = True) -> None:
     """Release Lite's lock on a folder, which closing the client does not; remove its parent too."""
-    manager = require("milvus_lite.server_manager", "embedded").server_manager_instance
+    manager = import_optional_module(
+        "milvus_lite.server_manager", "embedded"
+    ).server_manager_instance
     manager.release_server(str(path))
     if remove:
         shutil.rmtree(path.parent, ignore_errors=True)
@@ -270,7 +272,7 @@ def create(
             for an integer.
         rows: The rows to insert.
     """
-    data_type = require("pymilvus", "embedded").DataType
+    data_type = import_optional_module("pymilvus", "embedded").DataType
     if client.has_collection(name):  # left by an interrupted build
         client.drop_collection(name)
 

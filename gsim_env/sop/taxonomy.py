@@ -6,8 +6,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gsim_env.dialogue import Outcome, Role
-from gsim_env.errors import unknown
-from gsim_env.util.files import load_toml
+from gsim_env.errors import unknown_name_error
+from gsim_env.util.files import load_toml_model
 
 __all__ = [
     "ENDING_KINDS",
@@ -103,7 +103,7 @@ class Taxonomy(BaseModel):
         Raises:
             CorpusError: if the file is missing or malformed.
         """
-        return load_toml(cls, path)
+        return load_toml_model(cls, path)
 
     def stages(self, role: Role) -> dict[str, SalesStage] | dict[str, CustomerStage]:
         """Return the stages of one side by name."""
@@ -127,6 +127,6 @@ class Taxonomy(BaseModel):
     def check(self, role: Role, stage: str | None, concern: str | None) -> None:
         """Raise a ConfigurationError if a stage or a concern is unknown; ``None`` is no label."""
         if stage is not None and stage not in self.stages(role):
-            raise unknown(f"{role} stage", stage, self.stages(role))
+            raise unknown_name_error(f"{role} stage", stage, self.stages(role))
         if concern is not None and concern not in self.concerns:
-            raise unknown("concern", concern, self.concerns)
+            raise unknown_name_error("concern", concern, self.concerns)

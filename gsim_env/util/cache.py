@@ -11,7 +11,7 @@ __all__ = ["cache_folder"]
 
 
 def cache_folder(kind: str) -> Path:
-    """Return the cache folder for ``kind``, such as ``models`` or ``sop``; created if needed.
+    """Return the user's cache folder for a kind of artifact, such as ``models``; created if needed.
 
     The root is the environment variable ``GSIM_CACHE``, by default ``gsim`` in the platform's cache
     folder (platformdirs).

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["loading", "require", "require_extra"]
+__all__ = ["check_extra_installed", "import_optional_module", "log_loading"]
 
 logger = logging.getLogger("gsim_env")
 
 EXTRA_MODULES = {
     "evaluation": ("jinja2", "matplotlib", "pandas", "scipy", "sklearn", "tabulate"),
 }
-"""Modules that an extra brings, as far as :func:`require_extra` checks them."""
+"""Modules that an extra brings, as far as :func:`check_extra_installed` checks them."""
 
 
-def require_extra(extra: str) -> None:
-    """Check that an extra is installed; afterwards its modules can be imported normally.
+def check_extra_installed(extra: str) -> None:
+    """Raise an ``ImportError`` if an optional extra of the package is not installed.
 
     Args:
         extra: A key of :data:`EXTRA_MODULES`.
@@ -35,8 +35,8 @@ def require_extra(extra: str) -> None:
         )
 
 
-def require(module: str, extra: str) -> Any:
-    """Return an imported optional module.
+def import_optional_module(module: str, extra: str) -> Any:
+    """Import an optional module; a missing one raises an error that names its extra.
 
     Args:
         module: Full name of the module.
@@ -57,8 +57,8 @@ def require(module: str, extra: str) -> Any:
 
 
 @contextmanager
-def loading(what: str) -> Iterator[None]:
-    """Log the start and the duration of loading ``what``.
+def log_loading(what: str) -> Iterator[None]:
+    """Context manager that logs the start and the duration of loading ``what``.
 
     The level is WARNING, which Python shows without any logging setup: the first call of a process
     can take seconds, and a silent pause looks like a hang. To silence it:

@@ -16,7 +16,7 @@ from gsim_env.errors import CorpusError
 __all__ = [
     "JsonlStore",
     "atomic_path",
-    "load_toml",
+    "load_toml_model",
     "sha256_file",
     "truncate_torn_line",
     "write_atomically",
@@ -42,19 +42,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace a file's content; after an interruption it has the old content or the new."""
+    """Replace a file's content atomically: an interruption leaves the old or the new content."""
     with atomic_path(path) as partial:
         partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def write_jsonl(path: Path, lines: Iterable[str]) -> None:
-    """Replace a JSONL file's content atomically; a newline is added to each line."""
+    """Write a JSONL file atomically; a newline is added to each line."""
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8") as stream:
         stream.writelines(f"{line}\n" for line in lines)
 
 
 def truncate_torn_line(path: Path) -> None:
-    """Remove an incomplete last line (without newline) that an interrupted process left."""
+    """Remove a file's incomplete last line (without newline), left by an interrupted process."""
     if not path.is_file():
         return
 
@@ -80,7 +80,7 @@ class JsonlStore(Generic[M]):
         truncate_torn_line(path)
 
     def read(self) -> Iterator[M]:
-        """Yield the stored items, oldest first.
+        """Yield the stored models, oldest first.
 
         Raises:
             CorpusError: if a line is malformed; names the line.
@@ -102,13 +102,15 @@ class JsonlStore(Generic[M]):
                 ) from error
 
     def append(self, item: M) -> None:
-        """Append one item."""
+        """Append one model to the file as a JSON line."""
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(item.model_dump_json() + "\n")
 
 
-def load_toml(model: type[M], path: Path, error: Callable[[str], Exception] = CorpusError) -> M:
-    """Return a TOML file as a checked pydantic model.
+def load_toml_model(
+    model: type[M], path: Path, error: Callable[[str], Exception] = CorpusError
+) -> M:
+    """Return a TOML file as a validated pydantic model.
 
     Raises:
         CorpusError: if the file is missing, is not TOML or does not fit the model. ``error`` sets

@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-__all__ = ["Progress", "no_progress"]
+__all__ = ["ProgressCallback", "no_progress"]
 
 
-class Progress(Protocol):
-    """A callback for progress reports; it must not raise."""
+class ProgressCallback(Protocol):
+    """Protocol of a progress callback of long-running functions; it must not raise."""
 
     def __call__(self, step: str, done: int, total: int | None) -> None:
         """Report one step.
@@ -20,4 +20,4 @@ class Progress(Protocol):
 
 
 def no_progress(step: str, done: int, total: int | None) -> None:
-    """Ignore a progress report."""
+    """Progress callback that does nothing; the default of long-running functions."""

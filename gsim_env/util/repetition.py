@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from gsim_env.util import text as texts
 
-__all__ = ["copies_from", "has_loop", "is_repeated"]
+__all__ = ["has_word_loop", "is_mostly_copied", "is_repeated_utterance"]
 
 MIN_COPIED_WORDS = 5
 MIN_COPIED_SHARE = 0.8
@@ -24,14 +24,15 @@ LOOP = re.compile(r"\b(\w+(?:\W+\w+){0,2})(?:\W+\1\b){3,}")
 
 
 @lru_cache(maxsize=4096)  # earlier utterances are compared in every turn of a call
-def words_of(text: str) -> tuple[str, ...]:
-    return tuple(texts.words(text))
+def comparable_words(text: str) -> tuple[str, ...]:
+    """Return the lowercase words of a text as a tuple, cached, for repetition checks."""
+    return tuple(texts.split_words(text))
 
 
-def copies_from(text: str, other: str) -> bool:
-    """Return whether most of ``text`` occurs in ``other`` as one sequence of words."""
-    copy = words_of(text)
-    original = words_of(other)
+def is_mostly_copied(text: str, other: str) -> bool:
+    """Return whether most words of ``text`` occur in ``other`` as one sequence."""
+    copy = comparable_words(text)
+    original = comparable_words(other)
     length = max(MIN_COPIED_WORDS, math.ceil(MIN_COPIED_SHARE * len(copy)))
 
     windows = {original[start : start + length] for start in range(len(original) - length + 1)}
@@ -39,12 +40,12 @@ def copies_from(text: str, other: str) -> bool:
     return any(copy[start : start + length] in windows for start in starts)
 
 
-def has_loop(text: str) -> bool:
-    """Return whether one to three words occur more than three times in a row."""
+def has_word_loop(text: str) -> bool:
+    """Return whether a sequence of one to three words occurs four or more times in a row."""
     return LOOP.search(text.lower()) is not None
 
 
-def is_repeated(text: str, before: Iterable[str], last: str) -> bool:
+def is_repeated_utterance(text: str, before: Iterable[str], last: str) -> bool:
     """Return whether ``text`` repeats an utterance of the call, apart from case and punctuation.
 
     In recorded calls at most 2 of 1,000 turns do.
@@ -54,7 +55,7 @@ def is_repeated(text: str, before: Iterable[str], last: str) -> bool:
         before: Earlier utterances of both sides.
         last: The customer's last utterance; short utterances are compared with this one only.
     """
-    words = words_of(text)
+    words = comparable_words(text)
     if len(words) <= MAX_REPEATABLE_WORDS:
-        return words == words_of(last)
-    return any(words == words_of(line) or copies_from(text, line) for line in before)
+        return words == comparable_words(last)
+    return any(words == comparable_words(line) or is_mostly_copied(text, line) for line in before)

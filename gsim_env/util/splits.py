@@ -6,7 +6,7 @@ __all__ = ["is_held_out"]
 
 
 def is_held_out(key: str, share: float) -> bool:
-    """Return whether a unit is held out.
+    """Return whether a unit (a customer, a call) is in the held-out split, by a hash of its key.
 
     Args:
         key: Identifies the unit that is not split, such as a customer.

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 
-__all__ = ["Interval", "bootstrap", "mean_interval"]
+__all__ = ["ConfidenceInterval", "bootstrap_interval", "mean_confidence_interval"]
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """An estimate with its 95 % confidence interval (percentile bootstrap).
 
     Source: Efron and Tibshirani (1993).
@@ -33,10 +33,12 @@ class Interval(NamedTuple):
     n: int
 
 
-def bootstrap(
+def bootstrap_interval(
     n: int, statistic: Callable[[NDArray[np.int64]], float], resamples: int = RESAMPLES
-) -> Interval:
-    """Return a statistic of ``n`` units with its interval; equal units give equal intervals.
+) -> ConfidenceInterval:
+    """Return a statistic of ``n`` units with its bootstrap confidence interval.
+
+    Deterministic: equal units give equal intervals.
 
     Pass independent units: turns of one call depend on each other, so resample calls.
 
@@ -46,26 +48,26 @@ def bootstrap(
         resamples: Number of resamples.
     """
     if n == 0:
-        return Interval(np.nan, np.nan, np.nan, 0)
+        return ConfidenceInterval(np.nan, np.nan, np.nan, 0)
 
     value = float(statistic(np.arange(n)))
     if n == 1:
-        return Interval(value, np.nan, np.nan, 1)
+        return ConfidenceInterval(value, np.nan, np.nan, 1)
 
     # The distribution, not scipy's interval: that is NaN if one resample has no value (NaN).
     values = _resample(n, statistic, resamples)
     if np.isnan(values).all():
-        return Interval(value, np.nan, np.nan, n)
+        return ConfidenceInterval(value, np.nan, np.nan, n)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
-    return Interval(value, float(low), float(high), n)
+    return ConfidenceInterval(value, float(low), float(high), n)
 
 
 def _resample(
     n: int, statistic: Callable[[NDArray[np.int64]], float], resamples: int
 ) -> NDArray[np.float64]:
     """Return the statistic of each resample, shape (resamples,)."""
-    stats = require("scipy.stats", "evaluation")
+    stats = import_optional_module("scipy.stats", "evaluation")
 
     def of_indices(indices: Any) -> float:
         return statistic(np.asarray(indices, dtype=np.int64))
@@ -85,7 +87,7 @@ def _resample(
     return np.asarray(result.bootstrap_distribution)
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Return the mean of one value per unit with its interval; NaN values are left out."""
+def mean_confidence_interval(values: Sequence[float]) -> ConfidenceInterval:
+    """Return the mean of values with its bootstrap confidence interval; NaN is left out."""
     kept = np.array([value for value in values if not np.isnan(value)])
-    return bootstrap(len(kept), lambda rows: float(kept[rows].mean()))
+    return bootstrap_interval(len(kept), lambda rows: float(kept[rows].mean()))

@@ -3,7 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["count_words", "distinct_n", "ngrams", "normalize", "sentences", "words"]
+__all__ = [
+    "count_words",
+    "distinct_n",
+    "ngrams",
+    "normalize_for_comparison",
+    "split_sentences",
+    "split_words",
+]
 
 WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 SENTENCE_END = re.compile(r"(?<=[.!?\u2026])\s+")
@@ -12,18 +19,18 @@ UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 """Languages written without spaces between words; their unit of length is the character."""
 
 
-def words(text: str) -> list[str]:
-    """Return the words in lower case, without punctuation: ``Don't!`` gives ``["don't"]``."""
+def split_words(text: str) -> list[str]:
+    """Return a text's words in lower case, without punctuation: ``Don't!`` is ``["don't"]``."""
     return WORD.findall(text.lower())
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """Return the sentences of a text, each with its final punctuation."""
     return [sentence for sentence in SENTENCE_END.split(text.strip()) if sentence]
 
 
 def count_words(text: str, language: str = "en") -> int:
-    """Return the length of a text in its language's unit.
+    """Return the number of words of a text, or of characters in languages without spaces.
 
     Args:
         text: Any text.
@@ -56,11 +63,11 @@ def distinct_n(texts: Iterable[str], n: int, budget: int | None = None) -> float
     """
     pooled: list[tuple[str, ...]] = []
     for text in texts:
-        pooled += ngrams(words(text), n)
+        pooled += ngrams(split_words(text), n)
     pooled = pooled[:budget]
     return len(set(pooled)) / len(pooled) if pooled else 0.0
 
 
-def normalize(text: str) -> str:
-    """Return a text for comparison: case folded, white space reduced to single spaces."""
+def normalize_for_comparison(text: str) -> str:
+    """Return a text case folded and with single spaces, for comparison with other texts."""
     return " ".join(text.casefold().split())

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-__all__ = ["CONTROL_TOKENS", "ROLE_LABELS", "sanitize"]
+__all__ = ["CONTROL_TOKENS", "ROLE_LABELS", "sanitize_text"]
 
 CONTROL_TOKENS = re.compile(
     r"<\|[^|<>]{0,40}\|>"  # ChatML, Llama 3, GPT: <|im_start|>
@@ -25,8 +25,8 @@ CONTROL_CHARACTERS = re.compile(
 
 
 @lru_cache(maxsize=4096)  # reference utterances repeat in every guidance
-def sanitize(text: str) -> str:
-    """Return ``text`` as one line without control characters or chat-template tokens.
+def sanitize_text(text: str) -> str:
+    """Return untrusted text as one line without control characters or chat-template tokens.
 
     Removing a token can create another from its halves, so removal is repeated until none is left.
     """

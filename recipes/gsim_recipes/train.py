@@ -16,8 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gsim_env.errors import ConfigurationError, GsimError, unknown
-from gsim_env.util.extras import require
+from gsim_env.errors import ConfigurationError, GsimError, unknown_name_error
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["Trainer", "compose_config", "launch_command", "launch_environment", "main"]
 
@@ -72,7 +72,7 @@ def find_trainer(recipe: str) -> Trainer:
         trainers |= dict.fromkeys(trainer.options("recipe"), trainer)
 
     if recipe not in trainers:
-        raise unknown("recipe", recipe, trainers)
+        raise unknown_name_error("recipe", recipe, trainers)
     return trainers[recipe]
 
 
@@ -86,8 +86,8 @@ def compose_config(recipe: str, overrides: Sequence[str] = ()) -> Any:
     Raises:
         ConfigurationError: if the recipe, the machine or an override is unknown to hydra.
     """
-    hydra = require("hydra", "verl")
-    errors = require("hydra.errors", "verl")
+    hydra = import_optional_module("hydra", "verl")
+    errors = import_optional_module("hydra.errors", "verl")
     trainer = find_trainer(recipe)
     check_machine(trainer, overrides)
 
@@ -104,7 +104,7 @@ def check_machine(trainer: Trainer, overrides: Sequence[str]) -> None:
     for override in overrides:
         key, _, machine = override.partition("=")
         if key == "machine" and machine not in machines:
-            raise unknown("machine", machine, machines)
+            raise unknown_name_error("machine", machine, machines)
 
 
 def check_verl_version() -> None:

@@ -40,7 +40,7 @@ def texts(model, batches, size):
     answers = []
     for batch in batches:
         for start in range(0, len(batch), size):
-            completions = model.complete(batch[start : start + size])
+            completions = model.complete_batch(batch[start : start + size])
             answers += [completion.text for completion in completions]
     return answers
 

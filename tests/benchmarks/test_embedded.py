@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gsim_env.envs import TelemarketingVectorEnv
-from gsim_env.models import Complete, Sampling
+from gsim_env.models import CompletionRequest, SamplingParams
 from gsim_env.models.backends.embedded import Config as EmbeddedConfig
 from gsim_env.models.backends.embedded import EmbeddedModel
 from gsim_env.profiles import ProfileConstraints
@@ -18,7 +18,7 @@ from tests.helpers import LINES
 
 pytestmark = pytest.mark.slow
 CALLS, TURNS = 16, 4
-SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_tokens=48)
+SAMPLING = SamplingParams(temperature=0.7, top_p=0.9, max_tokens=48)
 
 
 class Recorder(EmbeddedModel):
@@ -26,11 +26,11 @@ class Recorder(EmbeddedModel):
 
     def __init__(self, config: EmbeddedConfig) -> None:
         super().__init__(config)
-        self.batches: list[list[Complete]] = []
+        self.batches: list[list[CompletionRequest]] = []
 
-    def complete(self, requests):
+    def complete_batch(self, requests):
         self.batches.append(list(requests))
-        return super().complete(requests)
+        return super().complete_batch(requests)
 
 
 def metrics(model):
@@ -47,7 +47,7 @@ def tokens(model, requests):
     before, _ = metrics(model)
     for request in requests:
         model.server.handle_completions(
-            {"prompt": model.prompt(request), "max_tokens": 1, "cache_prompt": False}
+            {"prompt": model.render_prompt(request), "max_tokens": 1, "cache_prompt": False}
         )
     return metrics(model)[0] - before
 
@@ -72,7 +72,7 @@ def test_tokens_a_second_and_prompt_reuse(benchmark, group):
 
         start = time.perf_counter()
         for batch in ours.batches:
-            raw.complete(batch)
+            raw.complete_batch(batch)
         raw_seconds = time.perf_counter() - start
         return ours, raw, before, seconds, raw_seconds
 
@@ -117,7 +117,10 @@ def test_the_tuned_model_beside_the_raw_one(benchmark, group):
         )
 
     def speak(model, seed):
-        prompts = [model.prompt(Complete("customer", call, SAMPLING, seed)) for call in messages]
+        prompts = [
+            model.render_prompt(CompletionRequest("customer", call, SAMPLING, seed))
+            for call in messages
+        ]
         body = {
             "prompt": prompts,
             **SAMPLING.model_dump(exclude_none=True),

@@ -20,12 +20,12 @@ import pytest
 from pydantic_core import to_json
 
 from gsim_env.envs import AsyncTelemarketingEnv
-from gsim_env.models import Complete
+from gsim_env.models import CompletionRequest
 from gsim_env.models.backends.openai import Config as OpenAIConfig
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.conversation import Listen
 from gsim_env.simulation.simulator import Simulator
-from gsim_env.testing import answer
+from gsim_env.testing import mock_completion
 from gsim_env.util.aio import block_on
 from tests.benchmarks.timing import Stopwatch, interleaved
 
@@ -33,8 +33,8 @@ CALLS, WAIT = 128, 0.05
 SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?"
 SERVER = f"""
 import sys
-from gsim_env.testing import mock_server
-with mock_server(latency={WAIT}) as server:
+from gsim_env.testing import mock_openai_server
+with mock_openai_server(latency={WAIT}) as server:
     print(server.url, flush=True)
     sys.stdin.read()
 """
@@ -61,7 +61,7 @@ def settings(url: str) -> dict[str, Any]:
     return {"backend": "openai", "model": "m", "base_url": url, "api_key": "key", "timeout": 10.0}
 
 
-def requests_of_a_call(count: int) -> list[Complete]:
+def requests_of_a_call(count: int) -> list[CompletionRequest]:
     """Return the first requests of a call in order: the Manager's, the customer's, and so on."""
     simulator = Simulator(
         SimulatorConfig(
@@ -73,14 +73,14 @@ def requests_of_a_call(count: int) -> list[Complete]:
     )
 
     rng = np.random.default_rng(0)
-    requests: list[Complete] = []
+    requests: list[CompletionRequest] = []
     sent: Any = None
     steps = simulator.start(block_on(simulator.draw_profile(rng, {})), rng)
     while len(requests) < count:
         request = steps.send(sent)
-        if isinstance(request, Complete):
+        if isinstance(request, CompletionRequest):
             requests.append(request)
-            sent = block_on(answer(request))
+            sent = block_on(mock_completion(request))
         else:
             sent = (
                 SAY if isinstance(request, Listen) else block_on(simulator.services.answer(request))
@@ -88,7 +88,7 @@ def requests_of_a_call(count: int) -> list[Complete]:
     return requests
 
 
-def customer_request() -> Complete:
+def customer_request() -> CompletionRequest:
     return requests_of_a_call(2)[1]
 
 
@@ -103,7 +103,7 @@ async def chats(ask: Callable[[int], Awaitable[object]], rounds: int) -> Stopwat
     return watch
 
 
-def bare_aiohttp(url: str, rounds: int, requests: Sequence[Complete]) -> Stopwatch:
+def bare_aiohttp(url: str, rounds: int, requests: Sequence[CompletionRequest]) -> Stopwatch:
     """Send ``requests`` in turn, repeatedly, and read the answers."""
     model = OpenAIConfig(
         **{key: value for key, value in settings(url).items() if key != "backend"}
@@ -187,7 +187,7 @@ def record(
     ours: Callable[[str, int], Stopwatch],
     url: str,
     rounds: int,
-    sent: Sequence[Complete],
+    sent: Sequence[CompletionRequest],
 ) -> float:
     """Time ``ours`` and a bare loop that sends the same; return the bare loop's time by ours."""
     (wall, cpu), (bare_wall, bare_cpu) = interleaved(

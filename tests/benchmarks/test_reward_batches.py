@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsim_env.models.registry import build_encoder, shared_encoder
+from gsim_env.models.registry import build_encoder, shared_cached_encoder
 from gsim_env.rewards.multi_level import multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.turns import Turn
@@ -42,7 +42,7 @@ def turns_of(group, size):
 def test_rewards_beside_the_raw_encoder(benchmark, group, size):
     turns = turns_of(group, size if benchmark.enabled else min(size, GROUP))
     model = load_discriminator("charity")
-    encoder, raw = shared_encoder("minilm"), build_encoder("minilm")
+    encoder, raw = shared_cached_encoder("minilm"), build_encoder("minilm")
     distinct: set[str] = set()
     for turn in turns:
         distinct |= {turn.answer, turn.reference, turn.context[-1]["content"]}

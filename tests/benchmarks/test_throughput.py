@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingVectorEnv
-from gsim_env.models import Complete, Completion, Embed, Sampling
+from gsim_env.models import Completion, CompletionRequest, EmbeddingRequest, SamplingParams
 from gsim_env.models.registry import BACKENDS
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.conversation import ConversationFlow, Listen
 from gsim_env.simulation.llm_manager import LLMManager
 from gsim_env.simulation.simulator import Simulator
 from gsim_env.sop import Search
-from gsim_env.testing import answer
+from gsim_env.testing import mock_completion
 from gsim_env.util.aio import block_on
 from tests.benchmarks.timing import Stopwatch, interleaved, least
 
@@ -147,16 +147,16 @@ class PreparedAnswers:
         self._services = simulator.services
         self._vectors: dict[tuple[str, ...], Any] = {}
         schema = LLMManager(simulator.group)._schema
-        judge = Complete(
-            "manager", [], Sampling(temperature=0.0, top_p=1.0, max_tokens=1), 0, schema
+        judge = CompletionRequest(
+            "manager", [], SamplingParams(temperature=0.0, top_p=1.0, max_tokens=1), 0, schema
         )
         self._completions = {
             "customer": Completion("I have no time for this."),
-            "manager": block_on(answer(judge)),
+            "manager": block_on(mock_completion(judge)),
         }
 
-    def __call__(self, request: Complete | Embed | Search) -> Any:
-        if isinstance(request, Complete):
+    def __call__(self, request: CompletionRequest | EmbeddingRequest | Search) -> Any:
+        if isinstance(request, CompletionRequest):
             return self._completions[request.role]
         if isinstance(request, Search):
             return self._services.library.search([request])[0]

@@ -18,9 +18,14 @@ from typer.testing import CliRunner, Result
 
 from gsim_env import __version__
 from gsim_env.cli import diagnosis, terminal
-from gsim_env.cli.app import ReportingGroup, app
-from gsim_env.cli.diagnosis import Check, check_endpoint, check_modules, check_weights
-from gsim_env.cli.options import model_spec, policy_spec
+from gsim_env.cli.app import ErrorReportingTyperGroup, app
+from gsim_env.cli.diagnosis import (
+    CheckResult,
+    check_cached_weights,
+    check_extra_imports,
+    check_openai_endpoint,
+)
+from gsim_env.cli.options import parse_model_option, parse_salesperson_option
 from gsim_env.errors import ConfigurationError, CorpusError, GsimError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.models.weights import BASE_FILE
@@ -87,7 +92,7 @@ def test_every_command_and_option_has_help() -> None:
     ],
 )
 def test_errors_become_one_message_and_an_exit_code(error: type[Exception], code: int) -> None:
-    failing = typer.Typer(cls=ReportingGroup)
+    failing = typer.Typer(cls=ErrorReportingTyperGroup)
 
     @failing.callback()
     def callback() -> None: ...
@@ -103,7 +108,7 @@ def test_errors_become_one_message_and_an_exit_code(error: type[Exception], code
 
 
 def test_a_bug_is_not_hidden() -> None:
-    failing = typer.Typer(cls=ReportingGroup)
+    failing = typer.Typer(cls=ErrorReportingTyperGroup)
 
     @failing.callback()
     def callback() -> None: ...
@@ -378,7 +383,7 @@ class EntryPoint:
         self.status = status
 
     def load(self):
-        return lambda: [Check("driver", self.status, "as planned")]
+        return lambda: [CheckResult("driver", self.status, "as planned")]
 
 
 @pytest.mark.parametrize(("status", "code"), [("works", 0), ("absent", 0), ("broken", 1)])
@@ -395,19 +400,19 @@ def test_the_formats_of_backend_options(tmp_path: Path) -> None:
     openai = {"backend": "openai", "model": "gpt-4o"}
     file = tmp_path / "openai.toml"
     file.write_text('backend = "openai"\nmodel = "gpt-4o"\n')
-    assert model_spec("embedded") == "embedded"
-    assert model_spec("openai:gpt-4o") == model_spec(f"@{file}") == openai
-    assert model_spec(json.dumps(openai)) == openai
-    assert model_spec("vllm:org/model:tag") == {"backend": "vllm", "model": "org/model:tag"}
-    assert policy_spec("outline") == "outline"
-    assert policy_spec("openai:gpt-4o") == {"policy": "llm", "model": openai}
+    assert parse_model_option("embedded") == "embedded"
+    assert parse_model_option("openai:gpt-4o") == parse_model_option(f"@{file}") == openai
+    assert parse_model_option(json.dumps(openai)) == openai
+    assert parse_model_option("vllm:org/model:tag") == {"backend": "vllm", "model": "org/model:tag"}
+    assert parse_salesperson_option("outline") == "outline"
+    assert parse_salesperson_option("openai:gpt-4o") == {"policy": "llm", "model": openai}
     file.write_text("backend = ")
     with pytest.raises(ConfigurationError, match=r"openai\.toml"):
-        model_spec(f"@{file}")
+        parse_model_option(f"@{file}")
 
 
 def test_an_extra_that_is_missing_says_what_to_install() -> None:
-    check = check_modules("embedded", ("json", "no_such_module"))
+    check = check_extra_imports("embedded", ("json", "no_such_module"))
     assert (check.status, check.detail) == (
         "absent",
         "pip install 'gsim-env[embedded]' (missing: no_such_module)",
@@ -419,15 +424,15 @@ def test_an_extra_that_fails_to_import_is_broken(
 ) -> None:
     (tmp_path / "crooked.py").write_text("import no_such_module_at_all")
     monkeypatch.syspath_prepend(tmp_path)
-    check = check_modules("embedded", ("crooked",))
+    check = check_extra_imports("embedded", ("crooked",))
     assert check.status == "broken"
     assert "no_such_module_at_all" in check.detail
 
 
 def test_weights_are_absent_until_fetched() -> None:
-    assert "gsim models pull" in check_weights().detail
+    assert "gsim models pull" in check_cached_weights().detail
     (cache_folder("models") / BASE_FILE).write_bytes(b"weights")
-    assert check_weights().status == "works"
+    assert check_cached_weights().status == "works"
 
 
 class Models(BaseHTTPRequestHandler):
@@ -449,10 +454,10 @@ def test_asks_the_endpoint_for_its_models(monkeypatch: pytest.MonkeyPatch) -> No
     with HTTPServer(("127.0.0.1", 0), Models) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
-        check = check_endpoint(url)
+        check = check_openai_endpoint(url)
         server.shutdown()
     assert (check.status, check.detail) == ("works", f"{url} serves tiny")
-    assert check_endpoint(url).status == "broken"
+    assert check_openai_endpoint(url).status == "broken"
 
 
 def test_the_command_needs_its_extra() -> None:

@@ -7,7 +7,7 @@ from gsim_env.corpus.windows import Segment, segments_of, windows
 from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import CorpusError
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import find_template
+from gsim_env.groups.bundle import resolve_template_folder
 from gsim_env.models.encoders import CachedEncoder, HashingEncoder
 from gsim_env.models.registry import build_encoder
 from tests.data import needs_p4g
@@ -82,7 +82,7 @@ def test_a_window_holds_the_neighbors_in_the_turn_and_the_turns_around():
 def test_on_a_fold_of_real_dialogues_it_beats_words_alone():
     """results/annotation.json has all five folds."""
     group, encoder = (
-        Group.load_template(find_template("charity")),
+        Group.load_template(resolve_template_folder("charity")),
         CachedEncoder(build_encoder("minilm"), limit=None),
     )
     figures = cross_validated(sentences(), encoder, group, folds=1)

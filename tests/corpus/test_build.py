@@ -18,7 +18,7 @@ from gsim_env.cli.app import app
 from gsim_env.corpus import BuildSettings, build_group
 from gsim_env.corpus.d_sim import read_rows
 from gsim_env.errors import ConfigurationError
-from gsim_env.groups.bundle import Group, builtin_templates, read_calls
+from gsim_env.groups.bundle import Group, builtin_template_folders, read_recorded_calls
 from tests.corpus.helpers import invert
 from tests.data import DATA, P4G, needs_p4g
 
@@ -137,7 +137,7 @@ def test_a_built_group_plays(built):
 
 def test_what_the_template_brings_is_in_the_group(built):
     """A group built from `charity` has its LoRA adapter."""
-    template = builtin_templates()["charity"]
+    template = builtin_template_folders()["charity"]
     for file in [
         template / "script.toml",
         *(template / "prompts").iterdir(),
@@ -154,7 +154,7 @@ def test_every_turn_has_a_stage_and_labels_of_the_source_are_kept(built, source)
     stage_of = {role: invert(table[role]) for role in table}
 
     checked = 0
-    for call in (*Group.load(built).calls, *read_calls(built / "held_out.jsonl")):
+    for call in (*Group.load(built).calls, *read_recorded_calls(built / "held_out.jsonl")):
         for turn, raw in zip(call.turns, given[call.id], strict=True):
             assert turn.stage is not None
             if raw.get("act"):
@@ -166,7 +166,7 @@ def test_every_turn_has_a_stage_and_labels_of_the_source_are_kept(built, source)
 def test_customers_are_on_one_side_and_every_turn_is_a_row(built):
     import pyarrow.parquet as parquet
 
-    train, held = Group.load(built).calls, read_calls(built / "held_out.jsonl")
+    train, held = Group.load(built).calls, read_recorded_calls(built / "held_out.jsonl")
     assert len(train) + len(held) == 60
     for split, calls in (("train", train), ("test", held)):
         rows = read_rows(built / "d_sim" / f"{split}.parquet")

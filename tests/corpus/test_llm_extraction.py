@@ -13,7 +13,7 @@ from gsim_env.corpus.style_features import Speech
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.models import Completion
 from gsim_env.models.backends.openai import Config as OpenAIConfig
-from gsim_env.testing import mock_server
+from gsim_env.testing import mock_openai_server
 from tests.corpus.helpers import dialogue
 
 ANSWER = {
@@ -42,14 +42,14 @@ def answers(monkeypatch):
     async def answer(request):
         return Completion(json.dumps(planned.pop(0) if len(planned) > 1 else planned[0]))
 
-    monkeypatch.setattr("gsim_env.testing.answer", answer)
+    monkeypatch.setattr("gsim_env.testing.mock_completion", answer)
     planned.append(ANSWER)
     return planned
 
 
 @pytest.fixture
 def server():
-    with mock_server() as running:
+    with mock_openai_server() as running:
         yield running
 
 
@@ -128,7 +128,7 @@ def test_three_answers_that_do_not_fit_are_an_error_that_names_the_dialogue(
 
 @pytest.mark.usefixtures("answers")
 def test_a_backend_that_fails_is_an_error_that_names_the_dialogue(group, server):
-    server.plan(itertools.repeat(500))
+    server.plan_faults(itertools.repeat(500))
     with pytest.raises(SimulatorError, match=r"^Dialogue '(baker|d-1)': http"):  # both fail at once
         llm(group, server).extract([BAKER, dialogue("Hello.")])
 
@@ -182,9 +182,9 @@ def test_a_real_model_answers_within_the_schema_and_keeps_only_what_was_said(gro
 
     What it makes up is dropped all the same.
     """
-    from gsim_env.models.registry import build_model
+    from gsim_env.models.registry import build_language_model
 
-    extractor = LLMExtractor(group, build_model({"backend": "embedded", "parallel": 1}))
+    extractor = LLMExtractor(group, build_language_model({"backend": "embedded", "parallel": 1}))
     (profile,) = extractor.extract(group.calls[1:2])
     assert profile.archetype in group.config.archetypes
     assert set(profile.concerns) <= set(group.taxonomy.concerns)

@@ -18,7 +18,7 @@ import pytest
 from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingVectorEnv
 from gsim_env.errors import SimulatorError
 from gsim_env.sop import MemoryLibrary
-from gsim_env.testing import Fault, Faults, MockServer, mock_server
+from gsim_env.testing import Fault, Faults, MockOpenAIServer, mock_openai_server
 
 BREAK = "Break now."
 SAY = (
@@ -43,12 +43,12 @@ FAULTS: tuple[Fault, ...] = (
 
 
 @pytest.fixture
-def server() -> Iterator[MockServer]:
-    with mock_server() as running:
+def server() -> Iterator[MockOpenAIServer]:
+    with mock_openai_server() as running:
         yield running
 
 
-def arguments(server: MockServer, *, llm_manager: bool = False) -> dict[str, Any]:
+def arguments(server: MockOpenAIServer, *, llm_manager: bool = False) -> dict[str, Any]:
     model = {
         "backend": "openai",
         "model": "m",
@@ -85,7 +85,7 @@ def fail(*_: object) -> None:
     raise SimulatorError("as planned")
 
 
-def vector_env(server: MockServer, **settings: Any) -> TelemarketingVectorEnv:
+def vector_env(server: MockOpenAIServer, **settings: Any) -> TelemarketingVectorEnv:
     env = gym.make_vec(
         "GroupedSim-Telemarketing-v0", num_envs=len(SAY), **arguments(server), **settings
     )
@@ -100,10 +100,10 @@ class TestSingle:
         env.reset(seed=3)
         sound = env.step(SAY[0])
 
-        server.plan(itertools.repeat(fault))
+        server.plan_faults(itertools.repeat(fault))
         with pytest.raises(SimulatorError):
             env.step(SAY[2])
-        server.plan(())
+        server.plan_faults(())
         received = len(server.requests)
         with pytest.raises(gymnasium.error.ResetNeeded, match=r"Call reset\(\) first"):
             env.step(SAY[2])
@@ -122,7 +122,7 @@ class TestSingle:
 
         undisturbed = call()
         received = len(server.requests)
-        server.plan(failing_first(fault))
+        server.plan_faults(failing_first(fault))
         assert call() == undisturbed
         assert len(server.requests) == 3 * received
 
@@ -133,7 +133,7 @@ class TestAsync:
         calls = [AsyncTelemarketingEnv(**arguments(server)) for _ in SAY]
 
         async def together(faults: Faults) -> list[Any]:
-            server.plan(faults)
+            server.plan_faults(faults)
             await asyncio.gather(*(call.reset(seed=seed) for seed, call in enumerate(calls)))
             steps = (call.step(words) for call, words in zip(calls, SAY, strict=True))
             return await asyncio.gather(*steps, return_exceptions=True)
@@ -147,10 +147,10 @@ class TestAsync:
 
         async def story() -> Any:
             await call.reset(seed=0)
-            server.plan(itertools.repeat(500))
+            server.plan_faults(itertools.repeat(500))
             with pytest.raises(SimulatorError):
                 await call.step(SAY[0])
-            server.plan(())
+            server.plan_faults(())
             with pytest.raises(gymnasium.error.ResetNeeded, match=r"Call reset\(\) first"):
                 await call.step(SAY[0])
             await call.reset(seed=0)
@@ -166,10 +166,10 @@ class TestVector:
         undisturbed = env.step(SAY)
 
         env.reset(seed=3)
-        server.plan(breaking(500))
+        server.plan_faults(breaking(500))
         with pytest.raises(SimulatorError):
             env.step(SAY)
-        server.plan(())
+        server.plan_faults(())
         env.reset(seed=3)
         words, rewards, *_ = env.step(SAY)
         assert words == undisturbed[0]
@@ -182,7 +182,7 @@ class TestVector:
         env.reset(seed=3)
         undisturbed = env.step(SAY)
         env.reset(seed=3)
-        server.plan(breaking(fault))
+        server.plan_faults(breaking(fault))
         words, rewards, terminated, truncated, infos = env.step(SAY)
 
         assert np.flatnonzero(np.isnan(rewards)).tolist() == [BROKEN]
@@ -199,7 +199,7 @@ class TestVector:
     def test_mask_and_same_step_start_a_sound_call_at_once(self, server):
         env = vector_env(server, on_error="mask")
         env.reset(seed=3)
-        server.plan(breaking(500))
+        server.plan_faults(breaking(500))
         words, *_, infos = env.step(SAY)
         assert "You are calling:" in words[BROKEN]
         assert infos["final_obs"][BROKEN] == ""
@@ -212,7 +212,7 @@ class TestVector:
     def test_mask_and_disabled_wait_for_reset(self, server):
         env = vector_env(server, on_error="mask", autoreset_mode="Disabled")
         env.reset(seed=3)
-        server.plan(breaking(500))
+        server.plan_faults(breaking(500))
         words, *_ = env.step(SAY)
         assert words[BROKEN] == ""
         received = len(server.requests)
@@ -234,12 +234,12 @@ class TestVector:
     def test_mask_survives_that_all_fail(self, server):
         env = vector_env(server, on_error="mask")
         env.reset(seed=3)
-        server.plan(itertools.repeat(500))
+        server.plan_faults(itertools.repeat(500))
         _, rewards, _, truncated, infos = env.step(SAY)
         assert np.isnan(rewards).all()
         assert truncated.all()
         assert infos["final_info"]["_error"].all()
-        server.plan(())
+        server.plan_faults(())
         _, rewards, *_ = env.step(SAY)
         assert np.isfinite(rewards).all()
 
@@ -248,7 +248,7 @@ class TestVector:
         """Whole calls, each request of which fails once or not at all."""
         env = vector_env(server, on_error="mask", max_turns=6)
         env.reset(seed=3)
-        server.plan(failing_first(fault))
+        server.plan_faults(failing_first(fault))
         ended = 0
         for _ in range(14):
             _, rewards, terminated, truncated, infos = env.step(SAY)
@@ -285,7 +285,7 @@ class TestManager:
     def test_an_answer_that_never_fits_the_schema_is_an_error_after_three_tries(self, server):
         env = gym.make("GroupedSim-Telemarketing-v0", **arguments(server, llm_manager=True))
         env.reset(seed=3)
-        server.plan(lambda body: "bad_schema" if "response_format" in body else "ok")
+        server.plan_faults(lambda body: "bad_schema" if "response_format" in body else "ok")
         with pytest.raises(SimulatorError, match="no answer fits the schema in 3 tries"):
             env.step(SAY[0])
         assert ["response_format" in request.body for request in server.requests] == [True] * 3
@@ -296,7 +296,7 @@ class TestManager:
     def test_an_answer_that_fits_at_last_is_taken(self, server):
         env = gym.make("GroupedSim-Telemarketing-v0", **arguments(server, llm_manager=True))
         env.reset(seed=3)
-        server.plan(["bad_schema", "bad_schema"])
+        server.plan_faults(["bad_schema", "bad_schema"])
         words, reward, terminated, truncated, _ = env.step(SAY[0])
         assert words
         assert np.isfinite(reward)

@@ -15,12 +15,12 @@ from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit
 
 from gsim_env.dialogue import Outcome
 from gsim_env.envs import ScriptLines, TelemarketingEnv, VectorScriptLines
-from gsim_env.envs.line_observations import TurnScorer
+from gsim_env.envs.line_observations import CustomerTurnScorer
 from gsim_env.envs.script_lines import script_lines
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import Group as Bundle
-from gsim_env.groups.bundle import builtin_templates
+from gsim_env.groups.bundle import builtin_template_folders
 from gsim_env.models.backends.scripted import ScriptedModel
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.simulator import Simulator
@@ -95,7 +95,9 @@ def test_a_group_of_another_domain_serves_too(group: Group, tmp_path):
     """Charity's template with a corpus: customers of the written group who say its phrases."""
     folder = tmp_path / "appeal"
     shutil.copytree(
-        builtin_templates()["charity"], folder, ignore=shutil.ignore_patterns("discriminator")
+        builtin_template_folders()["charity"],
+        folder,
+        ignore=shutil.ignore_patterns("discriminator"),
     )
     template = Bundle.load_template(folder)
     said = zip(
@@ -144,7 +146,7 @@ def test_the_concern_that_customers_raise_scores_highest(group: Group):
         (i, text) for i, name in enumerate(names) for text in group.taxonomy.concerns[name].raised
     ]
     wanted, texts = zip(*raised, strict=True)
-    heard = TurnScorer(group, build_encoder("hashing")).score(texts)
+    heard = CustomerTurnScorer(group, build_encoder("hashing")).score_texts(texts)
     assert np.mean(heard[:, : len(names)].argmax(axis=1) == wanted) > 0.8
 
 
@@ -157,7 +159,7 @@ def test_hidden_state_never_leaks(group: Group):
     for seed in range(20):
         for (seen, *_), (other, *_) in zip(play(env, seed), play(plain, seed), strict=True):
             assert np.array_equal(seen, other)
-    scorer = TurnScorer(group, build_encoder("hashing"))
+    scorer = CustomerTurnScorer(group, build_encoder("hashing"))
     width = len(group.taxonomy.concerns) + len(group.taxonomy.customer)
     for row in group.calls[:5]:
         observation, info = plain.reset(seed=0, options={"profile": row.profile})
@@ -167,7 +169,7 @@ def test_hidden_state_never_leaks(group: Group):
         words.reset(seed=0, options={"profile": row.profile})
         heard = words.step(plain.lines[3].text)[0]
         observation, *_ = plain.step(3)
-        assert np.array_equal(observation[:width], scorer.score([heard])[0])
+        assert np.array_equal(observation[:width], scorer.score_texts([heard])[0])
 
 
 @pytest.mark.parametrize("action", [-1, 37, 1.5, "Hello?", None, np.array([1, 2])])

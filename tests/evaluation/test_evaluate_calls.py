@@ -19,7 +19,7 @@ from gsim_env.evaluation.methods import METHODS, Method, known_methods
 from gsim_env.evaluation.play import BLOCK_SIZE, Plan, play_calls
 from gsim_env.evaluation.reference import select_reference
 from gsim_env.simulation.config import SimulatorConfig
-from gsim_env.testing import mock_server
+from gsim_env.testing import mock_openai_server
 
 SCRIPTED = {"scripted": METHODS["scripted"]}
 
@@ -98,7 +98,7 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
     called = select_reference(group, 3, 0).customers
-    with mock_server() as server:
+    with mock_openai_server() as server:
         model = {
             "backend": "openai",
             "model": "m",
@@ -107,7 +107,7 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
             "backoff": 0.0,
         }
         plan = plan_of({"served": Method(customer=model, guidance=True)}, calls=3)
-        server.plan(
+        server.plan_faults(
             lambda body: (
                 500 if zlib.crc32(body["messages"][0]["content"].encode()) % 3 == 0 else "ok"
             )
@@ -118,7 +118,7 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
         assert all(
             not call.turns and call.outcome is None and "500" in call.error for call in failed
         )
-        server.plan(())
+        server.plan_faults(())
         again = play_calls(plan, called, tmp_path)
     assert not any(call.error for call in again)
     fine = {call.id: call for call in calls if not call.error}

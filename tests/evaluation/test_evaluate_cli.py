@@ -14,7 +14,7 @@ from gsim_env.evaluation.metrics.features import FeatureExtractor
 from gsim_env.evaluation.output import read_calls, read_results
 from gsim_env.models import Completion
 from gsim_env.models.encoders import HashingEncoder
-from gsim_env.testing import mock_server
+from gsim_env.testing import mock_openai_server
 
 QUICK = ("--encoder", "hashing", "--calls", "2", "--max-turns", "6")
 
@@ -163,9 +163,9 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
     async def verdict(request):
         return Completion(scripted_verdict(request))
 
-    monkeypatch.setattr(testing, "answer", verdict)
+    monkeypatch.setattr(testing, "mock_completion", verdict)
     folder = tmp_path / "out"
-    with mock_server([500 if number % 10 < 3 else "ok" for number in range(1000)]) as server:
+    with mock_openai_server([500 if number % 10 < 3 else "ok" for number in range(1000)]) as server:
         judge = json.dumps(
             {"backend": "openai", "model": "m", "base_url": server.url, "max_retries": 0}
         )

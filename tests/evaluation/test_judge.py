@@ -24,12 +24,12 @@ from gsim_env.evaluation.judge.judge import (
 from gsim_env.evaluation.judge.rubric import EVALUATORS, format_transcript
 from gsim_env.evaluation.judge.scripted import ScriptedJudge, scripted_verdict
 from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
-from gsim_env.models import Complete, Completion, Sampling
+from gsim_env.models import Completion, CompletionRequest, SamplingParams
 from gsim_env.models.backends.embedded import Config as EmbeddedConfig
-from gsim_env.models.weights import pull_base
-from gsim_env.testing import mock_server
+from gsim_env.models.weights import pull_base_model
+from gsim_env.testing import mock_openai_server
 from gsim_env.util.aio import block_on
-from gsim_env.util.stats import mean_interval
+from gsim_env.util.stats import mean_confidence_interval
 
 
 def some_calls(group, n, methods=("ours", "prompt_only")):
@@ -67,8 +67,8 @@ def judging_server(monkeypatch):
     async def answer(request):
         return Completion(scripted_verdict(request))
 
-    monkeypatch.setattr(gsim_env.testing, "answer", answer)
-    with mock_server() as server:
+    monkeypatch.setattr(gsim_env.testing, "mock_completion", answer)
+    with mock_openai_server() as server:
         yield server
 
 
@@ -264,7 +264,7 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
             seen[question] = next(kinds) if len(seen) in failing_calls else "ok"
         return seen[question]
 
-    judging_server.plan(fault)
+    judging_server.plan_faults(fault)
     store = tmp_path / "ratings.jsonl"
     steps = []
     ratings = rate(
@@ -288,7 +288,7 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
         found = report["scores"][method]["all"]["brevity"]
         assert found["value"] == pytest.approx(np.mean(given))
         assert found["n"] == len(given)
-    judging_server.plan(())
+    judging_server.plan_faults(())
     before = len(judging_server.requests)
     again = rate(
         Judge(group, spec_of(judging_server, timeout=9.0), store=store),
@@ -421,7 +421,7 @@ def test_a_report_against_hand_calculation(calls):
     }
     for name, (value, n) in expected.items():
         assert (ours[name]["value"], ours[name]["n"]) == (pytest.approx(value), n), name
-    interval = mean_interval([6.5, 0.5])
+    interval = mean_confidence_interval([6.5, 0.5])
     assert (ours["profile_consistency"]["low"], ours["profile_consistency"]["high"]) == (
         interval.low,
         interval.high,
@@ -550,10 +550,10 @@ def test_the_length_check_finds_a_judge_who_pays_by_the_word(calls):
 
 
 def test_the_scripted_judge_refuses_what_is_not_asked_of_judges():
-    request = Complete(
+    request = CompletionRequest(
         "manager",
         [{"role": "user", "content": ""}],
-        Sampling(temperature=0, top_p=1, max_tokens=1),
+        SamplingParams(temperature=0, top_p=1, max_tokens=1),
         0,
     )
     with pytest.raises(SimulatorError, match="scores and checks"):
@@ -566,7 +566,7 @@ def test_the_scripted_judge_refuses_what_is_not_asked_of_judges():
 @pytest.mark.slow
 def test_a_language_model_judges_over_http(group, calls, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    server = EmbeddedConfig(model=str(pull_base()), parallel=2, context=4096).build().server
+    server = EmbeddedConfig(model=str(pull_base_model()), parallel=2, context=4096).build().server
     spec = {
         "backend": "openai",
         "model": "smollm2",

@@ -9,7 +9,7 @@ import pytest
 import gsim_env  # noqa: F401 - registers
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.groups import Group, load_group
-from gsim_env.groups.bundle import read_calls
+from gsim_env.groups.bundle import read_recorded_calls
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_the_built_in_group_has_what_it_promises(group):
 
 
 def test_held_out_customers_are_other_people(group):
-    held = read_calls(group.path / "held_out.jsonl")
+    held = read_recorded_calls(group.path / "held_out.jsonl")
     people = [call.profile.name for call in (*group.calls, *held)]
     assert len(held) == len(people) // 5 == 40
     assert not {call.profile.name for call in held} & {call.profile.name for call in group.calls}

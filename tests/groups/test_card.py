@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from gsim_env.groups.bundle import read_calls
-from gsim_env.groups.statistics import group_statistics
-from gsim_env.groups.validation import check_group
+from gsim_env.groups.bundle import read_recorded_calls
+from gsim_env.groups.statistics import compute_group_statistics
+from gsim_env.groups.validation import check_loaded_group
 from gsim_env.models.registry import build_encoder
 
 
 def test_the_card_shows_the_corpus_figures(group):
     card = (group.path / "CARD.md").read_text(encoding="utf-8")
-    figures = group_statistics(group)
+    figures = compute_group_statistics(group)
     for row, value in [
         ("customer words per turn, mean", f"{figures.words_mean:.1f}"),
         ("median", f"{figures.words_median:g}"),
@@ -43,5 +43,7 @@ def test_the_card_shows_the_corpus_figures(group):
 
 @pytest.mark.slow
 def test_the_corpus_is_valid_and_has_no_near_duplicates(group):
-    everything = replace(group, calls=group.calls + read_calls(group.path / "held_out.jsonl"))
-    assert list(check_group(everything, build_encoder("minilm"))) == []
+    everything = replace(
+        group, calls=group.calls + read_recorded_calls(group.path / "held_out.jsonl")
+    )
+    assert list(check_loaded_group(everything, build_encoder("minilm"))) == []

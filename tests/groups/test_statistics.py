@@ -12,8 +12,8 @@ import pytest
 from gsim_env.dialogue import Turn
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.groups import Group
-from gsim_env.groups.statistics import GroupStatistics, group_statistics
-from gsim_env.groups.validation import Finding, validate
+from gsim_env.groups.statistics import GroupStatistics, compute_group_statistics
+from gsim_env.groups.validation import GroupProblem, find_group_problems
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.profiles import RecordedCall
 from gsim_env.util.text import distinct_n
@@ -59,7 +59,7 @@ def tiny(group: Group) -> GroupStatistics:
         ("hang_up", "No no no no no no"),
         ("farewell", "Goodbye, then."),
     )
-    return group_statistics(replace(group, calls=(accepted, hung_up)))
+    return compute_group_statistics(replace(group, calls=(accepted, hung_up)))
 
 
 def test_counts_words_of_customer_turns(tiny: GroupStatistics) -> None:
@@ -117,7 +117,7 @@ def test_counts_stages_of_both_sides(tiny: GroupStatistics, group: Group) -> Non
 
 def test_an_empty_corpus_has_no_figures(group: Group) -> None:
     with pytest.raises(CorpusError, match="holds no call"):
-        group_statistics(replace(group, calls=()))
+        compute_group_statistics(replace(group, calls=()))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def findings_after(group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Validate a copy of the group whose corpus was edited."""
     monkeypatch.setenv("GSIM_CACHE", str(tmp_path / "cache"))
 
-    def run(edit: Callable[[list[Row]], None]) -> list[Finding]:
+    def run(edit: Callable[[list[Row]], None]) -> list[GroupProblem]:
         folder = tmp_path / "copy"
         shutil.copytree(group.path, folder, dirs_exist_ok=True)
         rows = [
@@ -135,7 +135,7 @@ def findings_after(group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         edit(rows)
         text = "\n".join(json.dumps(row) for row in rows)
         (folder / "corpus.jsonl").write_text(text + "\n", encoding="utf-8")
-        return validate(str(folder), HashingEncoder())
+        return find_group_problems(str(folder), HashingEncoder())
 
     return run
 
@@ -149,7 +149,7 @@ def customer_turns(rows: list[Row]) -> list[Row]:
     return [turn for row in rows for turn in row["turns"] if turn["role"] == "customer"]
 
 
-def the_only(findings: list[Finding]) -> Finding:
+def the_only(findings: list[GroupProblem]) -> GroupProblem:
     assert len(findings) == 1, findings
     return findings[0]
 
@@ -165,7 +165,7 @@ def test_a_group_is_read_afresh_each_time(findings_after) -> None:
 
 def test_an_unknown_group_is_a_wrong_argument() -> None:
     with pytest.raises(ConfigurationError, match="nowhere"):
-        validate("nowhere", HashingEncoder())
+        find_group_problems("nowhere", HashingEncoder())
 
 
 def test_finds_turns_that_do_not_alternate(findings_after) -> None:

@@ -17,7 +17,7 @@ from gsim_env.corpus.annotation import WORDS, StageClassifier
 from gsim_env.corpus.mapping import FieldMapping
 from gsim_env.corpus.windows import Segment, segments_of
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import read_calls
+from gsim_env.groups.bundle import read_recorded_calls
 from tests.data import P4G
 
 __all__ = ["FOLDS", "ROLES", "SEED", "cross_validated", "phrases", "sentences", "written"]
@@ -140,7 +140,7 @@ def cross_validated(
 
 def written(group: Group, encoder: Any) -> dict[str, dict[str, Any]]:
     """Return the annotator's scores by role on a group's held-out calls."""
-    held_out = [segments_of(call) for call in read_calls(group.path / "held_out.jsonl")]
+    held_out = [segments_of(call) for call in read_recorded_calls(group.path / "held_out.jsonl")]
     train = [segments_of(call) for call in group.calls]
     predicted = annotator_stages(train, held_out, encoder, phrases(group))
 

@@ -11,7 +11,7 @@ from gsim_recipes.embedded_lora.stack import stack
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from gsim_env.testing import mock_server
+from gsim_env.testing import mock_openai_server
 from tests.launch.conftest import launch
 
 pytestmark = pytest.mark.slow
@@ -123,7 +123,7 @@ def test_sales_grpo_against_a_server_that_fails_now_and_then(tiny_model, tmp_pat
     def fault(body) -> str | int:
         return 500 if zlib.crc32(str(body["messages"]).encode()) % 8 == 0 else "ok"
 
-    with mock_server(fault) as server:
+    with mock_openai_server(fault) as server:
         customer = f"backend: openai, model: customer, base_url: '{server.url}', max_retries: 1"
         steps = launch(
             "sales_grpo",

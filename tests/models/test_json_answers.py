@@ -6,10 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Complete, Completion, Sampling
-from gsim_env.models.json_answers import acomplete_json
+from gsim_env.models import Completion, CompletionRequest, SamplingParams
+from gsim_env.models.json_answers import request_json_answer_async
 
-SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=8)
+SAMPLING = SamplingParams(temperature=0.0, top_p=1.0, max_tokens=8)
 
 
 class Answer(BaseModel):
@@ -31,9 +31,13 @@ class Replies:
 
 def ask(model, read=Answer.model_validate_json, **settings):
     def request(attempt):
-        return Complete("judge", [{"role": "user", "content": "?"}], SAMPLING, 10 + attempt)
+        return CompletionRequest(
+            "judge", [{"role": "user", "content": "?"}], SAMPLING, 10 + attempt
+        )
 
-    return asyncio.run(acomplete_json(model, request, read, subject="The judge", **settings))
+    return asyncio.run(
+        request_json_answer_async(model, request, read, subject="The judge", **settings)
+    )
 
 
 def test_the_first_answer_that_fits_is_returned():

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models.lora import adapter_digest, check_peft_loads, read_adapter
+from gsim_env.models.lora import check_adapter_not_quantized, lora_weights_digest, read_lora_factors
 
 PATH = "base_model.model.model.layers.0.self_attn.q_proj"
 PLAIN = {
@@ -28,12 +28,12 @@ def write(folder, tensors, **config):
 
 
 def test_a_plain_lora_is_scaled_by_alpha_over_r(tmp_path):
-    factors = read_adapter(write(tmp_path, PLAIN))[PATH]
+    factors = read_lora_factors(write(tmp_path, PLAIN))[PATH]
     assert factors.delta.tolist() == [[6, 12], [8, 16], [10, 20]]
 
 
 def test_a_quantized_lora_has_a_scale_per_component(tmp_path):
-    factors = read_adapter(write(tmp_path, QUANTIZED, peft_type="INT8_LORA"))[PATH]
+    factors = read_lora_factors(write(tmp_path, QUANTIZED, peft_type="INT8_LORA"))[PATH]
     expected = [[1.5, 3 - 1.27], [2, 4], [2.5, 5]]
     np.testing.assert_allclose(factors.delta, expected, rtol=1e-6)
 
@@ -50,26 +50,26 @@ def test_a_quantized_lora_has_a_scale_per_component(tmp_path):
 )
 def test_unusable_adapters_are_refused(tmp_path, tensors, config, message):
     with pytest.raises(ConfigurationError, match=message):
-        read_adapter(write(tmp_path, tensors, **config))
+        read_lora_factors(write(tmp_path, tensors, **config))
 
 
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"adapter_model.safetensors cannot be read"):
-        adapter_digest(tmp_path)
+        lora_weights_digest(tmp_path)
     with pytest.raises(ConfigurationError, match=r"adapter_config.json cannot be read"):
-        read_adapter(tmp_path)
+        read_lora_factors(tmp_path)
     (tmp_path / "adapter_config.json").write_text('{"r": 1}')
     with pytest.raises(ConfigurationError, match=r"adapter_model.safetensors is missing"):
-        read_adapter(tmp_path)
+        read_lora_factors(tmp_path)
 
 
 def test_a_quantized_lora_is_refused_where_peft_loads_it(tmp_path):
-    check_peft_loads("a-hub/name")
+    check_adapter_not_quantized("a-hub/name")
     write(tmp_path, PLAIN)
-    check_peft_loads(str(tmp_path))
+    check_adapter_not_quantized(str(tmp_path))
     write(tmp_path, QUANTIZED, peft_type="INT8_LORA")
     with pytest.raises(ConfigurationError, match=r"gsim models export OUT --adapter"):
-        check_peft_loads(str(tmp_path))
+        check_adapter_not_quantized(str(tmp_path))
 
 
 def test_bfloat16_is_read_as_verl_saves_it(tmp_path):
@@ -79,11 +79,11 @@ def test_bfloat16_is_read_as_verl_saves_it(tmp_path):
     write(tmp_path, PLAIN)
     tensors = {name: torch.from_numpy(array).bfloat16() for name, array in PLAIN.items()}
     save_torch(tensors, tmp_path / "adapter_model.safetensors")
-    assert read_adapter(tmp_path)[PATH].delta.tolist() == [[6, 12], [8, 16], [10, 20]]
+    assert read_lora_factors(tmp_path)[PATH].delta.tolist() == [[6, 12], [8, 16], [10, 20]]
 
 
 def test_weights_that_are_no_safetensors_file_are_refused(tmp_path):
     write(tmp_path, PLAIN)
     (tmp_path / "adapter_model.safetensors").write_text("version https://git-lfs.github.com/spec")
     with pytest.raises(ConfigurationError, match=r"not a safetensors file.*LFS pointer"):
-        read_adapter(tmp_path)
+        read_lora_factors(tmp_path)

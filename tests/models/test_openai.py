@@ -16,12 +16,12 @@ import pytest
 
 from gsim_env.errors import SimulatorError
 from gsim_env.groups import load_group
-from gsim_env.models import Complete, Completion, Sampling
+from gsim_env.models import Completion, CompletionRequest, SamplingParams
 from gsim_env.models.backends.openai import Config as OpenAIConfig
 from gsim_env.models.backends.openai import EndpointError, OpenAIModel
 from gsim_env.models.http_pool import POOLS
 from gsim_env.simulation.llm_manager import LLMManager
-from gsim_env.testing import Fault, MockServer, mock_server
+from gsim_env.testing import Fault, MockOpenAIServer, mock_openai_server
 
 TRANSIENT: dict[Fault, int | None] = {
     "timeout": None,
@@ -39,29 +39,29 @@ TRANSIENT: dict[Fault, int | None] = {
 
 PERMANENT: tuple[Fault, ...] = (400, 401, 403, 404, 422)
 
-REQUEST = Complete(
+REQUEST = CompletionRequest(
     "customer",
     [
         {"role": "user", "content": "Hello?"},
         {"role": "system", "content": "Say yours.\n> Who is this?"},
     ],
-    Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05, max_tokens=32),
+    SamplingParams(temperature=0.7, top_p=0.9, repetition_penalty=1.05, max_tokens=32),
     seed=7,
 )
 
 
 @pytest.fixture
-def server() -> Iterator[MockServer]:
-    with mock_server() as running:
+def server() -> Iterator[MockOpenAIServer]:
+    with mock_openai_server() as running:
         yield running
 
 
-def model(server: MockServer, **settings) -> OpenAIModel:
+def model(server: MockOpenAIServer, **settings) -> OpenAIModel:
     quick = {"api_key": "key", "timeout": 0.2, "max_retries": 2, "backoff": 0.001}
     return OpenAIConfig(model="m", base_url=server.url, **quick | settings).build()
 
 
-def complete(model: OpenAIModel, request: Complete = REQUEST) -> Completion:
+def complete(model: OpenAIModel, request: CompletionRequest = REQUEST) -> Completion:
     return asyncio.run(model.acomplete(request))
 
 
@@ -73,7 +73,7 @@ def cause(caught: pytest.ExceptionInfo[SimulatorError]) -> EndpointError:
 
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_a_passing_fault_is_retried(server, fault):
-    server.plan([fault])
+    server.plan_faults([fault])
     assert complete(model(server)).text == "Who is this? 7"
     assert len(server.requests) == 2
     assert server.requests[0].body == server.requests[1].body
@@ -81,7 +81,7 @@ def test_a_passing_fault_is_retried(server, fault):
 
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_a_lasting_fault_is_an_error_after_bounded_attempts(server, fault):
-    server.plan(itertools.repeat(fault))
+    server.plan_faults(itertools.repeat(fault))
     with pytest.raises(SimulatorError, match=r"failed 3 time\(s\)") as caught:
         complete(model(server))
     assert cause(caught).status == TRANSIENT[fault]
@@ -90,7 +90,7 @@ def test_a_lasting_fault_is_an_error_after_bounded_attempts(server, fault):
 
 @pytest.mark.parametrize("fault", PERMANENT)
 def test_a_permanent_fault_is_not_retried(server, fault):
-    server.plan(itertools.repeat(fault))
+    server.plan_faults(itertools.repeat(fault))
     with pytest.raises(SimulatorError, match=r"failed 1 time\(s\).*as planned") as caught:
         complete(model(server))
     assert cause(caught).status == fault
@@ -98,7 +98,7 @@ def test_a_permanent_fault_is_not_retried(server, fault):
 
 
 def test_different_faults_share_one_allowance(server):
-    server.plan([500, "cut", 429])
+    server.plan_faults([500, "cut", 429])
     with pytest.raises(SimulatorError) as caught:
         complete(model(server))
     assert cause(caught).status == 429
@@ -123,7 +123,7 @@ def test_a_refused_connection_is_an_error():
 
 @pytest.mark.parametrize("max_retries", [0, 1])
 def test_a_timeout_bounds_each_attempt(server, max_retries):
-    server.plan(itertools.repeat("timeout"))
+    server.plan_faults(itertools.repeat("timeout"))
     start = time.monotonic()
     with pytest.raises(SimulatorError):
         complete(model(server, max_retries=max_retries))
@@ -133,14 +133,14 @@ def test_a_timeout_bounds_each_attempt(server, max_retries):
 
 
 def test_retry_after_is_honored():
-    with mock_server([429], retry_after=0.25) as server:
+    with mock_openai_server([429], retry_after=0.25) as server:
         start = time.monotonic()
         complete(model(server))
         assert time.monotonic() - start >= 0.25
 
 
 def test_backoff_grows(server):
-    server.plan([500, 500])
+    server.plan_faults([500, 500])
     start = time.monotonic()
     complete(model(server, backoff=0.2))
     assert (
@@ -208,7 +208,7 @@ def test_extra_body_adds_and_removes_fields(server):
 def test_a_schema_is_sent_as_response_format(server):
     schema = LLMManager(load_group("food_delivery"))._schema
     text = complete(
-        model(server), Complete("manager", REQUEST.messages, REQUEST.sampling, 7, schema)
+        model(server), CompletionRequest("manager", REQUEST.messages, REQUEST.sampling, 7, schema)
     ).text
     assert server.requests[0].body["response_format"] == {
         "type": "json_schema",
@@ -225,7 +225,7 @@ def test_requests_are_concurrent():
     async def many(model: OpenAIModel) -> None:
         await asyncio.gather(*(model.acomplete(REQUEST) for _ in range(20)))
 
-    with mock_server(latency=0.2) as server:
+    with mock_openai_server(latency=0.2) as server:
         start = time.monotonic()
         asyncio.run(many(model(server, timeout=5.0)))
         assert time.monotonic() - start < 20 * 0.2 / 4
@@ -235,7 +235,7 @@ def test_connections_are_bounded():
     async def many(model: OpenAIModel) -> None:
         await asyncio.gather(*(model.acomplete(REQUEST) for _ in range(6)))
 
-    with mock_server(latency=0.1) as server:
+    with mock_openai_server(latency=0.1) as server:
         start = time.monotonic()
         asyncio.run(many(model(server, timeout=5.0, max_connections=2)))
         assert time.monotonic() - start >= 3 * 0.1
@@ -260,9 +260,9 @@ def test_connections_are_closed_at_exit():
 import asyncio
 from gsim_env.models.backends.openai import Config as OpenAIConfig
 from gsim_env.util.aio import block_on
-from gsim_env.testing import mock_server
+from gsim_env.testing import mock_openai_server
 from tests.models.test_openai import REQUEST
-with mock_server() as server:
+with mock_openai_server() as server:
     model = OpenAIConfig(model="m", base_url=server.url, api_key="key").build()
     print(block_on(model.acomplete(REQUEST)).text, asyncio.run(model.acomplete(REQUEST)).text)
 """

@@ -5,25 +5,25 @@ import asyncio
 import pytest
 from gsim_recipes.embedded_lora.stack import stack
 
-from gsim_env.models import Complete, Sampling
+from gsim_env.models import CompletionRequest, SamplingParams
 from gsim_env.models.backends.transformers import Config as TransformersConfig
-from gsim_env.models.weights import pull_base
+from gsim_env.models.weights import pull_base_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-SAMPLING = Sampling(temperature=0.9, top_p=0.95, repetition_penalty=1.05, max_tokens=12)
+SAMPLING = SamplingParams(temperature=0.9, top_p=0.95, repetition_penalty=1.05, max_tokens=12)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from gsim_env.models.export import export_model
+    from gsim_env.models.export import export_gguf_as_transformers
 
     folder = tmp_path_factory.mktemp("smollm2")
-    export_model(pull_base(), folder)
+    export_gguf_as_transformers(pull_base_model(), folder)
     return folder
 
 
 def request(text, seed, sampling=SAMPLING):
-    return Complete("customer", [{"role": "user", "content": text}], sampling, seed)
+    return CompletionRequest("customer", [{"role": "user", "content": text}], sampling, seed)
 
 
 def test_answers_are_seeded_batched_and_leave_global_state_alone(folder):

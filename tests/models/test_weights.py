@@ -8,16 +8,16 @@ import pytest
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import find_template
+from gsim_env.groups.bundle import resolve_template_folder
 from gsim_env.models import weights
-from gsim_env.models.export import export_model
+from gsim_env.models.export import export_gguf_as_transformers
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def base():
-    return weights.pull_base()
+    return weights.pull_base_model()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def load(path):
 @pytest.mark.filterwarnings("ignore")
 def test_the_merge_adds_b_a_where_transformers_expects_it(base, adapter, tmp_path):
     folder, tensors = adapter
-    weights.merge_adapter(base, folder, tmp_path / "merged.gguf")
+    weights.merge_lora_into_gguf(base, folder, tmp_path / "merged.gguf")
     before, after = load(base), load(tmp_path / "merged.gguf")
     changed = set()
     for name in (name for name in tensors if "lora_A" in name):
@@ -79,9 +79,9 @@ def test_the_merge_adds_b_a_where_transformers_expects_it(base, adapter, tmp_pat
 def test_an_adapter_for_another_model_is_refused(base, adapter, tmp_path, monkeypatch):
     folder, _ = adapter
     delta = {"blk.99.attn_q.weight": np.zeros((2, 2), np.float32)}
-    monkeypatch.setattr(weights, "read_deltas", lambda _: dict(delta))
+    monkeypatch.setattr(weights, "read_lora_deltas", lambda _: dict(delta))
     with pytest.raises(ConfigurationError, match="lacks the tensors"):
-        weights.merge_adapter(base, folder, tmp_path / "merged.gguf")
+        weights.merge_lora_into_gguf(base, folder, tmp_path / "merged.gguf")
     assert not list(tmp_path.iterdir())
 
 
@@ -89,16 +89,16 @@ def test_wrong_base_weights_are_removed(tmp_path):
     file = tmp_path / "model.gguf"
     file.write_bytes(b"not the model")
     with pytest.raises(ConfigurationError, match=r"expected b179c952.*gsim models pull"):
-        weights.check_hash(file)
+        weights.check_base_model_hash(file)
     assert not file.exists()
 
 
 def test_the_group_ships_an_adapter_that_merges_once(group: Group):
     adapter = group.path / "adapter"
     assert adapter_config(adapter)["peft_type"] == "INT8_LORA"
-    merged = weights.customer_weights(str(adapter))
+    merged = weights.customer_gguf_path(str(adapter))
     stamp = merged.stat().st_mtime_ns
-    assert weights.customer_weights(str(adapter)) == merged
+    assert weights.customer_gguf_path(str(adapter)) == merged
     assert merged.stat().st_mtime_ns == stamp
 
 
@@ -108,8 +108,8 @@ def test_export_merges_an_adapter_as_peft_does(base, adapter, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder, _ = adapter
-    export_model(base, tmp_path / "plain")
-    export_model(base, tmp_path / "merged", folder)
+    export_gguf_as_transformers(base, tmp_path / "plain")
+    export_gguf_as_transformers(base, tmp_path / "merged", folder)
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "plain")
     modules = ["layers.0.self_attn.q_proj", "layers.3.self_attn.k_proj", "layers.3.mlp.up_proj"]
     LoraConfig(r=4, lora_alpha=8, target_modules=modules).save_pretrained(folder)
@@ -121,7 +121,7 @@ def test_export_merges_an_adapter_as_peft_does(base, adapter, tmp_path):
 
 @pytest.mark.parametrize("group", ["food_delivery", "charity"])
 def test_shipped_adapters_are_small_when_zipped(group):
-    adapter = find_template(group) / "adapter"
+    adapter = resolve_template_folder(group) / "adapter"
     content = (adapter / "adapter_model.safetensors").read_bytes()
     assert len(zlib.compress(content)) < 3.5e6
-    assert len(weights.read_deltas(adapter)) == 30 * 7
+    assert len(weights.read_lora_deltas(adapter)) == 30 * 7

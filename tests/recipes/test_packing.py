@@ -22,9 +22,9 @@ def test_packed_log_probabilities_are_those_of_separate_passes(replayed):
     from gsim_recipes.embedded_lora.packing import pack
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from gsim_env.models.weights import pull_base
+    from gsim_env.models.weights import pull_base_model
 
-    base = pull_base()
+    base = pull_base_model()
     tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -71,9 +71,9 @@ def test_unguided_packing_learns_the_customer_turns(replayed):
     from gsim_recipes.embedded_lora.packing import pack_unguided
     from transformers import AutoTokenizer
 
-    from gsim_env.models.weights import pull_base
+    from gsim_env.models.weights import pull_base_model
 
-    base = pull_base()
+    base = pull_base_model()
     tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
     call = min(replayed, key=lambda call: len(call.history))
     packed = pack_unguided(call, tokenizer, max_tokens=4096)

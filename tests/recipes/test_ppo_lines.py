@@ -19,7 +19,7 @@ from gsim_recipes.ppo_lines.train import make_report, random_policy, sample_call
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import read_calls
+from gsim_env.groups.bundle import read_recorded_calls
 from tests.helpers.attacks import INJECTIONS
 
 EVALUATION = HeldOutEvaluation("food_delivery", "hashing", 40)
@@ -38,7 +38,7 @@ def in_turn(observations):
 
 
 def test_training_never_meets_evaluation_customers(group: Group):
-    people = {call.profile.name for call in read_calls(group.path / "held_out.jsonl")}
+    people = {call.profile.name for call in read_recorded_calls(group.path / "held_out.jsonl")}
     assert {customer.name for customer in EVALUATION.customers} == people
     assert not people & {call.profile.name for call in group.calls}
     assert EVALUATION.source == "held_out.jsonl"

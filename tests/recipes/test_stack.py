@@ -10,7 +10,7 @@ from gsim_recipes.embedded_lora.unstack import unstack
 from safetensors.numpy import save_file
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models.weights import read_deltas
+from gsim_env.models.weights import read_lora_deltas
 
 QUERY = "base_model.model.model.layers.0.self_attn.q_proj"
 GATE = "base_model.model.model.layers.0.mlp.gate_proj"
@@ -31,7 +31,7 @@ def adapter(folder, rank, alpha, modules=(QUERY, GATE)):
 
 
 def deltas(folder):
-    return read_deltas(folder)
+    return read_lora_deltas(folder)
 
 
 def test_the_stack_changes_weights_by_the_sum_of_what_each_does(tmp_path):

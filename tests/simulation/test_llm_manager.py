@@ -140,11 +140,11 @@ def test_a_real_model_directs_a_real_call():
 def test_a_backend_that_cannot_constrain_says_so():
     import asyncio
 
-    from gsim_env.models import Complete, Sampling
+    from gsim_env.models import CompletionRequest, SamplingParams
     from gsim_env.models.backends.transformers import Config as TransformersConfig
 
-    request = Complete(
-        "manager", [], Sampling(temperature=0, top_p=1, max_tokens=1), 0, {"type": "object"}
+    request = CompletionRequest(
+        "manager", [], SamplingParams(temperature=0, top_p=1, max_tokens=1), 0, {"type": "object"}
     )
     with pytest.raises(ConfigurationError, match="Use embedded, openai or vllm"):
         asyncio.run(TransformersConfig(model="nowhere").build().acomplete(request))

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsim_env.envs import AsyncTelemarketingEnv
-from gsim_env.models import Complete, Completion
+from gsim_env.models import Completion, CompletionRequest
 from gsim_env.models.backends.embedded import Config as EmbeddedConfig
-from gsim_env.models.registry import build_model
+from gsim_env.models.registry import build_language_model
 from tests.helpers import LINES
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ class Recorder:
     def __init__(self, model):
         self.model, self.requests = model, []
 
-    async def acomplete(self, request: Complete) -> Completion:
+    async def acomplete(self, request: CompletionRequest) -> Completion:
         self.requests.append(request)
         return await self.model.acomplete(request)
 
@@ -56,7 +56,7 @@ def tokens():
 
 
 def recorded_call(seed, lines):
-    recorder = Recorder(build_model("scripted"))
+    recorder = Recorder(build_language_model("scripted"))
     call = AsyncTelemarketingEnv(customer="scripted")
     call.simulator.services.models["customer"] = recorder
 

@@ -11,11 +11,11 @@ import pytest
 
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.episode import Episode
-from gsim_env.envs.playing import play
-from gsim_env.envs.rewards import Reward
+from gsim_env.envs.playing import play_call
+from gsim_env.envs.rewards import StepReward
 from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
 from gsim_env.groups import load_group
-from gsim_env.models import Complete, Completion, Embed
+from gsim_env.models import Completion, CompletionRequest, EmbeddingRequest
 from gsim_env.models.backends.embedded import Config as EmbeddedConfig
 from gsim_env.models.registry import build_encoder
 from gsim_env.simulation.config import SimulatorConfig
@@ -25,7 +25,7 @@ from gsim_env.simulation.salespeople import SalespersonFactory, SalesScript
 from gsim_env.simulation.salespeople.llm import LLMSalesperson
 from gsim_env.simulation.salespeople.script_library import ScriptLibrary
 from gsim_env.simulation.simulator import Simulator
-from gsim_env.testing import mock_server
+from gsim_env.testing import mock_openai_server
 from gsim_env.util.aio import block_on
 
 QUOTING = {"policy": "outline", "model": "scripted"}
@@ -41,7 +41,7 @@ RAISED = {
 def episode(**arguments):
     return Episode(
         Simulator(SimulatorConfig(customer="scripted", **arguments)),
-        Reward("outcome", 1.0),
+        StepReward("outcome", 1.0),
         reveal=True,
     )
 
@@ -52,7 +52,7 @@ def team(policy, group="food_delivery"):
 
 def played(policy, seed, watch=None, **arguments):
     return block_on(
-        play(episode(**arguments), team(policy), np.random.default_rng(seed), watch=watch)
+        play_call(episode(**arguments), team(policy), np.random.default_rng(seed), watch=watch)
     )
 
 
@@ -139,7 +139,7 @@ def test_the_scripted_salesperson_closes_when_its_lines_are_used_up():
 def test_a_salesperson_sees_brief_and_utterances_only(policy):
     """Told the same words, one that never met the customer says the same."""
     shown = episode()
-    call = block_on(play(shown, team(policy), np.random.default_rng(5)))
+    call = block_on(play_call(shown, team(policy), np.random.default_rng(5)))
     own = np.random.default_rng(5).spawn(1)[0]
     alone = team(policy).new_call(shown.simulator.brief(shown.profile), own)
     heard = [None, *(turn.customer for turn in call.turns)]
@@ -154,7 +154,9 @@ def test_who_calls_does_not_change_who_is_called():
 
 def test_many_calls_at_once_are_the_calls_one_by_one():
     async def together():
-        calls = (play(episode(), team("outline"), np.random.default_rng(seed)) for seed in range(6))
+        calls = (
+            play_call(episode(), team("outline"), np.random.default_rng(seed)) for seed in range(6)
+        )
         return await asyncio.gather(*calls)
 
     assert [lines(call) for call in block_on(together())] == [
@@ -276,9 +278,9 @@ def test_suggested_scripts_are_the_last_message_of_one_turn(group):
     _, (first,) = answers(person.respond(None), "Hello, Li here.")
     saying = person.respond(RAISED["payout"])
     request = next(saying)
-    assert isinstance(request, Embed)
+    assert isinstance(request, EmbeddingRequest)
     request = saying.send(sales.services.encoder.encode(request.texts))
-    assert isinstance(request, Complete)
+    assert isinstance(request, CompletionRequest)
     assert request.role == "sales"
     *history, suggestion = request.messages
     assert [message["role"] for message in history] == ["system", "user", "assistant", "user"]
@@ -334,7 +336,7 @@ def test_empty_and_repeated_answers_are_retried(group):
 
 
 def test_a_server_that_fails_is_an_error_and_never_an_outcome():
-    with mock_server(itertools.repeat(500)) as server:
+    with mock_openai_server(itertools.repeat(500)) as server:
         model = {
             "backend": "openai",
             "model": "m",

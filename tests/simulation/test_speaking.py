@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsim_env.models import Complete, Completion
+from gsim_env.models import Completion, CompletionRequest
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.candidate_steps import CandidateSteps
 from gsim_env.simulation.conversation import SPEAKING_TRIES, TEMPERATURE_STEP, _speak
@@ -44,7 +44,7 @@ def speak(call, *answers):
     try:
         while True:
             request = steps.send(answer)
-            assert isinstance(request, Complete)
+            assert isinstance(request, CompletionRequest)
             asked.append(request)
             answer = Completion(answers[len(asked) - 1])
     except StopIteration as end:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models import Complete, Completion
+from gsim_env.models import Completion, CompletionRequest
 from gsim_env.profiles import ProfileConstraints
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.conversation import Listen
@@ -20,7 +20,7 @@ LINES = [
 ]
 
 
-def prompts_of(guidance: bool) -> tuple[list[Complete], list]:
+def prompts_of(guidance: bool) -> tuple[list[CompletionRequest], list]:
     """Play a call by hand: every prompt for the customer model, and every turn."""
     simulator = Simulator(
         SimulatorConfig(customer="embedded", encoder="hashing", library="memory", guidance=guidance)
@@ -36,7 +36,7 @@ def prompts_of(guidance: bool) -> tuple[list[Complete], list]:
             if isinstance(request, Listen):
                 turns.append(request.turn)
                 answer = "Hello, this is Li from QuickEats. Have you a minute?"
-            elif isinstance(request, Complete):
+            elif isinstance(request, CompletionRequest):
                 asked.append(request)
                 answer = Completion(LINES[len(asked) % len(LINES)])
             else:

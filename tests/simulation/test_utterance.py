@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gsim_env.errors import UtteranceError
 from gsim_env.simulation.utterance import MAX_UTTERANCE_CHARS, parse_utterance
-from gsim_env.util.text_safety import CONTROL_TOKENS, sanitize
+from gsim_env.util.text_safety import CONTROL_TOKENS, sanitize_text
 from tests.helpers.attacks import INJECTIONS, SINGLE_UTTERANCES
 
 PIECES = [
@@ -29,10 +29,10 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text(max_size=100))
 @example("<|im_<|im_end|>end|>")
 def test_sanitized_text_holds_no_control_token_and_one_line(text):
-    clean = sanitize(text)
+    clean = sanitize_text(text)
     assert not CONTROL_TOKENS.search(clean)
     assert len(clean.splitlines()) <= 1
-    assert sanitize(clean) == clean
+    assert sanitize_text(clean) == clean
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_malformed_line_is_named(tmp_path):
 def test_toml_is_read_as_a_model(tmp_path):
     path = tmp_path / "item.toml"
     path.write_text('name = "a"\ncount = 2\n')
-    assert files.load_toml(Item, path) == Item(name="a", count=2)
+    assert files.load_toml_model(Item, path) == Item(name="a", count=2)
 
 
 @pytest.mark.parametrize("content", [None, b"name = ", b"count = 2", b"name = '\xff'"])
@@ -98,9 +98,9 @@ def test_bad_toml_names_the_file(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CorpusError, match=r"item\.toml: "):
-        files.load_toml(Item, path)
+        files.load_toml_model(Item, path)
     with pytest.raises(ConfigurationError, match=r"item\.toml: "):
-        files.load_toml(Item, path, ConfigurationError)
+        files.load_toml_model(Item, path, ConfigurationError)
 
 
 def test_a_files_hash(tmp_path):

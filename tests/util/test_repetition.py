@@ -4,7 +4,7 @@ import pytest
 
 from gsim_env.corpus.mapping import FieldMapping
 from gsim_env.corpus.readers import CorpusReader
-from gsim_env.util.repetition import has_loop, is_repeated, words_of
+from gsim_env.util.repetition import comparable_words, has_word_loop, is_repeated_utterance
 from tests.data import P4G, needs_p4g
 
 BEFORE = ["No, thanks.", "That is it.", "That is 15", "We could send the tablet round on Tuesday."]
@@ -22,11 +22,11 @@ BEFORE = ["No, thanks.", "That is it.", "That is 15", "We could send the tablet 
     ],
 )
 def test_short_utterances_may_repeat_and_numbers_differ(text, again):
-    assert is_repeated(text, BEFORE, "That is 15") is again
+    assert is_repeated_utterance(text, BEFORE, "That is 15") is again
 
 
 def test_a_consecutive_repetition_is_detected():
-    assert is_repeated("no thanks!", BEFORE, "No, thanks.")
+    assert is_repeated_utterance("no thanks!", BEFORE, "No, thanks.")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_consecutive_repetition_is_detected():
     ],
 )
 def test_four_times_in_a_row_is_a_loop(text, caught):
-    assert has_loop(text) is caught
+    assert has_word_loop(text) is caught
 
 
 def habits(dialogues):
@@ -49,11 +49,11 @@ def habits(dialogues):
     for dialogue in dialogues:
         before, last = [], ""
         for turn in dialogue.turns:
-            if turn.role == "customer" and words_of(turn.text):
-                repeated = is_repeated(turn.text, before, last)
-                short = len(words_of(turn.text)) <= 2
+            if turn.role == "customer" and comparable_words(turn.text):
+                repeated = is_repeated_utterance(turn.text, before, last)
+                short = len(comparable_words(turn.text)) <= 2
                 turns += 1
-                looping += has_loop(turn.text)
+                looping += has_word_loop(turn.text)
                 again += repeated and not short
                 at_once += repeated and short
                 last = turn.text

@@ -30,9 +30,9 @@ def tokenizer():
     """The chat model's tokenizer, read from the packaged weights."""
     from transformers import AutoTokenizer
 
-    from gsim_env.models.weights import pull_base
+    from gsim_env.models.weights import pull_base_model
 
-    base = pull_base()
+    base = pull_base_model()
     tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
     tokenizer.eos_token = "<|im_end|>"
     return tokenizer

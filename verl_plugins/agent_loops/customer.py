@@ -14,7 +14,7 @@ from verl.experimental.agent_loop.agent_loop import (
 )
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Complete, Completion
+from gsim_env.models import Completion, CompletionRequest
 from gsim_env.simulation.conversation import Answer, Request
 from gsim_env.simulation.drivers import Services, arun, drive
 from gsim_env.simulation.prompts import SILENCE, spoken
@@ -119,11 +119,11 @@ class PolicyServices:
 
     async def answer(self, request: Request) -> Answer:
         """Return the response to one request of the conversation."""
-        if isinstance(request, Complete) and request.role == "customer":
+        if isinstance(request, CompletionRequest) and request.role == "customer":
             return await self._complete(request)
         return await self._services.answer(request)
 
-    async def _complete(self, request: Complete) -> Completion:
+    async def _complete(self, request: CompletionRequest) -> Completion:
         start = time.perf_counter()
         messages = [dict(message) for message in request.messages]
         prompt_ids = await self._loop.ct_build_initial_tokens(messages)

@@ -15,9 +15,9 @@ from verl.experimental.agent_loop.agent_loop import (
 
 from gsim_env.dialogue import Outcome
 from gsim_env.envs.episode import Episode
-from gsim_env.envs.rewards import Reward
+from gsim_env.envs.rewards import StepReward
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Message
+from gsim_env.models import ChatMessage
 from gsim_env.simulation.prompts import SILENCE
 from gsim_env.simulation.salespeople.llm import sales_system
 from gsim_env.simulation.utterance import parse_utterance
@@ -64,11 +64,11 @@ class SalesCall:
         self._loop = loop
         self._settings = settings
         self._sampling = sampling
-        self._episode = Episode(shared_simulator(settings), Reward("shaped", 1.0), reveal=False)
+        self._episode = Episode(shared_simulator(settings), StepReward("shaped", 1.0), reveal=False)
         self._response_length = int(loop.rollout_config.response_length)
         self._request_id = uuid4().hex
 
-        self._messages: list[Message] = []
+        self._messages: list[ChatMessage] = []
         self._ids: list[int] = []
         self._mask: list[int] = []
         self._logprobs: list[float] = []
@@ -148,7 +148,7 @@ class SalesCall:
             Whether the turn was appended.
         """
         text = parse_utterance(answer).text or SILENCE
-        messages: list[Message] = [*self._messages, {"role": "user", "content": text}]
+        messages: list[ChatMessage] = [*self._messages, {"role": "user", "content": text}]
         merged, mask, logprobs = await self._loop.ct_merge_context_msg(
             list(self._messages), messages, self._ids, self._mask, self._logprobs
         )
@@ -164,7 +164,7 @@ class SalesCall:
     def _output(self, outcome: Outcome, scores: list[float]) -> AgentLoopOutput:
         """Return the sequence with its extra fields."""
         assert self._episode.profile is not None
-        messages: list[Message] = []
+        messages: list[ChatMessage] = []
         for utterance, turn in self._episode.transcript:
             messages.append({"role": "user", "content": utterance})
             messages.append({"role": "assistant", "content": turn.text})

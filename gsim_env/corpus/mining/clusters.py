@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.util.extras import require
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["CLUSTERS_PER_STAGE", "k_means", "merge_clusters"]
 
@@ -20,7 +20,9 @@ Labels = NDArray[np.int64]
 
 def k_means(features: NDArray[np.float32], count: int, seed: int) -> Labels:
     """Return the cluster of each row, from 0 to at most ``count`` - 1; no cluster is empty."""
-    model = require("sklearn.cluster", "corpus").KMeans(count, n_init=RESTARTS, random_state=seed)
+    model = import_optional_module("sklearn.cluster", "corpus").KMeans(
+        count, n_init=RESTARTS, random_state=seed
+    )
     labels = model.fit(features.astype(np.float64)).labels_
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 

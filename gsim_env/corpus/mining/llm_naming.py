@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from gsim_env.corpus.llm_requests import ask_json, map_concurrently
 from gsim_env.corpus.mining.stage_kinds import Kind
 from gsim_env.dialogue import Role
-from gsim_env.models import LanguageModel, Message
+from gsim_env.models import ChatMessage, LanguageModel
 from gsim_env.util.aio import block_on
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["Naming", "ask_kinds", "ask_names"]
 
@@ -112,7 +112,7 @@ def ask_names(
     for answer in block_on(asking):
         name = _unused(answer.name, used)
         used.add(name)
-        namings.append(Naming(name, sanitize(answer.definition)))
+        namings.append(Naming(name, sanitize_text(answer.definition)))
     return namings
 
 
@@ -135,9 +135,9 @@ async def _ask_each(
 
     async def ask_one(numbered: tuple[int, Sequence[str]]) -> A:
         number, examples = numbered
-        shown = "\n".join(f"> {sanitize(text)}" for text in examples)
+        shown = "\n".join(f"> {sanitize_text(text)}" for text in examples)
 
-        messages: list[Message] = [
+        messages: list[ChatMessage] = [
             {"role": "system", "content": TASK},
             {"role": "user", "content": f"{question}\n\nThe sentences:\n{shown}"},
         ]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from gsim_env.dialogue import Dialogue, Role
 from gsim_env.models import Encoder
 from gsim_env.sop.index import embed_cached
-from gsim_env.util.text import sentences
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text import split_sentences
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["Sentence", "SideFeatures", "TurnId", "sample_sentences", "side_features"]
 
@@ -185,7 +185,7 @@ def _sentences_of(dialogue: Dialogue) -> list[Sentence]:
     for number, turn in enumerate(dialogue.turns):
         result += [
             Sentence(text, turn.role, dialogue.id, number, len(dialogue.turns))
-            for text in sentences(sanitize(turn.text))
+            for text in split_sentences(sanitize_text(turn.text))
             if LETTER.search(text)
         ]
     return result

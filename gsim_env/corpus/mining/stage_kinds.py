@@ -14,7 +14,7 @@ from gsim_env.dialogue import Role
 from gsim_env.models import Encoder
 from gsim_env.sop.index import embed_cached
 from gsim_env.sop.probe import LinearProbe
-from gsim_env.util.files import load_toml
+from gsim_env.util.files import load_toml_model
 
 __all__ = ["Kind", "assign_kinds", "kind_table", "phrase_scores", "score_clusters"]
 
@@ -50,7 +50,7 @@ class KindTables(BaseModel):
 @lru_cache
 def kind_table(role: Role, *, optional: bool) -> dict[str, Kind]:
     """Return the kinds of a side by name, with or without the optional ones."""
-    tables = load_toml(KindTables, Path(__file__).parent / "stage_kinds.toml")
+    tables = load_toml_model(KindTables, Path(__file__).parent / "stage_kinds.toml")
     kinds = tables.sales if role == "sales" else tables.customer
     return {name: kind for name, kind in kinds.items() if optional or not kind.optional}
 

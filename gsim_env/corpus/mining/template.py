@@ -15,7 +15,7 @@ from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
 from gsim_env.groups.bundle import PROMPTS
 from gsim_env.models import ModelSpec
-from gsim_env.models.registry import build_encoder, build_model
+from gsim_env.models.registry import build_encoder, build_language_model
 
 __all__ = ["BRIEF", "mine_template", "write_template"]
 
@@ -79,7 +79,7 @@ def mine_template(
         build_encoder(encoder),
         stages=stages,
         concerns=concerns,
-        model=build_model(model) if model is not None else None,
+        model=build_language_model(model) if model is not None else None,
         seed=seed,
     )
     return write_template(mined, out, name=name, brief=brief), mined

@@ -9,7 +9,7 @@ from gsim_env.evaluation.judge.judge import ALL, EVALUATORS, Judge, Rating, call
 from gsim_env.evaluation.judge.reports import BiasReport, LengthCorrelation, OrderCheck, OrderShift
 from gsim_env.evaluation.metrics.agreement import correlation
 from gsim_env.evaluation.records import EvaluatedCall
-from gsim_env.util.progress import Progress, no_progress
+from gsim_env.util.progress import ProgressCallback, no_progress
 
 __all__ = ["BiasReport", "bias_checks", "length_check", "order_check"]
 
@@ -19,7 +19,7 @@ async def bias_checks(
     calls: Sequence[EvaluatedCall],
     n: int = 50,
     seed: int = 0,
-    progress: Progress = no_progress,
+    progress: ProgressCallback = no_progress,
 ) -> BiasReport:
     """Run both checks on a random sample of calls.
 

@@ -12,18 +12,25 @@ from pydantic import BaseModel, JsonValue
 
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.evaluation.judge.cache import Judgment, JudgmentCache
-from gsim_env.models import Complete, Completion, LanguageModel, Message, ModelSpec, Sampling
-from gsim_env.models.json_answers import acomplete_json
-from gsim_env.models.registry import build_model, parse_model
-from gsim_env.util.progress import Progress, no_progress
-from gsim_env.util.text_safety import sanitize
+from gsim_env.models import (
+    ChatMessage,
+    Completion,
+    CompletionRequest,
+    LanguageModel,
+    ModelSpec,
+    SamplingParams,
+)
+from gsim_env.models.json_answers import request_json_answer_async
+from gsim_env.models.registry import build_language_model, parse_model_spec
+from gsim_env.util.progress import ProgressCallback, no_progress
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["JudgeClient", "Question"]
 
 MAX_TOKENS = 512
-GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=MAX_TOKENS)
+GREEDY = SamplingParams(temperature=0.0, top_p=1.0, max_tokens=MAX_TOKENS)
 
-SAMPLED = Sampling(temperature=0.7, top_p=1.0, max_tokens=MAX_TOKENS)
+SAMPLED = SamplingParams(temperature=0.7, top_p=1.0, max_tokens=MAX_TOKENS)
 """For several votes, which must be able to differ, and for retries: a greedy one would repeat."""
 
 MAX_CONCURRENT = 512
@@ -51,7 +58,7 @@ class Question:
     """
 
     about: str
-    messages: Sequence[Message]
+    messages: Sequence[ChatMessage]
     schema: Mapping[str, JsonValue]
     read: Callable[[str], BaseModel]
     vote: int = 0
@@ -73,7 +80,7 @@ class TokenCounter:
         self.completion_tokens = 0
         self.last_text = ""
 
-    async def acomplete(self, request: Complete) -> Completion:
+    async def acomplete(self, request: CompletionRequest) -> Completion:
         """Answer one request; errors are those of the model."""
         self.last_text = ""
         completion = await self._model.acomplete(request)
@@ -133,7 +140,10 @@ class JudgeClient:
         self._max_concurrent = int(limit)
 
     async def ask(
-        self, questions: Sequence[Question], progress: Progress = no_progress, step: str = "judge"
+        self,
+        questions: Sequence[Question],
+        progress: ProgressCallback = no_progress,
+        step: str = "judge",
     ) -> list[Judgment]:
         """Return the judgments of all questions, in order, requested concurrently.
 
@@ -204,8 +214,8 @@ class JudgeClient:
     async def _request(self, key: str, question: Question) -> Judgment:
         """Request one judgment; a failure of infrastructure makes it missing until the next run."""
 
-        def request(attempt: int) -> Complete:
-            return Complete(
+        def request(attempt: int) -> CompletionRequest:
+            return CompletionRequest(
                 role="judge",
                 messages=list(question.messages),
                 sampling=SAMPLED if attempt else self._sampling,
@@ -216,12 +226,14 @@ class JudgeClient:
         counter = TokenCounter(self._model)
         answer, error = None, None
         try:
-            value = await acomplete_json(counter, request, question.read, subject="The judge")
+            value = await request_json_answer_async(
+                counter, request, question.read, subject="The judge"
+            )
             answer = value.model_dump()
         except SimulatorError as failure:
             error = str(failure)
             if counter.last_text:
-                error += f" The last answer: {sanitize(counter.last_text):.{EXCERPT_LENGTH}}"
+                error += f" The last answer: {sanitize_text(counter.last_text):.{EXCERPT_LENGTH}}"
 
         previous = self._cache.get(key)
         return Judgment(
@@ -238,8 +250,8 @@ class JudgeClient:
 def _describe_model(model: ModelSpec | LanguageModel) -> tuple[LanguageModel, str, dict[str, Any]]:
     """Return the language model, its name for results, and its settings."""
     if isinstance(model, str | Mapping):
-        backend, config = parse_model(model)
-        language_model = build_model(model)
+        backend, config = parse_model_spec(model)
+        language_model = build_language_model(model)
         settings = config.model_dump()
     else:
         backend = type(model).__name__

@@ -17,8 +17,8 @@ from gsim_env.evaluation.judge.rubric import EVALUATORS, Evaluator, EvaluatorAns
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
 from gsim_env.models import LanguageModel, ModelSpec
-from gsim_env.util.progress import Progress, no_progress
-from gsim_env.util.stats import Interval, mean_interval
+from gsim_env.util.progress import ProgressCallback, no_progress
+from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 
 __all__ = [
     "ALL",
@@ -133,7 +133,7 @@ class Judge:
     async def rate(
         self,
         calls: Sequence[EvaluatedCall],
-        progress: Progress = no_progress,
+        progress: ProgressCallback = no_progress,
         *,
         backwards: bool = False,
     ) -> list[Rating]:
@@ -282,7 +282,7 @@ def _count_missing(ratings: Sequence[Rating], methods: Sequence[str]) -> dict[st
 
 def _mean_scores(
     calls: Sequence[EvaluatedCall], figures: Mapping[str, Mapping[str, float]]
-) -> dict[str, dict[str, Interval]]:
+) -> dict[str, dict[str, ConfidenceInterval]]:
     """Return the mean figures of one method's calls: by archetype or :data:`ALL`, then figure."""
     rated: dict[str, list[Mapping[str, float]]] = {ALL: []}
     for call in calls:
@@ -293,5 +293,7 @@ def _mean_scores(
     return {archetype: _mean_figures(of_calls) for archetype, of_calls in rated.items()}
 
 
-def _mean_figures(figures: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
-    return {name: mean_interval([of_call[name] for of_call in figures]) for name in FIGURES}
+def _mean_figures(figures: Sequence[Mapping[str, float]]) -> dict[str, ConfidenceInterval]:
+    return {
+        name: mean_confidence_interval([of_call[name] for of_call in figures]) for name in FIGURES
+    }

@@ -17,9 +17,9 @@ from gsim_env.evaluation.judge.rubric import REASON_PATTERN, object_schema, prom
 from gsim_env.models import LanguageModel, ModelSpec
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.simulator import Simulator
-from gsim_env.util.progress import Progress, no_progress
-from gsim_env.util.stats import Interval, mean_interval
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.progress import ProgressCallback, no_progress
+from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["RobustnessReport", "robustness_test"]
 
@@ -48,7 +48,7 @@ async def robustness_test(
     n: int = 20,
     seed: int = 0,
     store: Path | None = None,
-    progress: Progress = no_progress,
+    progress: ProgressCallback = no_progress,
 ) -> RobustnessReport:
     """Draw profiles of each archetype and let a judge decide whether they show the archetype.
 
@@ -97,12 +97,12 @@ async def robustness_test(
     )
 
 
-def _pass_rates(judgments: Mapping[str, Sequence[Judgment]]) -> dict[str, Interval]:
+def _pass_rates(judgments: Mapping[str, Sequence[Judgment]]) -> dict[str, ConfidenceInterval]:
     """Return the share of valid profiles among those with a verdict."""
-    rates: dict[str, Interval] = {}
+    rates: dict[str, ConfidenceInterval] = {}
     for name, members in judgments.items():
         verdicts = [Verdict.model_validate(member.answer) for member in members if member.answer]
-        rates[name] = mean_interval([float(verdict.valid) for verdict in verdicts])
+        rates[name] = mean_confidence_interval([float(verdict.valid) for verdict in verdicts])
     return rates
 
 
@@ -133,8 +133,8 @@ async def _draw_profiles(
 
 def _question(archetype: str, definition: str, profile: CustomerProfile) -> Question:
     text = prompt("profile_robustness", "definition", "profile").substitute(
-        definition=sanitize(definition),
-        profile=_remove_name(sanitize(profile.text), archetype),
+        definition=sanitize_text(definition),
+        profile=_remove_name(sanitize_text(profile.text), archetype),
     )
     return Question(
         about=f"{archetype}: {profile.name}",

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import read_prompt
-from gsim_env.models import Message
+from gsim_env.groups.bundle import read_prompt_template
+from gsim_env.models import ChatMessage
 from gsim_env.profiles import CustomerProfile
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = [
     "EVALUATORS",
@@ -90,14 +90,14 @@ class Evaluator:
         dimensions = [dimension_entry(name) for name in self.ordered(backwards=backwards)]
         return prompt("judge", "task", "brief", "dimensions", "rules").substitute(
             task=prompt(self.name).template,
-            brief=sanitize(group.config.brief),
+            brief=sanitize_text(group.config.brief),
             dimensions="\n".join(dimensions),
             rules=prompt("rules").template,
         )
 
     def messages(
         self, group: Group, call: EvaluatedCall, *, backwards: bool = False
-    ) -> list[Message]:
+    ) -> list[ChatMessage]:
         """Return the whole prompt for a call; it names neither the method nor the salesperson.
 
         Raises:
@@ -107,8 +107,8 @@ class Evaluator:
         archetype = group.config.archetypes[call.profile.archetype]
         fields = ("label", "definition", "profile", "transcript", "ending")
         user = prompt("call", *fields).substitute(
-            label=sanitize(archetype.judge_label),
-            definition=sanitize(archetype.definition),
+            label=sanitize_text(archetype.judge_label),
+            definition=sanitize_text(archetype.definition),
             profile=format_profile(call.profile),
             transcript=format_transcript(call),
             ending=format_ending(call),
@@ -129,7 +129,7 @@ class Evaluator:
                 f"scores of {', '.join(answer.scores)}, expected {', '.join(self.dimensions)}"
             )
         scores = {name: answer.scores[name] for name in self.dimensions}
-        return EvaluatorAnswer(reasoning=sanitize(answer.reasoning), scores=scores)
+        return EvaluatorAnswer(reasoning=sanitize_text(answer.reasoning), scores=scores)
 
 
 PROFILE_CONSISTENCY = Evaluator("profile_consistency", ("category_alignment", "profile_adherence"))
@@ -150,24 +150,24 @@ def prompt(name: str, *fields: str) -> Template:
     Raises:
         CorpusError: if it has a placeholder that is not among ``fields``.
     """
-    return read_prompt(PROMPTS / f"{name}.txt", fields)
+    return read_prompt_template(PROMPTS / f"{name}.txt", fields)
 
 
 def dimension_entry(dimension: str) -> str:
     """Return a dimension's entry of the rubric, on one line."""
-    return f"- {dimension}: {sanitize(prompt(dimension).template)}"
+    return f"- {dimension}: {sanitize_text(prompt(dimension).template)}"
 
 
 def format_profile(profile: CustomerProfile) -> str:
     """Return a profile on one line, without its archetype, which is given by definition."""
-    return sanitize(f"{profile.name}; {profile.listing}. {profile.text}")
+    return sanitize_text(f"{profile.name}; {profile.listing}. {profile.text}")
 
 
 def format_transcript(call: EvaluatedCall) -> str:
     """Return a call as lines of ``S:`` and ``C:``, one line per utterance."""
     lines: list[str] = []
     for turn in call.turns:
-        lines += [f"S: {sanitize(turn.sales)}", f"C: {sanitize(turn.customer)}"]
+        lines += [f"S: {sanitize_text(turn.sales)}", f"C: {sanitize_text(turn.customer)}"]
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models import Complete, Completion
+from gsim_env.models import Completion, CompletionRequest
 
 __all__ = ["ScriptedJudge", "scripted_verdict"]
 
@@ -26,7 +26,7 @@ class ScriptedJudge:
 
     scripted = True
 
-    async def acomplete(self, request: Complete) -> Completion:
+    async def acomplete(self, request: CompletionRequest) -> Completion:
         """Answer one request.
 
         Raises:
@@ -35,7 +35,7 @@ class ScriptedJudge:
         return Completion(scripted_verdict(request), prompt_tokens=100, completion_tokens=10)
 
 
-def scripted_verdict(request: Complete) -> str:
+def scripted_verdict(request: CompletionRequest) -> str:
     """Return an answer that fits the request's schema.
 
     Raises:

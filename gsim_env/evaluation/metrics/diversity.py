@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from gsim_env.evaluation.metrics.features import CallFeatures
 from gsim_env.evaluation.schema import IntervalField, Number, Section
 from gsim_env.groups import Group
-from gsim_env.util.stats import Interval, mean_interval
-from gsim_env.util.text import distinct_n, ngrams, words
+from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
+from gsim_env.util.text import distinct_n, ngrams, split_words
 
 __all__ = [
     "LONG_TURN",
@@ -154,7 +154,8 @@ def ngram_budget(methods: Iterable[Sequence[CallFeatures]], n: int) -> int:
     Distinct-n falls as text is added, so all methods are measured over the same number of n-grams.
     """
     return min(
-        sum(len(ngrams(words(text), n)) for text in customer_texts(calls)) for calls in methods
+        sum(len(ngrams(split_words(text), n)) for text in customer_texts(calls))
+        for calls in methods
     )
 
 
@@ -179,7 +180,7 @@ def irs_windows(calls: Sequence[CallFeatures]) -> list[WindowedIRS]:
             continue
 
         distances = [float(call.adjacent_distances[window].mean()) for call in reaching]
-        points.append(WindowedIRS(turn=turn, **mean_interval(distances)._asdict()))
+        points.append(WindowedIRS(turn=turn, **mean_confidence_interval(distances)._asdict()))
 
     return points
 
@@ -196,8 +197,8 @@ def measure_diversity(
         budgets: Numbers of single words and of word pairs for distinct-1 and distinct-2.
     """
 
-    def mean(figure: Callable[[CallFeatures], float | np.floating]) -> Interval:
-        return mean_interval([float(figure(call)) for call in calls])
+    def mean(figure: Callable[[CallFeatures], float | np.floating]) -> ConfidenceInterval:
+        return mean_confidence_interval([float(figure(call)) for call in calls])
 
     texts = list(customer_texts(calls))
     stages = chain.from_iterable(call.stages for call in calls)

@@ -20,7 +20,7 @@ from gsim_env.groups import Group
 from gsim_env.models import Encoder
 from gsim_env.rewards.turns import Turn as Answer
 from gsim_env.rewards.turns import fault_of
-from gsim_env.util.text import count_words, normalize
+from gsim_env.util.text import count_words, normalize_for_comparison
 from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def leaks_prompt(text: str) -> bool:
 
 def repeats_earlier_turn(texts: Sequence[str]) -> NDArray[np.bool_]:
     """Return which turns of three words or more equal an earlier one, shape (T,)."""
-    normalized = [normalize(text) for text in texts]
+    normalized = [normalize_for_comparison(text) for text in texts]
     return np.array(
         [text in normalized[:turn] and text.count(" ") > 1 for turn, text in enumerate(normalized)]
     )

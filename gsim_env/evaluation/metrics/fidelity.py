@@ -18,7 +18,7 @@ from gsim_env.evaluation.schema import ABSENT, IntervalField, Section
 from gsim_env.groups import Group
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.turns import Turn
-from gsim_env.util.stats import Interval, bootstrap, mean_interval
+from gsim_env.util.stats import ConfidenceInterval, bootstrap_interval, mean_confidence_interval
 
 __all__ = ["END", "START", "Fidelity", "FidelityMetrics", "c2st_accuracy", "stage_transitions"]
 
@@ -85,7 +85,7 @@ class FidelityMetrics:
         floor = self.measure(others) if others else Fidelity()
         return floor.model_copy(update={"p_real": self.p_real(self.people)})
 
-    def words_distance(self, calls: Sequence[CallFeatures]) -> Interval:
+    def words_distance(self, calls: Sequence[CallFeatures]) -> ConfidenceInterval:
         """Return the Wasserstein-1 distance of words per turn, in words."""
         from scipy.stats import wasserstein_distance
 
@@ -95,9 +95,9 @@ class FidelityMetrics:
         def distance(rows: NDArray[np.int64]) -> float:
             return float(wasserstein_distance(np.concatenate([lengths[r] for r in rows]), people))
 
-        return bootstrap(len(lengths), distance)
+        return bootstrap_interval(len(lengths), distance)
 
-    def p_real(self, calls: Sequence[CallFeatures]) -> Interval:
+    def p_real(self, calls: Sequence[CallFeatures]) -> ConfidenceInterval:
         """Return the mean P(real) of the customer's turns per call; absent without a discriminator.
 
         A faulty turn counts 0, as in the pattern reward.
@@ -110,9 +110,11 @@ class FidelityMetrics:
         scores = np.array(pattern_reward(turns, self.discriminator))
         ends = np.cumsum([len(features.lengths) for features in calls])
 
-        return mean_interval([float(part.mean()) for part in np.split(scores, ends[:-1])])
+        return mean_confidence_interval(
+            [float(part.mean()) for part in np.split(scores, ends[:-1])]
+        )
 
-    def stage_distance(self, calls: Sequence[CallFeatures]) -> Interval:
+    def stage_distance(self, calls: Sequence[CallFeatures]) -> ConfidenceInterval:
         """Return the Jensen-Shannon distance (base 2) between the frequencies of transitions.
 
         The start and the end of a call count as stages.
@@ -126,9 +128,9 @@ class FidelityMetrics:
         def distance(rows: NDArray[np.int64]) -> float:
             return float(jensenshannon(counts[rows].sum(axis=0), people, base=2))
 
-        return bootstrap(len(counts), distance)
+        return bootstrap_interval(len(counts), distance)
 
-    def outcome_distance(self, calls: Sequence[CallFeatures]) -> Interval:
+    def outcome_distance(self, calls: Sequence[CallFeatures]) -> ConfidenceInterval:
         """Return the total variation distance between the shares of outcomes."""
         outcomes = one_hot_outcomes(calls)
         people = one_hot_outcomes(self.people).mean(axis=0)
@@ -136,7 +138,7 @@ class FidelityMetrics:
         def distance(rows: NDArray[np.int64]) -> float:
             return float(np.abs(outcomes[rows].mean(axis=0) - people).sum() / 2)
 
-        return bootstrap(len(outcomes), distance)
+        return bootstrap_interval(len(outcomes), distance)
 
 
 def reward_turns(features: CallFeatures) -> Iterable[Turn]:
@@ -206,7 +208,7 @@ class TurnSample:
 
 def c2st_accuracy(
     calls: Sequence[CallFeatures], people: Sequence[CallFeatures], seed: int
-) -> Interval:
+) -> ConfidenceInterval:
     """Return the accuracy of a classifier two-sample test (Lopez-Paz and Oquab 2017), in [0, 1].
 
     A logistic regression on the turn's vector and the logarithm of its length separates a method's
@@ -229,7 +231,7 @@ def c2st_accuracy(
     def accuracy(rows: NDArray[np.int64]) -> float:
         return float(np.concatenate([correct_by_call[row] for row in rows]).mean())
 
-    return bootstrap(len(correct_by_call), accuracy)
+    return bootstrap_interval(len(correct_by_call), accuracy)
 
 
 def collect_turns(calls: Sequence[CallFeatures], people: Sequence[CallFeatures]) -> TurnSample:

@@ -29,8 +29,8 @@ from gsim_env.evaluation.report.plotting import (
 from gsim_env.evaluation.report.results import EvaluationResults
 from gsim_env.evaluation.report.tables import display_name
 from gsim_env.evaluation.schema import ABSENT, as_interval
-from gsim_env.util.extras import require_extra
-from gsim_env.util.stats import Interval
+from gsim_env.util.extras import check_extra_installed
+from gsim_env.util.stats import ConfidenceInterval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def make_figures(results: EvaluationResults) -> list[Plot]:
     Raises:
         ImportError: if the extra ``evaluation`` is not installed.
     """
-    require_extra("evaluation")
+    check_extra_installed("evaluation")
     from matplotlib import style
 
     with style.context(STYLE):
@@ -133,7 +133,7 @@ def archetype_bars(results: EvaluationResults) -> Plot | None:
         "accepted": "share accepted",
     }
 
-    def estimate(key: str, name: str, archetype: str) -> Interval:
+    def estimate(key: str, name: str, archetype: str) -> ConfidenceInterval:
         figures = results.by_archetype[name].get(archetype)
         return ABSENT if figures is None else as_interval(figures, key)
 

@@ -27,7 +27,7 @@ from gsim_env.evaluation.report.results import (
     SalespeopleFigures,
 )
 from gsim_env.groups import Group
-from gsim_env.util.stats import Interval, mean_interval
+from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 
 __all__ = ["measure"]
 
@@ -98,17 +98,19 @@ def figures_by_archetype(
         if not selected:
             continue
         figures[archetype] = ArchetypeFigures(
-            words_per_turn=mean_interval([float(call.lengths.mean()) for call in selected]),
-            irs=mean_interval([irs(call) for call in selected]),
-            snr=mean_interval([snr(call.stages, group) for call in selected]),
+            words_per_turn=mean_confidence_interval(
+                [float(call.lengths.mean()) for call in selected]
+            ),
+            irs=mean_confidence_interval([irs(call) for call in selected]),
+            snr=mean_confidence_interval([snr(call.stages, group) for call in selected]),
             accepted=acceptance_rate(selected),
         )
     return figures
 
 
-def acceptance_rate(calls: Sequence[CallFeatures]) -> Interval:
+def acceptance_rate(calls: Sequence[CallFeatures]) -> ConfidenceInterval:
     """Return the share of calls that end with acceptance."""
-    return mean_interval([float(call.call.outcome == "accepted") for call in calls])
+    return mean_confidence_interval([float(call.call.outcome == "accepted") for call in calls])
 
 
 def turn_lengths(calls: Sequence[CallFeatures]) -> list[int]:
@@ -131,7 +133,7 @@ def salespeople_figures(methods: CallsByMethod) -> SalespeopleFigures | None:
     if len(salespeople) < 2:
         return None
 
-    acceptance: dict[str, dict[str, Interval]] = {}
+    acceptance: dict[str, dict[str, ConfidenceInterval]] = {}
     for method, calls in methods.items():
         acceptance[method] = {
             name: acceptance_rate([call for call in calls if call.call.salesperson == name])

@@ -16,7 +16,7 @@ from gsim_env.evaluation.report.results import EvaluationResults
 from gsim_env.evaluation.report.table import Table, write_csv, write_markdown
 from gsim_env.evaluation.report.tables import display_name, make_tables
 from gsim_env.profiles import CustomerProfile
-from gsim_env.util.extras import require_extra
+from gsim_env.util.extras import check_extra_installed
 
 __all__ = ["write_report"]
 
@@ -43,7 +43,7 @@ def write_report(results: EvaluationResults, calls: Sequence[EvaluatedCall], out
     Raises:
         ImportError: if the extra ``evaluation`` is not installed.
     """
-    require_extra("evaluation")
+    check_extra_installed("evaluation")
     tables = make_tables(results)
     plots = make_figures(results)
 

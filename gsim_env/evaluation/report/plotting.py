@@ -17,7 +17,7 @@ from gsim_env.evaluation.records import HUMAN
 from gsim_env.evaluation.report.results import EvaluationResults
 from gsim_env.evaluation.report.table import DASH
 from gsim_env.evaluation.report.tables import PEOPLE, display_name
-from gsim_env.util.stats import Interval
+from gsim_env.util.stats import ConfidenceInterval
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -189,7 +189,10 @@ def method_colors(results: EvaluationResults, section: Mapping[str, object]) -> 
 
 
 def draw_bars(
-    axes: "Axes", groups: Sequence[str], colors: Colors, estimate: Callable[[str, str], Interval]
+    axes: "Axes",
+    groups: Sequence[str],
+    colors: Colors,
+    estimate: Callable[[str, str], ConfidenceInterval],
 ) -> None:
     """Draw a bar with its interval for each method in each group; people are dashed lines.
 
@@ -209,7 +212,7 @@ def draw_bars(
             axes.hlines(human, *ends, color=INK, linewidth=1.4, linestyle="--")
 
 
-def draw_bar(axes: "Axes", x: float, width: float, color: str, figure: Interval) -> None:
+def draw_bar(axes: "Axes", x: float, width: float, color: str, figure: ConfidenceInterval) -> None:
     """Draw one bar with its interval, or a dash."""
     if math.isnan(figure.value):
         transform = axes.get_xaxis_transform()

@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
-from gsim_env.util.stats import Interval
+from gsim_env.util.stats import ConfidenceInterval
 
 __all__ = ["DASH", "Column", "Row", "Table", "format_estimate", "write_csv", "write_markdown"]
 
@@ -83,7 +83,7 @@ class Row:
     """
 
     name: str
-    cells: tuple[Interval, ...]
+    cells: tuple[ConfidenceInterval, ...]
     block: str = ""
     is_method: bool = True
 
@@ -167,7 +167,7 @@ def loss(value: float, better: Better) -> float:
             return round(abs(value - 0.5), FILE_DECIMALS)
 
 
-def format_estimate(column: Column, cell: Interval) -> str:
+def format_estimate(column: Column, cell: ConfidenceInterval) -> str:
     """Return a figure with its interval for readers."""
     text = column.format(cell.value)
     if math.isnan(cell.low):
@@ -200,7 +200,7 @@ def format_number(value: float) -> str:
     return f"{value:.3g}" if value and float(text) == 0 else text
 
 
-def csv_fields(cell: Interval) -> tuple[float | None, ...]:
+def csv_fields(cell: ConfidenceInterval) -> tuple[float | None, ...]:
     """Return a figure's value, low, high and n; all ``None`` if it was not measured."""
     return (None, None, None, None) if math.isnan(cell.value) else tuple(cell)
 

@@ -11,7 +11,7 @@ from gsim_env.evaluation.records import HUMAN
 from gsim_env.evaluation.report.results import EvaluationResults
 from gsim_env.evaluation.report.table import Column, Row, Table
 from gsim_env.evaluation.schema import ABSENT, as_interval
-from gsim_env.util.stats import Interval
+from gsim_env.util.stats import ConfidenceInterval
 
 __all__ = ["PEOPLE", "display_name", "make_tables"]
 
@@ -175,14 +175,16 @@ def archetype_label(archetype: str) -> str:
     return "all customers" if archetype == ALL else display_name(archetype)
 
 
-def row(name: str, cells: Iterable[Interval], block: str = "", *, people: str = PEOPLE) -> Row:
+def row(
+    name: str, cells: Iterable[ConfidenceInterval], block: str = "", *, people: str = PEOPLE
+) -> Row:
     """Return the row of a method, or of people under the given label."""
     if name == HUMAN:
         return Row(people, tuple(cells), block, is_method=False)
     return Row(name, tuple(cells), block)
 
 
-def cells_of(section: BaseModel, columns: Sequence[Column]) -> list[Interval]:
+def cells_of(section: BaseModel, columns: Sequence[Column]) -> list[ConfidenceInterval]:
     """Return a section's figures, one per column.
 
     Raises:
@@ -241,8 +243,8 @@ def table_2(results: EvaluationResults) -> Table:
 
 
 def table_2_cells(
-    diversity: Diversity | None, ratings: Mapping[str, Interval] | None
-) -> list[Interval]:
+    diversity: Diversity | None, ratings: Mapping[str, ConfidenceInterval] | None
+) -> list[ConfidenceInterval]:
     """Return a method's cells of table 2; a part that was not measured is absent."""
     rated = [ABSENT if ratings is None else ratings[key] for key in TABLE_2_RATED.values()]
     if diversity is None:

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models.batching import Batcher
-from gsim_env.models.protocol import Complete, Completion, Sampling
-from gsim_env.models.weights import customer_weights, pull_base
-from gsim_env.util.extras import loading, require
+from gsim_env.models.protocol import Completion, CompletionRequest, SamplingParams
+from gsim_env.models.weights import customer_gguf_path, pull_base_model
+from gsim_env.util.extras import import_optional_module, log_loading
 
 __all__ = ["Config", "EmbeddedModel"]
 
@@ -48,11 +48,11 @@ class Config(BaseModel):
     threads: int | None = Field(default=None, ge=1)
 
     def build(self) -> "EmbeddedModel":
-        """Return the backend; weights are loaded on first use."""
+        """Build the language model of these settings; weights are loaded on first use."""
         return EmbeddedModel(self)
 
 
-def usable_cpus() -> int:
+def _usable_cpus() -> int:
     """Return the number of CPUs that this process may use.
 
     Containers and schedulers often allow fewer than the machine has.
@@ -61,7 +61,7 @@ def usable_cpus() -> int:
 
 
 class EmbeddedModel:
-    """Decodes pending requests as one batch with llama.cpp.
+    """Language model in this process: decodes pending requests as one batch with llama.cpp.
 
     Equal batches give equal texts. Another composition of the batch may not: llama.cpp's matrix
     products differ in the last bits with the batch size, which sometimes changes a word. A batch
@@ -72,14 +72,14 @@ class EmbeddedModel:
         """Store the settings."""
         self.config = config
         self._lock = Lock()
-        self._batch = Batcher(self.complete)
+        self._batch = Batcher(self.complete_batch)
 
     @cached_property
     def _path(self) -> Path:
         if self.config.model is None:
-            path = customer_weights(self.config.adapter)
+            path = customer_gguf_path(self.config.adapter)
         elif self.config.model == BASE:
-            path = pull_base()
+            path = pull_base_model()
         else:
             path = Path(self.config.model)
 
@@ -95,18 +95,18 @@ class EmbeddedModel:
 
         Its ``listening_address`` is an OpenAI-compatible endpoint on loopback.
         """
-        engine = require("xllamacpp", "embedded")
+        engine = import_optional_module("xllamacpp", "embedded")
         params = engine.CommonParams()
         params.model.path = str(self._path)
         params.n_parallel = self.config.parallel
         params.n_ctx = self.config.parallel * self.config.context
-        params.cpuparams.n_threads = self.config.threads or usable_cpus()
+        params.cpuparams.n_threads = self.config.threads or _usable_cpus()
         params.verbosity = -1
         params.kv_unified = False
         params.cache_ram_mib = PROMPT_CACHE_MIB
         params.endpoint_metrics = True  # token counts, for benchmarks
 
-        with loading(
+        with log_loading(
             f"{self._path.name} ({self._path.stat().st_size / 1e6:.0f} MB) into llama.cpp"
         ):
             return engine.Server(params)
@@ -119,8 +119,8 @@ class EmbeddedModel:
     @cached_property
     def _template(self) -> Any:
         """The chat template of the GGUF, rendered as transformers does."""
-        sandbox = require("jinja2.sandbox", "embedded")
-        fields = require("gguf", "embedded").GGUFReader(str(self._path)).fields
+        sandbox = import_optional_module("jinja2.sandbox", "embedded")
+        fields = import_optional_module("gguf", "embedded").GGUFReader(str(self._path)).fields
         if "tokenizer.chat_template" not in fields:
             raise SimulatorError(
                 f"{self._path} has no chat template. Use an instruction-tuned model."
@@ -129,20 +129,20 @@ class EmbeddedModel:
         environment = sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         return environment.from_string(fields["tokenizer.chat_template"].contents())
 
-    async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request; concurrent requests are decoded in one batch.
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return one chat completion; concurrent requests are decoded in one batch.
 
         Raises:
             SimulatorError: if llama.cpp reports an error (for instance a prompt over ``context``).
         """
         return await self._batch(request)
 
-    def prompt(self, request: Complete) -> str:
-        """Return the rendered prompt of a request."""
+    def render_prompt(self, request: CompletionRequest) -> str:
+        """Return the prompt of a chat request, rendered with the chat template."""
         return str(self._template.render(messages=request.messages, add_generation_prompt=True))
 
-    def complete(self, requests: Sequence[Complete]) -> list[Completion]:
-        """Answer requests in order.
+    def complete_batch(self, requests: Sequence[CompletionRequest]) -> list[Completion]:
+        """Return the completions of chat requests, in order.
 
         Consecutive requests with equal sampling parameters and schema form one batch.
         """
@@ -152,7 +152,7 @@ class EmbeddedModel:
                 answers += self._decode(list(batch))
         return answers
 
-    def _decode(self, requests: Sequence[Complete]) -> list[Completion]:
+    def _decode(self, requests: Sequence[CompletionRequest]) -> list[Completion]:
         """Decode one batch; all requests have the first one's sampling parameters and schema."""
         answer = self.server.handle_completions(self._body(requests))
         choices = answer.get("choices", ())
@@ -168,11 +168,11 @@ class EmbeddedModel:
         tokens = usage["prompt_tokens"], cached, usage["completion_tokens"]
         return [Completion(choices[0]["text"], *tokens)]
 
-    def _body(self, requests: Sequence[Complete]) -> dict[str, Any]:
+    def _body(self, requests: Sequence[CompletionRequest]) -> dict[str, Any]:
         """Return the body of a llama.cpp completion request."""
         first = requests[0]
         body: dict[str, Any] = {
-            "prompt": [self.prompt(request) for request in requests],
+            "prompt": [self.render_prompt(request) for request in requests],
             "temperature": first.sampling.temperature,
             "top_p": first.sampling.top_p,
             "top_k": 0,
@@ -188,6 +188,6 @@ class EmbeddedModel:
         return body
 
 
-def _batch_key(request: Complete) -> tuple[Sampling, str]:
+def _batch_key(request: CompletionRequest) -> tuple[SamplingParams, str]:
     """Return what the requests of a batch share."""
     return request.sampling, json.dumps(request.schema)

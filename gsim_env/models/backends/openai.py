@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models.http_pool import http_session
-from gsim_env.models.protocol import Complete, Completion
-from gsim_env.util.extras import require
+from gsim_env.models.http_pool import pooled_http_session
+from gsim_env.models.protocol import Completion, CompletionRequest
+from gsim_env.util.extras import import_optional_module
 
 __all__ = ["Config", "EndpointError", "OpenAIModel"]
 
@@ -34,7 +34,7 @@ PLACEHOLDER_KEY = "EMPTY"
 
 
 class EndpointError(SimulatorError):
-    """One failed attempt at a request.
+    """One failed attempt at a request to an OpenAI-compatible endpoint.
 
     Attributes:
         status: The HTTP status; ``None`` if no complete chat completion arrived.
@@ -86,7 +86,7 @@ class Config(BaseModel):
     extra_body: dict[str, Any] = {}
 
     def build(self) -> "OpenAIModel":
-        """Return the backend; nothing is contacted before the first request."""
+        """Build the language model of these settings, without contacting the endpoint."""
         return OpenAIModel(self)
 
     def resolve_key(self) -> str | None:
@@ -98,7 +98,7 @@ class Config(BaseModel):
 
 
 class OpenAIModel:
-    """Chat completions over HTTP with bounded retries."""
+    """Language model over HTTP: chat completions of an endpoint, with bounded retries."""
 
     def __init__(self, config: Config) -> None:
         """Store the settings."""
@@ -107,7 +107,7 @@ class OpenAIModel:
     @cached_property
     def client(self) -> Any:
         """The ``openai.AsyncOpenAI`` client, for all but completions (``client.models.list()``)."""
-        openai = require("openai", "openai")
+        openai = import_optional_module("openai", "openai")
         try:
             return openai.AsyncOpenAI(
                 api_key=self.config.resolve_key(),
@@ -126,10 +126,10 @@ class OpenAIModel:
 
     @cached_property
     def _timeout(self) -> Any:
-        return require("aiohttp", "openai").ClientTimeout(total=self.config.timeout)
+        return import_optional_module("aiohttp", "openai").ClientTimeout(total=self.config.timeout)
 
-    async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request.
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return one chat completion.
 
         Raises:
             SimulatorError: when the retries are used up, or at once for an error that a retry
@@ -137,7 +137,7 @@ class OpenAIModel:
         """
         # Several times as fast as json.dumps, which matters for long prompts.
         payload = to_json(self._body(request))
-        attempts = require("stamina", "openai").retry_context(
+        attempts = import_optional_module("stamina", "openai").retry_context(
             on=_wait_before_retry,
             attempts=self.config.max_retries + 1,
             timeout=None,
@@ -157,7 +157,7 @@ class OpenAIModel:
             raise SimulatorError(f"{url} failed {number} time(s), the last: {error}") from error
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _body(self, request: Complete) -> dict[str, Any]:
+    def _body(self, request: CompletionRequest) -> dict[str, Any]:
         sampling = request.sampling
         body: dict[str, Any] = {
             "model": self.config.model,
@@ -180,9 +180,9 @@ class OpenAIModel:
 
     async def _post(self, payload: bytes) -> Completion:
         """Make one attempt; raises an EndpointError if it fails."""
-        aiohttp = require("aiohttp", "openai")
+        aiohttp = import_optional_module("aiohttp", "openai")
         url, headers = self._endpoint
-        session = await http_session(self.config.max_connections)
+        session = await pooled_http_session(self.config.max_connections)
         try:
             async with session.post(
                 url, data=payload, headers=headers, timeout=self._timeout

@@ -5,7 +5,7 @@ import zlib
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.errors import SimulatorError
-from gsim_env.models.protocol import QUOTE_PREFIX, Complete, Completion
+from gsim_env.models.protocol import QUOTE_PREFIX, Completion, CompletionRequest
 
 __all__ = ["Config", "ScriptedModel"]
 
@@ -16,18 +16,18 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def build(self) -> "ScriptedModel":
-        """Return the backend."""
+        """Build the language model of these settings."""
         return ScriptedModel()
 
 
 class ScriptedModel:
-    """Answers with a quoted line of the last message, chosen by the request's seed.
+    """Language model without weights: answers with a line quoted in the last message.
 
     A line is quoted if it begins with ``> ``. Fast and deterministic: for tests, for the core
     without extras, and as a baseline that uses only words of real customers.
     """
 
-    async def acomplete(self, request: Complete) -> Completion:
+    async def acomplete(self, request: CompletionRequest) -> Completion:
         """Return one quoted line.
 
         Raises:

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.batching import Batcher
-from gsim_env.models.lora import check_peft_loads
-from gsim_env.models.protocol import Complete, Completion, Sampling
-from gsim_env.util.extras import loading, require
+from gsim_env.models.lora import check_adapter_not_quantized
+from gsim_env.models.protocol import Completion, CompletionRequest, SamplingParams
+from gsim_env.util.extras import import_optional_module, log_loading
 
 __all__ = ["Config", "TransformersModel"]
 
@@ -36,12 +36,12 @@ class Config(BaseModel):
     max_batch: int = Field(default=32, ge=1)
 
     def build(self) -> "TransformersModel":
-        """Return the backend; the model is loaded on first use."""
+        """Build the language model of these settings; it is loaded on first use."""
         return TransformersModel(self)
 
 
 class TransformersModel:
-    """Answers pending requests in padded ``generate`` calls.
+    """Language model by transformers: answers pending requests in padded ``generate`` calls.
 
     Each request has its own random generator, so seeds do not touch torch's global state. Padding
     changes logits by rounding errors: a request in a batch may get another text than alone.
@@ -50,10 +50,10 @@ class TransformersModel:
     def __init__(self, config: Config) -> None:
         """Store the settings."""
         self.config = config
-        self._batch = Batcher(self.complete)
+        self._batch = Batcher(self.complete_batch)
 
-    async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request; concurrent requests share a ``generate`` call.
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return one chat completion; concurrent requests share a ``generate`` call.
 
         Raises:
             ConfigurationError: if the request has a schema, which this backend cannot enforce.
@@ -68,10 +68,10 @@ class TransformersModel:
     @cached_property
     def _engine(self) -> tuple[Any, Any]:
         """The tokenizer and the model."""
-        torch = require("torch", "transformers")
-        transformers = require("transformers", "transformers")
+        torch = import_optional_module("torch", "transformers")
+        transformers = import_optional_module("transformers", "transformers")
         name = self.config.model
-        with loading(f"{name} with transformers"):
+        with log_loading(f"{name} with transformers"):
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, padding_side="left")
             if tokenizer.pad_token is None:
                 tokenizer.pad_token = tokenizer.eos_token
@@ -79,13 +79,13 @@ class TransformersModel:
             dtype = getattr(torch, self.config.dtype)
             model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
             if self.config.adapter is not None:
-                check_peft_loads(self.config.adapter)
-                peft = require("peft", "transformers")
+                check_adapter_not_quantized(self.config.adapter)
+                peft = import_optional_module("peft", "transformers")
                 model = peft.PeftModel.from_pretrained(model, self.config.adapter)
             return tokenizer, model.to(self.config.device).eval()
 
-    def complete(self, requests: Sequence[Complete]) -> list[Completion]:
-        """Answer requests in order.
+    def complete_batch(self, requests: Sequence[CompletionRequest]) -> list[Completion]:
+        """Return the completions of chat requests, in order.
 
         Consecutive requests with equal sampling parameters form batches of at most ``max_batch``.
         """
@@ -96,9 +96,9 @@ class TransformersModel:
                 answers += self._generate(group[start : start + self.config.max_batch])
         return answers
 
-    def _generate(self, requests: Sequence[Complete]) -> list[Completion]:
+    def _generate(self, requests: Sequence[CompletionRequest]) -> list[Completion]:
         """Answer one batch; all requests have the first one's sampling parameters."""
-        torch = require("torch", "transformers")
+        torch = import_optional_module("torch", "transformers")
         tokenizer, model = self._engine
         prompts = [
             tokenizer.apply_chat_template(
@@ -128,9 +128,9 @@ class TransformersModel:
         return [Completion(text, int(length)) for text, length in zip(texts, lengths, strict=True)]
 
 
-def _logits_processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
+def _logits_processors(sampling: SamplingParams, seeds: Sequence[int]) -> Any:
     """Return the processors that make greedy decoding a seeded draw."""
-    transformers = require("transformers", "transformers")
+    transformers = import_optional_module("transformers", "transformers")
     processors = [transformers.RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)]
     if sampling.temperature > 0:
         processors += [
@@ -146,7 +146,7 @@ def _gumbel_noise(seeds: Sequence[int]) -> Any:
 
     argmax(logits + Gumbel noise) is distributed as softmax(logits).
     """
-    torch = require("torch", "transformers")
+    torch = import_optional_module("torch", "transformers")
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def add_noise(_: Any, scores: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from gsim_env.models.batching import Batcher
-from gsim_env.models.lora import check_peft_loads
-from gsim_env.models.protocol import Complete, Completion
-from gsim_env.util.extras import loading, require
+from gsim_env.models.lora import check_adapter_not_quantized
+from gsim_env.models.protocol import Completion, CompletionRequest
+from gsim_env.util.extras import import_optional_module, log_loading
 
 __all__ = ["Config", "VLLMModel"]
 
@@ -31,41 +31,41 @@ class Config(BaseModel):
     engine: dict[str, Any] = {}
 
     def build(self) -> "VLLMModel":
-        """Return the backend; the engine starts on first use."""
+        """Build the language model of these settings; vLLM starts on first use."""
         return VLLMModel(self)
 
 
 class VLLMModel:
-    """Answers pending requests in one ``vllm.LLM.chat`` call, with prefix caching."""
+    """Language model by vLLM in this process: one ``vllm.LLM.chat`` call for pending requests."""
 
     def __init__(self, config: Config) -> None:
         """Store the settings."""
         self.config = config
-        self._batch = Batcher(self.complete)
+        self._batch = Batcher(self.complete_batch)
 
-    async def acomplete(self, request: Complete) -> Completion:
-        """Answer one request; concurrent requests go to vLLM in one call."""
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return one chat completion; concurrent requests go to vLLM in one call."""
         return await self._batch(request)
 
     @cached_property
     def _engine(self) -> Any:
-        vllm = require("vllm", "vllm")
+        vllm = import_optional_module("vllm", "vllm")
         if self.config.adapter is not None:
-            check_peft_loads(self.config.adapter)
+            check_adapter_not_quantized(self.config.adapter)
         options = {
             "enable_prefix_caching": True,
             "enable_lora": self.config.adapter is not None,
             **self.config.engine,
         }
-        with loading(f"{self.config.model} with vLLM"):
+        with log_loading(f"{self.config.model} with vLLM"):
             return vllm.LLM(model=self.config.model, **options)
 
-    def complete(self, requests: Sequence[Complete]) -> list[Completion]:
-        """Answer requests in one call, in order."""
-        vllm = require("vllm", "vllm")
+    def complete_batch(self, requests: Sequence[CompletionRequest]) -> list[Completion]:
+        """Return the completions of chat requests, in order, by one vLLM call."""
+        vllm = import_optional_module("vllm", "vllm")
         lora = None
         if self.config.adapter is not None:
-            lora = require("vllm.lora.request", "vllm").LoRARequest(
+            lora = import_optional_module("vllm.lora.request", "vllm").LoRARequest(
                 "adapter", 1, self.config.adapter
             )
 
@@ -87,11 +87,11 @@ class VLLMModel:
         ]
 
     @staticmethod
-    def _sampling(vllm: Any, request: Complete) -> Any:
+    def _sampling(vllm: Any, request: CompletionRequest) -> Any:
         options: dict[str, Any] = {}
         if request.schema is not None:
-            constraint = require("vllm.sampling_params", "vllm").StructuredOutputsParams(
-                json=dict(request.schema)
-            )
+            constraint = import_optional_module(
+                "vllm.sampling_params", "vllm"
+            ).StructuredOutputsParams(json=dict(request.schema))
             options["structured_outputs"] = constraint
         return vllm.SamplingParams(seed=request.seed, **request.sampling.model_dump(), **options)

@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from gsim_env.errors import ConfigurationError, unknown
+from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.groups import Group, load_group
-from gsim_env.models import ModelSpec, Sampling
-from gsim_env.models.registry import build_encoder, build_model, parse_model, shared_encoder
+from gsim_env.models import ModelSpec, SamplingParams
+from gsim_env.models.registry import (
+    build_encoder,
+    build_language_model,
+    parse_model_spec,
+    shared_cached_encoder,
+)
 from gsim_env.simulation.drivers import Services
 from gsim_env.simulation.salespeople.concern_classifier import concern_classifier
 from gsim_env.simulation.salespeople.llm import SAMPLING, LLMSalesperson, sales_prompts
@@ -50,7 +55,7 @@ class Policy:
 
     name: str
     model: ModelSpec | None
-    sampling: Sampling
+    sampling: SamplingParams
 
 
 class SalespersonFactory:
@@ -63,7 +68,7 @@ class SalespersonFactory:
         policy: ``"scripted"``, ``"pitching"``, ``"outline"``, or settings: ``{"policy": "llm",
             "model": ...}``, ``{"policy": "outline", "model": ...}``, where the model is a backend
             (``gsim_env.models.registry``). A further key ``"sampling"`` holds the fields of
-            :class:`~gsim_env.models.Sampling` that differ from the paper's.
+            :class:`~gsim_env.models.SamplingParams` that differ from the paper's.
         encoder: ``"minilm"`` (also for ``None``), ``"hashing"`` (needs no extra), a folder or a hub
             name.
 
@@ -132,9 +137,11 @@ class SalespersonFactory:
         Backends of equal settings are shared within the process.
         """
         model = self._settings.model
-        models = {} if model is None else {"sales": build_model(model)}
+        models = {} if model is None else {"sales": build_language_model(model)}
         return Services(
-            models, shared_encoder(self._encoder_name), run_inline=self._encoder_name == "hashing"
+            models,
+            shared_cached_encoder(self._encoder_name),
+            run_inline=self._encoder_name == "hashing",
         )
 
     @property
@@ -155,7 +162,7 @@ def parse_policy(spec: PolicySpec) -> Policy:
     settings: dict[str, Any] = {"policy": spec} if isinstance(spec, str) else dict(spec)
     name = settings.pop("policy", None)
     if name not in POLICIES:
-        raise unknown("salesperson", name, POLICIES)
+        raise unknown_name_error("salesperson", name, POLICIES)
 
     legal = ("policy", "model", "sampling") if name in ("llm", "outline") else ("policy",)
     for setting in settings:
@@ -166,16 +173,18 @@ def parse_policy(spec: PolicySpec) -> Policy:
             )
 
     model: ModelSpec | None = settings.get("model")
-    if name == "llm" and (model is None or parse_model(model)[0] == "scripted"):
+    if name == "llm" and (model is None or parse_model_spec(model)[0] == "scripted"):
         raise ConfigurationError(
             f"The salesperson 'llm' needs a language model, got {model!r}: give {{'policy': 'llm', "
             "'model': {'backend': 'openai', 'model': ..., 'base_url': ...}}, or another backend."
         )
     if model is not None:
-        parse_model(model)
+        parse_model_spec(model)
 
     try:
-        sampling = Sampling.model_validate(SAMPLING.model_dump() | settings.get("sampling", {}))
+        sampling = SamplingParams.model_validate(
+            SAMPLING.model_dump() | settings.get("sampling", {})
+        )
     except (ValidationError, TypeError) as error:
         raise ConfigurationError(f"The sampling of the salesperson {name!r}: {error}") from error
     return Policy(name, model, sampling)

@@ -9,18 +9,18 @@ import numpy as np
 
 from gsim_env.errors import SimulatorError
 from gsim_env.groups import Group
-from gsim_env.groups.bundle import read_prompt
-from gsim_env.models import Complete, Message, Sampling
+from gsim_env.groups.bundle import read_prompt_template
+from gsim_env.models import ChatMessage, CompletionRequest, SamplingParams
 from gsim_env.models.protocol import QUOTE_PREFIX
 from gsim_env.simulation.prompts import SILENCE, spoken
 from gsim_env.simulation.salespeople.protocol import UtteranceFlow
 from gsim_env.simulation.salespeople.script_library import Script
 from gsim_env.simulation.utterance import parse_utterance
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["SAMPLING", "LLMSalesperson", "sales_prompts", "sales_system"]
 
-SAMPLING = Sampling(temperature=0.95, top_p=0.9, repetition_penalty=1.05, max_tokens=160)
+SAMPLING = SamplingParams(temperature=0.95, top_p=0.9, repetition_penalty=1.05, max_tokens=160)
 """Default sampling: Table 8, AI-Salesman, for a model of 32 billion parameters.
 
 A small model needs a lower temperature. A customer hears about 160 tokens of an utterance at most
@@ -48,20 +48,24 @@ class LLMSalesperson:
     """
 
     def __init__(
-        self, group: Group, brief: str, rng: np.random.Generator, sampling: Sampling = SAMPLING
+        self,
+        group: Group,
+        brief: str,
+        rng: np.random.Generator,
+        sampling: SamplingParams = SAMPLING,
     ) -> None:
         """Begin a call."""
         self._group = group
         self._rng = rng
         self._sampling = sampling
         self._prompts = sales_prompts(group)
-        self._history: list[Message] = [sales_system(group, brief)]
+        self._history: list[ChatMessage] = [sales_system(group, brief)]
         self._said: set[str] = set()
 
     def respond(self, heard: str | None, scripts: Sequence[Script] = ()) -> UtteranceFlow:
         """Return the model's next utterance.
 
-        Yields one ``Complete``, and more only if an answer is empty, repeated or garbled.
+        Yields one ``CompletionRequest``, and more only if an answer is empty, repeated or garbled.
 
         Args:
             heard: The customer's last utterance; ``None`` at the start of the call.
@@ -77,7 +81,7 @@ class LLMSalesperson:
         text = ""
         for _ in range(TRIES):
             seed = int(self._rng.integers(2**31))
-            completion = yield Complete("sales", messages, self._sampling, seed)
+            completion = yield CompletionRequest("sales", messages, self._sampling, seed)
             words = parse_utterance(spoken(completion.text))
             # "..." is silence.
             if not any(character.isalnum() for character in words.text):
@@ -92,7 +96,7 @@ class LLMSalesperson:
         self._said.add(text)
         return text
 
-    def _suggestion(self, scripts: Sequence[Script]) -> list[Message]:
+    def _suggestion(self, scripts: Sequence[Script]) -> list[ChatMessage]:
         if not scripts:
             return []
         stage = scripts[0].stage
@@ -104,12 +108,12 @@ class LLMSalesperson:
         return [{"role": "system", "content": content}]
 
 
-def sales_system(group: Group, brief: str) -> Message:
+def sales_system(group: Group, brief: str) -> ChatMessage:
     """Return a salesperson's system message: the call brief (as ``reset`` returns it) and rules.
 
     The brief holds the customer's listing, so it is sanitized like an utterance.
     """
-    known = "\n".join(sanitize(line) for line in brief.splitlines())
+    known = "\n".join(sanitize_text(line) for line in brief.splitlines())
     return {"role": "system", "content": sales_prompts(group)["sales"].substitute(brief=known)}
 
 
@@ -124,5 +128,5 @@ def sales_prompts(group: Group) -> Mapping[str, Template]:
     for name, fields in PROMPTS.items():
         custom = group.path / "prompts" / f"{name}.txt"
         file = custom if custom.is_file() else Path(__file__).parent / "prompts" / f"{name}.txt"
-        prompts[name] = read_prompt(file, fields)
+        prompts[name] = read_prompt_template(file, fields)
     return prompts

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gsim_env.models import Embed
+from gsim_env.models import EmbeddingRequest
 from gsim_env.profiles import RecordedCall
 from gsim_env.simulation.salespeople.concern_classifier import CONCERN_THRESHOLD
 from gsim_env.simulation.salespeople.llm import LLMSalesperson
@@ -134,7 +134,7 @@ class OutlineSalesperson:
     def respond(self, heard: str | None) -> UtteranceFlow:
         """Return the next utterance.
 
-        Yields one ``Embed`` of the customer's words, and the requests of the model.
+        Yields one ``EmbeddingRequest`` of the customer's words, and the requests of the model.
 
         Raises:
             SimulatorError: if the model says nothing in three tries.
@@ -160,9 +160,9 @@ class OutlineSalesperson:
         drawn = int(self._rng.integers(len(scripts)))
         return scripts[drawn:] + scripts[:drawn]
 
-    def _choose(self, heard: str) -> Generator[Embed, Any, list[Script]]:
+    def _choose(self, heard: str) -> Generator[EmbeddingRequest, Any, list[Script]]:
         """Return up to three scripts of one stage, best first."""
-        vectors = yield Embed((heard,))
+        vectors = yield EmbeddingRequest((heard,))
         (raised,) = self._classifier.above(vectors, CONCERN_THRESHOLD, 1)
 
         # Scripts that were not said come first, then all; with the concern first, then without.

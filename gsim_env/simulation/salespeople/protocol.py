@@ -5,12 +5,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gsim_env.models import Complete, Embed
+from gsim_env.models import CompletionRequest, EmbeddingRequest
 from gsim_env.simulation.drivers import Services
 
 __all__ = ["Salesperson", "SalespersonSource", "UtteranceFlow"]
 
-UtteranceFlow = Generator[Complete | Embed, Any, str]
+UtteranceFlow = Generator[CompletionRequest | EmbeddingRequest, Any, str]
 """A generator of one utterance: yields requests, is sent answers, returns the words.
 
 Answers are a ``Completion`` or an array (texts, d).
@@ -29,7 +29,7 @@ class Salesperson(Protocol):
             heard: The customer's last utterance, raw; ``None`` at the start of the call.
 
         Yields:
-            ``Complete`` of the role ``"sales"``, and ``Embed``.
+            ``CompletionRequest`` of the role ``"sales"``, and ``EmbeddingRequest``.
 
         Returns:
             The utterance.

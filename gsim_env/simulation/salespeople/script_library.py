@@ -14,7 +14,7 @@ from gsim_env.groups import Group
 from gsim_env.models import Encoder
 from gsim_env.profiles import RecordedCall
 from gsim_env.sop.index import embed_cached
-from gsim_env.util.text_safety import sanitize
+from gsim_env.util.text_safety import sanitize_text
 
 __all__ = ["Script", "ScriptLibrary", "accepted_calls"]
 
@@ -144,8 +144,8 @@ def scripts_of(call: RecordedCall) -> Iterable[Script]:
     heard = None
     for turn in call.turns:
         if turn.role == "customer":
-            heard = sanitize(turn.text)
-        elif turn.stage is not None and (text := sanitize(turn.text)):
+            heard = sanitize_text(turn.text)
+        elif turn.stage is not None and (text := sanitize_text(turn.text)):
             yield Script(text, turn.stage, turn.concern, heard)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsim_env.groups import Group
-from gsim_env.models import Embed
+from gsim_env.models import EmbeddingRequest
 from gsim_env.simulation.salespeople.concern_classifier import CONCERN_THRESHOLD
 from gsim_env.simulation.salespeople.protocol import UtteranceFlow
 from gsim_env.simulation.utterance import parse_utterance
 from gsim_env.sop.probe import LinearProbe
-from gsim_env.util.files import load_toml
+from gsim_env.util.files import load_toml_model
 
 __all__ = ["ListeningSalesperson", "PitchingSalesperson", "SalesScript"]
 
@@ -34,7 +34,7 @@ class SalesScript(BaseModel):
         Raises:
             CorpusError: if it is missing or malformed.
         """
-        return load_toml(cls, group.path / "script.toml")
+        return load_toml_model(cls, group.path / "script.toml")
 
 
 class PitchingSalesperson:
@@ -77,12 +77,12 @@ class ListeningSalesperson:
     def respond(self, heard: str | None) -> UtteranceFlow:
         """Return the next line; none is repeated while there is another.
 
-        Yields one ``Embed`` of the customer's words.
+        Yields one ``EmbeddingRequest`` of the customer's words.
         """
         if heard is None:
             return self._line(self._script.opening)
 
-        vectors = yield Embed((parse_utterance(heard).text,))
+        vectors = yield EmbeddingRequest((parse_utterance(heard).text,))
         (detected,) = self._classifier.above(vectors, CONCERN_THRESHOLD, 1)
         concerns = [name for name in detected if self._unsaid(self._script.answers.get(name, ()))]
         if concerns:

@@ -13,12 +13,12 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gsim_env.corpus.d_sim import DSimRow, read_rows
-from gsim_env.models.registry import shared_encoder
+from gsim_env.models.registry import shared_cached_encoder
 from gsim_env.rewards.multi_level import multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.simulation.prompts import spoken
 from gsim_env.util.files import sha256_file, write_atomically
-from gsim_env.util.stats import bootstrap
+from gsim_env.util.stats import bootstrap_interval
 from gsim_recipes.command_line import format_command, parse_named
 from reward_fns.rows import read_turn
 from verl_plugins.cpu.sampler import Sampler, SamplingParams
@@ -73,7 +73,9 @@ def main(
         "dialogues": len(set(call_ids(rows))),
         "seeds": seeds,
         "sampling": SAMPLING._asdict(),
-        **compare(rows, responses, load_discriminator(discriminator), shared_encoder("minilm")),
+        **compare(
+            rows, responses, load_discriminator(discriminator), shared_cached_encoder("minilm")
+        ),
     }
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
@@ -176,7 +178,7 @@ def summarize_figure(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[
     def weighted_mean(indices: NDArray[np.int64]) -> float:
         return float(sums[indices].sum() / sizes[indices].sum())
 
-    interval = bootstrap(len(dialogues), weighted_mean, RESAMPLES)
+    interval = bootstrap_interval(len(dialogues), weighted_mean, RESAMPLES)
     return {
         "mean": round(interval.value, 4),
         "ci95": [round(interval.low, 4), round(interval.high, 4)],

@@ -19,7 +19,7 @@ import typer
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall
 from gsim_env.evaluation.run import read_results
 from gsim_env.util.files import write_atomically
-from gsim_env.util.stats import bootstrap
+from gsim_env.util.stats import bootstrap_interval
 from gsim_env.util.text import count_words
 
 SHORT_TURN = 5
@@ -80,8 +80,8 @@ def turn_lengths(calls: Iterable[EvaluatedCall]) -> Lengths:
 def length_figures(lengths: Lengths) -> Figures:
     """Return the words per turn and the share of short turns, with intervals."""
     calls = list(lengths.values())
-    words = bootstrap(len(calls), lambda rows: mean_words(calls, rows))
-    short = bootstrap(len(calls), lambda rows: short_share(calls, rows))
+    words = bootstrap_interval(len(calls), lambda rows: mean_words(calls, rows))
+    short = bootstrap_interval(len(calls), lambda rows: short_share(calls, rows))
     return {"words_per_turn": words._asdict(), "short_turns": short._asdict()}
 
 
@@ -90,8 +90,10 @@ def length_differences(first: Lengths, other: Lengths) -> Figures:
     numbers = sorted(first.keys() & other.keys())
     a = [first[number] for number in numbers]
     b = [other[number] for number in numbers]
-    words = bootstrap(len(numbers), lambda rows: mean_words(b, rows) - mean_words(a, rows))
-    short = bootstrap(len(numbers), lambda rows: short_share(b, rows) - short_share(a, rows))
+    words = bootstrap_interval(len(numbers), lambda rows: mean_words(b, rows) - mean_words(a, rows))
+    short = bootstrap_interval(
+        len(numbers), lambda rows: short_share(b, rows) - short_share(a, rows)
+    )
     return {
         "words_per_turn_difference": words._asdict(),
         "short_turns_difference": short._asdict(),

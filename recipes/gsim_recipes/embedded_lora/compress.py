@@ -24,8 +24,8 @@ from gsim_env.models.lora import (
     INT8_LORA,
     WEIGHTS_FILE,
     LoraFactors,
-    read_adapter,
-    read_adapter_config,
+    read_lora_config,
+    read_lora_factors,
 )
 from gsim_env.util.files import sha256_file
 
@@ -101,7 +101,7 @@ def main(
 def decompose(adapter: Path) -> dict[str, Components]:
     """Return the exact SVD of the product B A of every module of a LoRA."""
     components = {}
-    for path, factors in read_adapter(adapter).items():
+    for path, factors in read_lora_factors(adapter).items():
         # QR of the thin factors leaves an SVD of (rank, rank) instead of (out, in).
         up_basis, up_rest = np.linalg.qr(factors.up)
         down_basis, down_rest = np.linalg.qr(factors.down.T)
@@ -184,7 +184,7 @@ def save(
         "target_modules": sorted({path.rpartition(".")[2] for path in quantized}),
         "quantization": setting,
         "source": {
-            "r": read_adapter_config(source).r,
+            "r": read_lora_config(source).r,
             "sha256": sha256_file(source / WEIGHTS_FILE),
         },
     }

@@ -19,14 +19,14 @@ import typer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gsim_env.groups import Group, load_group
-from gsim_env.models.encoders import SentenceEncoder
+from gsim_env.models.encoders import SentenceTransformerEncoder
 from gsim_env.models.lora import WEIGHTS_FILE
-from gsim_env.models.weights import pull_base
+from gsim_env.models.weights import pull_base_model
 from gsim_env.simulation.replay import ReplayedCall, replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
 from gsim_env.util.files import sha256_file, write_atomically
-from gsim_env.util.stats import mean_interval
+from gsim_env.util.stats import mean_confidence_interval
 from gsim_recipes.embedded_lora.compress import (
     Components,
     Quantized,
@@ -81,7 +81,7 @@ def main(
         rows = (sizes(originals, compress(originals, each), each.setting) for each in compressions)
     else:
         bundle = load_group(group)
-        model, tokenizer = load_base(pull_base())
+        model, tokenizer = load_base(pull_base_model())
         packed = [pack(call, tokenizer, max_tokens) for call in draw_calls(bundle, calls, seed)]
         report |= {
             "group": bundle.config.name,
@@ -132,7 +132,7 @@ def draw_calls(group: Group, per_archetype: int, seed: int) -> list[ReplayedCall
         ids = sorted(call.id for call in group.calls if call.profile.archetype == archetype)
         drawn.update(rng.sample(ids, min(per_archetype, len(ids))))
 
-    indexed = index_calls(group.calls, SentenceEncoder())
+    indexed = index_calls(group.calls, SentenceTransformerEncoder())
     replayed = replay(group, indexed, MemoryLibrary(indexed), np.random.default_rng(seed))
     return [call for call in replayed if call.call_id in drawn]
 
@@ -217,7 +217,7 @@ def divergence(reference: Sequence[torch.Tensor], others: Sequence[torch.Tensor]
         divergences.append(float((p.exp() * (p - q)).sum(dim=-1).mean()))
         agreements.append(float((p.argmax(dim=-1) == q.argmax(dim=-1)).float().mean()))
 
-    interval = mean_interval(divergences)
+    interval = mean_confidence_interval(divergences)
     return {
         "kl": round(interval.value, 4),
         "kl_low": round(interval.low, 4),

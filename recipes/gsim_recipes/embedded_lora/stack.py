@@ -21,8 +21,8 @@ from gsim_env.models.lora import (
     INT8_LORA,
     WEIGHTS_FILE,
     LoraFactors,
-    read_adapter,
-    read_adapter_config,
+    read_lora_config,
+    read_lora_factors,
 )
 
 app = typer.Typer(add_completion=False)
@@ -87,8 +87,8 @@ def read_balanced(folder: Path) -> dict[str, LoraFactors]:
     A quantized adapter has integers in one factor and scales of about 1e-5 in the other, which
     fp16 would round: both factors of a component get the same norm.
     """
-    factors = read_adapter(folder)
-    if read_adapter_config(folder).peft_type != INT8_LORA:
+    factors = read_lora_factors(folder)
+    if read_lora_config(folder).peft_type != INT8_LORA:
         return factors
 
     balanced = {}
@@ -100,7 +100,7 @@ def read_balanced(folder: Path) -> dict[str, LoraFactors]:
 
 def write_config(adapters: Sequence[Path], rank: int, out: Path) -> None:
     """Write ``adapter_config.json`` of the sum: that of the first plain LoRA with another rank."""
-    plain = [folder for folder in adapters if read_adapter_config(folder).peft_type != INT8_LORA]
+    plain = [folder for folder in adapters if read_lora_config(folder).peft_type != INT8_LORA]
     config = json.loads(((plain or adapters)[0] / CONFIG_FILE).read_text(encoding="utf-8"))
     if not plain:
         kept = ("base_model_name_or_path", "target_modules")

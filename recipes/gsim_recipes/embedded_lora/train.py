@@ -28,7 +28,7 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gsim_env.groups import Group, load_group
-from gsim_env.models.encoders import SentenceEncoder
+from gsim_env.models.encoders import SentenceTransformerEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
@@ -123,7 +123,7 @@ class TrainingData:
         self.group = group
         self.settings = settings
         self.held_ids = held_out_ids(group, settings.held_out, settings.seed)
-        self._indexed = index_calls(group.calls, SentenceEncoder())
+        self._indexed = index_calls(group.calls, SentenceTransformerEncoder())
         self._library = MemoryLibrary(self._indexed)
         self._pack = partial(
             PACKERS[Style(settings.style)], tokenizer=tokenizer, max_tokens=settings.max_tokens

@@ -11,7 +11,7 @@ import typer
 from safetensors.numpy import load_file, save_file
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.models.lora import CONFIG_FILE, INT8_LORA, WEIGHTS_FILE, read_adapter_config
+from gsim_env.models.lora import CONFIG_FILE, INT8_LORA, WEIGHTS_FILE, read_lora_config
 
 app = typer.Typer(add_completion=False)
 
@@ -34,7 +34,7 @@ def unstack(stacked: Path, rank: int, out: Path) -> None:
     Raises:
         ConfigurationError: if the stack cannot be read, is quantized, or has no larger rank.
     """
-    config = read_adapter_config(stacked)
+    config = read_lora_config(stacked)
     if config.peft_type == INT8_LORA:
         raise ConfigurationError(
             f"{stacked} is a quantized adapter: its components mix the LoRAs of the stack. Name "

@@ -22,7 +22,7 @@ out=$(realpath -m "$2")
 python=${PYTHON:-python}
 export GSIM_VERL_CPU=1   # for verl.model_merger; the launcher sets it itself
 supervised=(--group "$group" --epochs "${EPOCHS:-2}" --calls "${CALLS:-100}" --held-out 0.02)
-base=$("$python" -c 'from gsim_env.models.weights import pull_base; print(pull_base())')
+base=$("$python" -c 'from gsim_env.models.weights import pull_base_model; print(pull_base_model())')
 mkdir -p "$out"
 
 # supervise NAME [options]: train a LoRA by supervised fine-tuning.

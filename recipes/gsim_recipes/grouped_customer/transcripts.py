@@ -12,8 +12,8 @@ from gymnasium.utils import seeding
 from tqdm import tqdm
 
 from gsim_env.envs.episode import Episode
-from gsim_env.envs.playing import PlayedCall, play
-from gsim_env.envs.rewards import Reward
+from gsim_env.envs.playing import PlayedCall, play_call
+from gsim_env.envs.rewards import StepReward
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
@@ -36,13 +36,13 @@ def main(
     """
     simulator = Simulator(SimulatorConfig(group=group))
     salespeople = SalespersonFactory(group, "scripted", simulator.config.encoder_name)
-    episode = Episode(simulator, Reward("outcome", 1.0), reveal=False)
+    episode = Episode(simulator, StepReward("outcome", 1.0), reveal=False)
 
     command = format_command("gsim_recipes.grouped_customer.transcripts")
     paragraphs = [f"`{command}`, group {simulator.group.digest[:12]}, unedited"]
     for seed in tqdm(range(seeds), unit="call"):
         rng, _ = seeding.np_random(seed)
-        call = block_on(play(episode, salespeople, rng))
+        call = block_on(play_call(episode, salespeople, rng))
         paragraphs += format_call(seed, call)
 
     out.parent.mkdir(parents=True, exist_ok=True)

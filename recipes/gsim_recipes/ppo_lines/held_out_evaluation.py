@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gsim_env.envs import ScriptLines, VectorScriptLines
 from gsim_env.groups import load_group
-from gsim_env.groups.bundle import read_calls
+from gsim_env.groups.bundle import read_recorded_calls
 from gsim_env.profiles import CustomerProfile, ProfileConstraints
 from gsim_env.simulation.drivers import drive
 from gsim_env.simulation.salespeople import SalespersonFactory, UtteranceFlow
@@ -63,7 +63,7 @@ class HeldOutEvaluation:
     def customers(self) -> list[CustomerProfile]:
         """The customer of each call; customer ``i`` of ``n`` gets calls ``i``, ``i + n``, ..."""
         if self._file.is_file():
-            people = [call.profile for call in read_calls(self._file)]
+            people = [call.profile for call in read_recorded_calls(self._file)]
             return [people[row % len(people)] for row in range(self.calls)]
 
         generator = load_group(self.group).profile_generator

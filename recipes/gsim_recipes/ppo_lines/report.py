@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gsim_env.util.files import write_atomically
-from gsim_env.util.stats import bootstrap
+from gsim_env.util.stats import bootstrap_interval
 from gsim_recipes.ppo_lines.held_out_evaluation import HeldOutEvaluation
 
 __all__ = ["acceptance", "acceptance_by_archetype", "draw_curve", "write_curve"]
@@ -51,7 +51,7 @@ def acceptance(accepted: NDArray[np.bool_], evaluation: HeldOutEvaluation) -> di
         policies = rng.integers(len(rates), size=len(rates))
         return float(rates[policies][:, customers].mean())
 
-    interval = bootstrap(len(people), mean_of_resample, RESAMPLES)
+    interval = bootstrap_interval(len(people), mean_of_resample, RESAMPLES)
     return {
         "rate": round(float(rates.mean()), 4),
         "ci95": [round(interval.low, 4), round(interval.high, 4)],

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from gsim_env.corpus.d_sim import DSimRow, read_rows, turn_key
 from gsim_env.discriminator.negatives import drop_cut_sentence
-from gsim_env.models import Complete, LanguageModel, Message, Sampling
+from gsim_env.models import ChatMessage, CompletionRequest, LanguageModel, SamplingParams
 from gsim_env.rewards.turns import Turn
 from gsim_env.simulation.prompts import spoken
 from gsim_env.util.aio import block_on
@@ -32,7 +32,7 @@ __all__ = [
 Kind = Literal["paraphrase", "over_polite", "off_topic"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=48)
+SAMPLING = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=48)
 
 MIN_WORDS = 4
 """A human turn needs at least this many words to be paraphrased."""
@@ -172,13 +172,14 @@ def make_probe(row: DSimRow, texts: dict[tuple[str, int, Kind], str]) -> Probe:
 async def generate_batch(model: LanguageModel, batch: Sequence[tuple[DSimRow, Kind]]) -> list[str]:
     """Return the model's answers, each one line of text."""
     requests = [
-        Complete("customer", prompt(row, kind), SAMPLING, seed_of(row, kind)) for row, kind in batch
+        CompletionRequest("customer", prompt(row, kind), SAMPLING, seed_of(row, kind))
+        for row, kind in batch
     ]
     completions = await asyncio.gather(*map(model.acomplete, requests))
     return [drop_cut_sentence(spoken(completion.text)) for completion in completions]
 
 
-def prompt(row: DSimRow, kind: Kind) -> list[Message]:
+def prompt(row: DSimRow, kind: Kind) -> list[ChatMessage]:
     """Return the model's messages for an answer of a kind."""
     match kind:
         case "paraphrase":

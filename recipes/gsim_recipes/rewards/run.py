@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 from gsim_env.corpus.d_sim import DSimRow
 from gsim_env.discriminator.pairs import is_dialogue_held_out
-from gsim_env.models.registry import build_model, shared_encoder
+from gsim_env.models.registry import build_language_model, shared_cached_encoder
 from gsim_env.rewards.multi_level import WEIGHTS
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.semantic import DELTA
@@ -70,11 +70,13 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     probes_file = out / "probes.jsonl"
     rows = draw_rows(d_sim, contexts, seed)
-    probes = generate_probes(rows, probes_file, lambda: build_model(model), model_name(model))
+    probes = generate_probes(
+        rows, probes_file, lambda: build_language_model(model), model_name(model)
+    )
     dev, test = split(rows, probes)
 
     trained = load_discriminator(discriminator)
-    phi = shared_encoder(encoder)
+    phi = shared_cached_encoder(encoder)
     setting, trials = choose_setting(probe_terms(dev, trained, phi, language))
     test_terms = probe_terms(test, trained, phi, language)
     humans = [probe.human for probe in test]

@@ -10,7 +10,7 @@ import typer
 
 from gsim_env.evaluation.compare import difference
 from gsim_env.util.files import sha256_file, write_atomically
-from gsim_env.util.stats import Interval, mean_interval
+from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 from gsim_recipes.command_line import format_command, parse_named
 
 FIGURES = ("score", "outcome", "progress")
@@ -71,7 +71,9 @@ def read_calls(file: Path) -> list[Call]:
 
 def mean_figures(calls: Sequence[Call]) -> dict[str, dict[str, float | None]]:
     """Return the mean of each figure over calls, with its interval."""
-    return {name: to_json(mean_interval([call[name] for call in calls])) for name in FIGURES}
+    return {
+        name: to_json(mean_confidence_interval([call[name] for call in calls])) for name in FIGURES
+    }
 
 
 def differences_from_first(calls_by_model: Mapping[str, Sequence[Call]]) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def compare_models(first: Sequence[Call], second: Sequence[Call]) -> dict[str, A
     return differences
 
 
-def to_json(interval: Interval) -> dict[str, float | None]:
+def to_json(interval: ConfidenceInterval) -> dict[str, float | None]:
     """Return an interval's fields; ``None`` for those that are not a number."""
     fields = interval._asdict()
     return {name: None if math.isnan(value) else round(value, 6) for name, value in fields.items()}
