@@ -75,7 +75,7 @@ class NegativeAnswer(BaseModel):
 
     @property
     def key(self) -> TurnKey:
-        """The key of the human turn that the model answered instead: call id and turn number."""
+        """The D_sim key of the answered turn: call id and number of the customer turn."""
         return self.call_id, self.turn
 
 

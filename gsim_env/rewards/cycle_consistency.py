@@ -23,11 +23,11 @@ def cycle_consistency(
     extractor: ProfileExtractor,
     encoder: Encoder,
 ) -> list[float]:
-    """Return each call's reward: the similarity of the given and the extracted profile, in [-1, 1].
+    """Return each call's reward: similarity of the customer's given and extracted profile.
 
-    The mean of two cosines: of the objective part (facts and pain points) and of the subjective
-    part (concerns, traits, style) of the profiles. A dialogue in which the customer says nothing
-    gets 0. Source: the cycle consistency of USP (Wang et al. 2025).
+    In [-1, 1]: the mean of two cosines: of the objective part (facts and pain points) and of the
+    subjective part (concerns, traits, style) of the profiles. A dialogue in which the customer says
+    nothing gets 0. Source: the cycle consistency of USP (Wang et al. 2025).
 
     Args:
         dialogues: Messages that alternate, starting with ``user``, the salesperson; ``assistant``
