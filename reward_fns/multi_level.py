@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gsim_env.models.registry import shared_cached_encoder
-from gsim_env.rewards.multi_level import WEIGHTS, Weights, multi_level
+from gsim_env.rewards.multi_level import WEIGHTS, RewardWeights, multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.semantic import DELTA
 from gsim_env.rewards.turns import FLOOR, Turn
@@ -45,7 +45,7 @@ def score(
         turns,
         load_discriminator(discriminator),
         shared_cached_encoder(encoder),
-        weights=WEIGHTS if weights is None else Weights(**weights),
+        weights=WEIGHTS if weights is None else RewardWeights(**weights),
         delta=delta,
         floor=floor,
         language=language,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gsim_env.rewards.sales_outcome import call_progress, sales_outcome
+from gsim_env.rewards.sales_outcome import progress_toward_deal, sales_outcome
 from reward_fns.adapter import ExtraInfo, verl_score
 from reward_fns.rows import read_field
 
@@ -39,14 +39,15 @@ def score(calls: Sequence[SalesCall], *, progress: float = 0.0) -> list[dict[str
 
     Args:
         calls: Results of calls.
-        progress: The weight of :func:`~gsim_env.rewards.sales_outcome.call_progress`, relative to
-            1 for a deal. It helps a policy that closes no deals yet; 0 rewards deals alone.
+        progress: The weight of :func:`~gsim_env.rewards.sales_outcome.progress_toward_deal`,
+            relative to 1 for a deal. It helps a policy that closes no deals yet; 0 rewards deals
+            alone.
 
     Raises:
         ValueError: if an outcome is not legal.
     """
     outcomes = sales_outcome([call.outcome for call in calls])
-    progresses = [call_progress(call.turn_scores) for call in calls]
+    progresses = [progress_toward_deal(call.turn_scores) for call in calls]
 
     return [
         {"score": outcome + progress * call_rise, "outcome": outcome, "progress": call_rise}

@@ -14,8 +14,8 @@ import pytest
 
 from gsim_env.corpus.d_sim import turn_key
 from gsim_env.corpus.training_data import sim_rows, write_parquet
-from gsim_env.discriminator.negatives import draw_dialogues
-from gsim_env.discriminator.pairs import load_pairs
+from gsim_env.discriminator.negatives import sample_d_sim_dialogues
+from gsim_env.discriminator.pairs import load_answer_pairs
 from gsim_env.groups import Group, load_group
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.simulation.replay import replay
@@ -56,7 +56,7 @@ def d_sim(group, tmp_path_factory):
 @pytest.fixture(scope="session")
 def negatives(d_sim, tmp_path_factory):
     """Salespeople's utterances from other calls as negative answers."""
-    rows = list(chain.from_iterable(draw_dialogues(d_sim, 80, 0)))
+    rows = list(chain.from_iterable(sample_d_sim_dialogues(d_sim, 80, 0)))
     said = [row["extra_info"]["context"][-1]["content"] for row in rows]
     file = tmp_path_factory.mktemp("negatives") / "negatives.jsonl"
     with file.open("w", encoding="utf-8") as stream:
@@ -76,7 +76,7 @@ def negatives(d_sim, tmp_path_factory):
 @pytest.fixture(scope="session")
 def pairs(d_sim, negatives):
     """Pairs of a customer's answer and a negative."""
-    return load_pairs(d_sim, negatives)
+    return load_answer_pairs(d_sim, negatives)
 
 
 @pytest.fixture(scope="session")

@@ -40,11 +40,11 @@ def discriminator(
     """
     for module in NEEDED:
         import_optional_module(module, "train")
-    from gsim_env.discriminator.settings import read_settings
+    from gsim_env.discriminator.settings import read_discriminator_settings
     from gsim_env.discriminator.train import CARD, train_discriminator
 
     changes = overrides or []
-    settings = read_settings(config, changes)
+    settings = read_discriminator_settings(config, changes)
     command = shlex.join(["gsim", "train", "discriminator", "--config", config, *changes])
     train_discriminator(settings, command)
 

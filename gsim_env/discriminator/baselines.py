@@ -8,35 +8,35 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from gsim_env.discriminator.pairs import Floats, Pair, answers_of
+from gsim_env.discriminator.pairs import AnswerPair, Floats, labeled_answers_of_pairs
 from gsim_env.rewards.pattern import Discriminator
 from gsim_env.rewards.turns import Turn
 from gsim_env.util.text import count_words
 
-__all__ = ["Classifier", "model_and_baselines"]
+__all__ = ["AnswerClassifier", "model_and_baseline_classifiers"]
 
 TOKENS = r"(?u)\w+|[^\w\s]"
 
-Classifier = Callable[[Sequence[Turn]], Floats]
+AnswerClassifier = Callable[[Sequence[Turn]], Floats]
 """Returns P(real) of each turn, shape (turns,)."""
 
 
-def model_and_baselines(
-    training: Sequence[Pair], model: Discriminator, seed: int, language: str
-) -> dict[str, Classifier]:
-    """Return the model and its baselines by name; the baselines learn from the same pairs.
+def model_and_baseline_classifiers(
+    training: Sequence[AnswerPair], model: Discriminator, seed: int, language: str
+) -> dict[str, AnswerClassifier]:
+    """Return P(real) classifiers by name: the reward model and baselines fitted on its pairs.
 
     ``shuffled_context`` is the model itself with each answer in another answer's context.
     """
     return {
-        "model": cached(model.probability),
-        "shuffled_context": lambda turns: model.probability(shuffle_contexts(turns, seed)),
-        "bag_of_words": bag_of_words_baseline(training),
-        "length_only": length_baseline(training, language),
+        "model": _cached(model.probability),
+        "shuffled_context": lambda turns: model.probability(_shuffle_contexts(turns, seed)),
+        "bag_of_words": _fit_bag_of_words_baseline(training),
+        "length_only": _fit_length_baseline(training, language),
     }
 
 
-def cached(classify: Classifier) -> Classifier:
+def _cached(classify: AnswerClassifier) -> AnswerClassifier:
     """Return a classifier that scores each turn once: metrics and plots use the same turns."""
     known: dict[tuple[str, str], float] = {}
 
@@ -50,21 +50,21 @@ def cached(classify: Classifier) -> Classifier:
     return classify_new
 
 
-def length_baseline(training: Sequence[Pair], language: str) -> Classifier:
+def _fit_length_baseline(training: Sequence[AnswerPair], language: str) -> AnswerClassifier:
     """Return a logistic regression over functions of an answer's length."""
 
     def length_features(turns: Sequence[Turn]) -> Floats:
         counts = np.array([count_words(turn.answer, language) for turn in turns], dtype=np.float64)
         return np.stack([np.log1p(counts), np.log1p(counts) ** 2, counts / 20.0], axis=1)
 
-    turns, real, _ = answers_of(training)
+    turns, real, _ = labeled_answers_of_pairs(training)
     regression = LogisticRegression(max_iter=1000).fit(length_features(turns), real)
     return lambda turns: np.asarray(regression.predict_proba(length_features(turns))[:, 1])
 
 
-def bag_of_words_baseline(training: Sequence[Pair]) -> Classifier:
+def _fit_bag_of_words_baseline(training: Sequence[AnswerPair]) -> AnswerClassifier:
     """Return a logistic regression over the words of an answer, without its context."""
-    turns, real, _ = answers_of(training)
+    turns, real, _ = labeled_answers_of_pairs(training)
     pipeline = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKENS),
         LogisticRegression(max_iter=1000),
@@ -77,7 +77,7 @@ def bag_of_words_baseline(training: Sequence[Pair]) -> Classifier:
     return classify
 
 
-def shuffle_contexts(turns: Sequence[Turn], seed: int) -> list[Turn]:
+def _shuffle_contexts(turns: Sequence[Turn], seed: int) -> list[Turn]:
     """Return the answers with their contexts permuted."""
     contexts = [turn.context for turn in turns]
     random.Random(seed).shuffle(contexts)

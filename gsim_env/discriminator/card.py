@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from gsim_env.discriminator.report import Report, Scores
+from gsim_env.discriminator.report import ClassifierScores, DiscriminatorReport
 
-__all__ = ["model_card"]
+__all__ = ["model_card_markdown"]
 
 METRICS = ("accuracy", "auc", "f1", "ece")
 
@@ -14,30 +14,30 @@ Use it as a reward for the customer model. It is not a general detector of machi
 says nothing about any person."""
 
 
-def model_card(report: Report) -> str:
-    """Return ``CARD.md``."""
+def model_card_markdown(report: DiscriminatorReport) -> str:
+    """Return a pattern reward model's card as Markdown: data, held-out scores, transfer."""
     lines = [
         f"# Pattern reward model: {report.model}",
         "",
         INTRODUCTION,
         "",
-        *data_section(report),
+        *_data_section(report),
         "",
         "## Held-out dialogues",
         "",
-        *score_table(report.held_out.all, "all pairs"),
+        *_score_table(report.held_out.all, "all pairs"),
         "",
-        *score_table(report.held_out.of_one_length, "pairs of one length"),
+        *_score_table(report.held_out.of_one_length, "pairs of one length"),
         "",
-        *generator_table(report.held_out.by_generator),
+        *_generator_table(report.held_out.by_generator),
     ]
     if report.transfer is not None:
-        lines += ["", *transfer_section(report)]
+        lines += ["", *_transfer_section(report)]
 
     return "\n".join(lines) + "\n"
 
 
-def data_section(report: Report) -> list[str]:
+def _data_section(report: DiscriminatorReport) -> list[str]:
     """Return the lines about the training data."""
     settings = report.settings
     temperatures = ", ".join(map(str, settings.negatives.temperatures))
@@ -66,25 +66,27 @@ def data_section(report: Report) -> list[str]:
     ]
 
 
-def score_table(scores: Mapping[str, Scores], title: str) -> list[str]:
+def _score_table(scores: Mapping[str, ClassifierScores], title: str) -> list[str]:
     """Return a table with one row per classifier."""
     count = next(iter(scores.values())).pairs
     lines = [f"| {count} {title} | {' | '.join(METRICS)} |", "|---|" + "---|" * len(METRICS)]
     for name, row in scores.items():
-        cells = " | ".join(number(getattr(row, metric)) for metric in METRICS)
+        cells = " | ".join(_score_text(getattr(row, metric)) for metric in METRICS)
         lines.append(f"| {name} | {cells} |")
     return lines
 
 
-def generator_table(scores: Mapping[str, Scores]) -> list[str]:
+def _generator_table(scores: Mapping[str, ClassifierScores]) -> list[str]:
     """Return a table with one row per generator."""
     lines = ["| generator | accuracy | its answers called fake |", "|---|---|---|"]
     for name, row in scores.items():
-        lines.append(f"| {name} | {number(row.accuracy)} | {number(row.fake_called_fake)} |")
+        lines.append(
+            f"| {name} | {_score_text(row.accuracy)} | {_score_text(row.fake_called_fake)} |"
+        )
     return lines
 
 
-def transfer_section(report: Report) -> list[str]:
+def _transfer_section(report: DiscriminatorReport) -> list[str]:
     """Return the lines about generators that the model was not trained on."""
     lines = [
         "Unseen generators, each left out of training in turn:",
@@ -93,11 +95,11 @@ def transfer_section(report: Report) -> list[str]:
         "|---|---|---|",
     ]
     for name, scores in (report.transfer or {}).items():
-        matched = number(scores.of_one_length.accuracy)
-        lines.append(f"| {name} | {number(scores.all.accuracy)} | {matched} |")
+        matched = _score_text(scores.of_one_length.accuracy)
+        lines.append(f"| {name} | {_score_text(scores.all.accuracy)} | {matched} |")
     return lines
 
 
-def number(value: float | None) -> str:
+def _score_text(value: float | None) -> str:
     """Return a score with three digits, or a dash if it could not be measured."""
     return "-" if value is None else f"{value:.3f}"

@@ -9,11 +9,11 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
-from gsim_env.discriminator.pairs import Answers, Floats
+from gsim_env.discriminator.pairs import Floats, LabeledAnswers
 from gsim_env.models import Encoder
-from gsim_env.rewards.embedding_discriminator import EmbeddingDiscriminator, features
+from gsim_env.rewards.embedding_discriminator import EmbeddingDiscriminator, answer_feature_matrix
 
-__all__ = ["fit_embedding", "fit_temperature"]
+__all__ = ["fit_calibration_temperature", "fit_embedding_discriminator"]
 
 C_GRID = (1e-3, 3e-3, 1e-2, 3e-2)
 """Values tried for C of the logistic regression; cross-validation by dialogue selects one."""
@@ -21,17 +21,20 @@ C_GRID = (1e-3, 3e-3, 1e-2, 3e-2)
 FOLDS = 3
 
 
-def fit_embedding(answers: Answers, encoder_name: str, encoder: Encoder) -> EmbeddingDiscriminator:
-    """Fit the logistic regression; C and the temperature are chosen by cross-validation.
+def fit_embedding_discriminator(
+    answers: LabeledAnswers, encoder_name: str, encoder: Encoder
+) -> EmbeddingDiscriminator:
+    """Train the embedding discriminator: a logistic regression, calibrated by cross-validation.
 
-    Folds keep dialogues together. The classes Real and Fake have equal total weight.
+    C and the temperature are chosen by cross-validation. Folds keep dialogues together. The classes
+    Real and Fake have equal total weight.
 
     Args:
         answers: Training answers.
         encoder_name: The encoder's name in the registry.
         encoder: The encoder, or a caching wrapper of it.
     """
-    inputs = features(answers.turns, encoder)
+    inputs = answer_feature_matrix(answers.turns, encoder)
     folds = GroupKFold(FOLDS)
     regression = LogisticRegression(max_iter=1000, tol=1e-3, class_weight="balanced")
     search = GridSearchCV(regression, {"C": C_GRID}, scoring="roc_auc", cv=folds)
@@ -54,14 +57,15 @@ def fit_embedding(answers: Answers, encoder_name: str, encoder: Encoder) -> Embe
         encoder=encoder_name,
         weights=best.coef_[0].astype(np.float32),
         bias=float(best.intercept_[0]),
-        temperature=fit_temperature(logits, answers.real),
+        temperature=fit_calibration_temperature(logits, answers.real),
     )
 
 
-def fit_temperature(logits: Floats, real: NDArray[np.bool_]) -> float:
-    """Return the T in [0.05, 20] that maximizes the likelihood of sigma(f / T).
+def fit_calibration_temperature(logits: Floats, real: NDArray[np.bool_]) -> float:
+    """Return the temperature in [0.05, 20] that calibrates a binary classifier's logits.
 
-    Temperature scaling (Guo et al. 2017). Both classes have equal total weight.
+    Maximizes the likelihood of sigma(f / T): temperature scaling (Guo et al. 2017). Both classes
+    have equal total weight.
 
     Args:
         logits: f of answers that the model was not trained on, shape (answers,).

@@ -17,15 +17,19 @@ from transformers import (
     trainer_utils,
 )
 
-from gsim_env.discriminator.fit_embedding import fit_temperature
-from gsim_env.discriminator.pairs import Pair, answers_of, split_by_dialogue
-from gsim_env.discriminator.settings import SequenceClassification
+from gsim_env.discriminator.fit_embedding import fit_calibration_temperature
+from gsim_env.discriminator.pairs import (
+    AnswerPair,
+    labeled_answers_of_pairs,
+    split_pairs_by_dialogue,
+)
+from gsim_env.discriminator.settings import SequenceClassificationSettings
 from gsim_env.errors import CorpusError
 from gsim_env.rewards.sequence_classifier import (
     WEIGHTS,
-    ClassifierConfig,
     SequenceClassifier,
-    tokenize,
+    SequenceClassifierConfig,
+    tokenize_turn,
 )
 
 __all__ = ["fit_sequence_classifier"]
@@ -35,17 +39,17 @@ VALIDATION_SHARE = 0.1
 
 
 def fit_sequence_classifier(
-    pairs: Sequence[Pair], settings: SequenceClassification, out: Path, seed: int
+    pairs: Sequence[AnswerPair], settings: SequenceClassificationSettings, out: Path, seed: int
 ) -> SequenceClassifier:
-    """Train on pairs by binary cross-entropy (eq. 12) and write the model to ``out``.
+    """Fine-tune a language model to tell human from model answers (eq. 12); write it to ``out``.
 
-    An interrupted training resumes from its last checkpoint if pairs, settings and seed are the
-    same; otherwise it starts from the beginning.
+    The loss is the binary cross-entropy. An interrupted training resumes from its last checkpoint
+    if pairs, settings and seed are the same; otherwise it starts from the beginning.
 
     Raises:
         CorpusError: if no dialogue is left for training or for validation.
     """
-    training, validation = split_by_dialogue(pairs, VALIDATION_SHARE, "validation")
+    training, validation = split_pairs_by_dialogue(pairs, VALIDATION_SHARE, "validation")
     if not training or not validation:
         raise CorpusError(
             f"Of {len(pairs)} training pairs, {len(validation)} are for validation: both parts "
@@ -64,22 +68,22 @@ def fit_sequence_classifier(
     # The trainer seeds itself, but the new head is initialized before it exists.
     torch.manual_seed(seed)
     trainer = Trainer(
-        model=new_classifier(settings, tokenizer),
-        args=training_arguments(settings, checkpoints, len(training), seed),
-        train_dataset=tokenized_answers(training, tokenizer, settings.max_length),
-        eval_dataset=tokenized_answers(validation, tokenizer, settings.max_length),
+        model=_new_classifier(settings, tokenizer),
+        args=_training_arguments(settings, checkpoints, len(training), seed),
+        train_dataset=_tokenized_answers(training, tokenizer, settings.max_length),
+        eval_dataset=_tokenized_answers(validation, tokenizer, settings.max_length),
         data_collator=DataCollatorWithPadding(tokenizer),
         callbacks=[EarlyStoppingCallback(early_stopping_patience=settings.patience)],
     )
-    trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
+    trainer.train(resume_from_checkpoint=_last_checkpoint(checkpoints))
     trainer.save_model(str(out / WEIGHTS))
     tokenizer.save_pretrained(out / WEIGHTS)
 
-    return calibrated_classifier(settings, out, validation)
+    return _write_calibrated_classifier(settings, out, validation)
 
 
-def training_arguments(
-    settings: SequenceClassification, checkpoints: Path, pairs: int, seed: int
+def _training_arguments(
+    settings: SequenceClassificationSettings, checkpoints: Path, pairs: int, seed: int
 ) -> TrainingArguments:
     """Return the Trainer's arguments; it evaluates ``settings.evaluations`` times per epoch."""
     answers = 2 * pairs
@@ -110,7 +114,7 @@ def training_arguments(
     )
 
 
-def last_checkpoint(folder: Path) -> str | None:
+def _last_checkpoint(folder: Path) -> str | None:
     """Return the last checkpoint in a folder, or ``None`` if there is none."""
     if not folder.is_dir():
         return None
@@ -118,7 +122,7 @@ def last_checkpoint(folder: Path) -> str | None:
     return checkpoint
 
 
-def new_classifier(settings: SequenceClassification, tokenizer: Any) -> Any:
+def _new_classifier(settings: SequenceClassificationSettings, tokenizer: Any) -> Any:
     """Return the language model with a new head of one logit.
 
     ``multi_label_classification`` is transformers' name for the binary cross-entropy of eq. 12.
@@ -142,29 +146,29 @@ def new_classifier(settings: SequenceClassification, tokenizer: Any) -> Any:
     return get_peft_model(model, lora)
 
 
-def tokenized_answers(
-    pairs: Sequence[Pair], tokenizer: Any, max_length: int
+def _tokenized_answers(
+    pairs: Sequence[AnswerPair], tokenizer: Any, max_length: int
 ) -> list[dict[str, Any]]:
     """Return both answers of each pair as tokens, with their labels."""
-    turns, real, _ = answers_of(pairs)
+    turns, real, _ = labeled_answers_of_pairs(pairs)
     return [
-        {**tokenize(tokenizer, turn, max_length), "labels": [float(label)]}
+        {**tokenize_turn(tokenizer, turn, max_length), "labels": [float(label)]}
         for turn, label in zip(turns, real, strict=True)
     ]
 
 
-def calibrated_classifier(
-    settings: SequenceClassification, out: Path, validation: Sequence[Pair]
+def _write_calibrated_classifier(
+    settings: SequenceClassificationSettings, out: Path, validation: Sequence[AnswerPair]
 ) -> SequenceClassifier:
     """Return the trained model with the temperature that fits the validation pairs; write it."""
-    config = ClassifierConfig(
+    config = SequenceClassifierConfig(
         name=f"sequence_classification({Path(settings.model).name})",
         base=settings.model if settings.lora_rank else None,
         max_length=settings.max_length,
     )
-    turns, real, _ = answers_of(validation)
+    turns, real, _ = labeled_answers_of_pairs(validation)
     logits = SequenceClassifier(out, config).logits(turns)
-    temperature = fit_temperature(logits, real)
+    temperature = fit_calibration_temperature(logits, real)
 
     model = SequenceClassifier(out, config.model_copy(update={"temperature": temperature}))
     model.save_config()

@@ -8,25 +8,30 @@ from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import f1_score, roc_auc_score
 
-from gsim_env.discriminator.baselines import Classifier
-from gsim_env.discriminator.pairs import Floats, Pair, answers_of, length_matched
+from gsim_env.discriminator.baselines import AnswerClassifier
+from gsim_env.discriminator.pairs import (
+    AnswerPair,
+    Floats,
+    labeled_answers_of_pairs,
+    length_matched_pairs,
+)
 from gsim_env.discriminator.report import (
+    ClassifierScores,
     HeldOutScores,
     LearningCurvePoint,
-    Scores,
-    TransferScores,
+    UnseenGeneratorScores,
 )
 from gsim_env.rewards.pattern import Discriminator
 
 __all__ = [
     "CalibrationBins",
-    "Fit",
+    "FitFunction",
     "calibration_bins",
-    "calibration_error",
-    "held_out_scores",
-    "learning_curve",
-    "score_pairs",
-    "transfer_scores",
+    "expected_calibration_error",
+    "score_classifier",
+    "score_on_held_out_pairs",
+    "score_on_unseen_generators",
+    "train_learning_curve",
 ]
 
 BINS = 15
@@ -36,12 +41,14 @@ SHARES = (0.125, 0.25, 0.5)
 
 MIN_DIALOGUES = 5
 
-Fit = Callable[[Sequence[Pair], str], Discriminator]
-"""Trains a model on pairs; the second argument names the study, "" for the model itself."""
+FitFunction = Callable[[Sequence[AnswerPair], str], Discriminator]
+"""Trains a discriminator on pairs; the second argument names its subfolder, "" for none."""
 
 
 class CalibrationBins(NamedTuple):
-    """Reliability by bin: the non-empty of 15 equal bins of P(real), arrays of shape (bins,).
+    """Points of a reliability diagram: predicted and observed share of real answers per bin.
+
+    Only the non-empty of 15 equal bins of P(real); arrays of shape (bins,).
 
     Attributes:
         predicted: Mean P(real) of the answers in the bin.
@@ -54,50 +61,61 @@ class CalibrationBins(NamedTuple):
     share: Floats
 
 
-def held_out_scores(
-    classifiers: Mapping[str, Classifier], test: Sequence[Pair], language: str
+def score_on_held_out_pairs(
+    classifiers: Mapping[str, AnswerClassifier], test: Sequence[AnswerPair], language: str
 ) -> HeldOutScores:
-    """Return the scores of the classifiers, and the model's by generator and temperature."""
-    matched = list(length_matched(test, language))
+    """Return each classifier's accuracy, AUC, F1 and calibration error on held-out pairs.
+
+    The scores of the classifier ``model`` are also returned by generator and temperature.
+    """
+    matched = list(length_matched_pairs(test, language))
     model = classifiers["model"]
-    by_generator = group_pairs(test, lambda pair: pair.generator)
-    by_temperature = group_pairs(test, lambda pair: str(pair.temperature))
+    by_generator = _group_pairs(test, lambda pair: pair.generator)
+    by_temperature = _group_pairs(test, lambda pair: str(pair.temperature))
 
     return HeldOutScores(
-        all={name: score_pairs(classify, test) for name, classify in classifiers.items()},
+        all={name: score_classifier(classify, test) for name, classify in classifiers.items()},
         of_one_length={
-            name: score_pairs(classify, matched) for name, classify in classifiers.items()
+            name: score_classifier(classify, matched) for name, classify in classifiers.items()
         },
-        by_generator={name: score_pairs(model, pairs) for name, pairs in by_generator.items()},
-        by_temperature={name: score_pairs(model, pairs) for name, pairs in by_temperature.items()},
+        by_generator={name: score_classifier(model, pairs) for name, pairs in by_generator.items()},
+        by_temperature={
+            name: score_classifier(model, pairs) for name, pairs in by_temperature.items()
+        },
     )
 
 
-def transfer_scores(
-    fit: Fit, training: Sequence[Pair], test: Sequence[Pair], language: str
-) -> dict[str, TransferScores]:
-    """Return the scores on each generator of a model trained without it.
+def score_on_unseen_generators(
+    fit: FitFunction, training: Sequence[AnswerPair], test: Sequence[AnswerPair], language: str
+) -> dict[str, UnseenGeneratorScores]:
+    """Train one discriminator without each generator, and return its scores on that generator.
 
     Empty if there is only one generator.
     """
-    scores: dict[str, TransferScores] = {}
-    for name, test_pairs in group_pairs(test, lambda pair: pair.generator).items():
+    scores: dict[str, UnseenGeneratorScores] = {}
+    for name, test_pairs in _group_pairs(test, lambda pair: pair.generator).items():
         others = [pair for pair in training if pair.generator != name]
         if not others:
             continue
 
         classify = fit(others, f"without_{name}").probability
-        scores[name] = TransferScores(
-            all=score_pairs(classify, test_pairs),
-            of_one_length=score_pairs(classify, list(length_matched(test_pairs, language))),
+        scores[name] = UnseenGeneratorScores(
+            all=score_classifier(classify, test_pairs),
+            of_one_length=score_classifier(
+                classify, list(length_matched_pairs(test_pairs, language))
+            ),
         )
     return scores
 
 
-def learning_curve(
-    fit: Fit, training: Sequence[Pair], test: Sequence[Pair], language: str, whole: Classifier
+def train_learning_curve(
+    fit: FitFunction,
+    training: Sequence[AnswerPair],
+    test: Sequence[AnswerPair],
+    language: str,
+    whole: AnswerClassifier,
 ) -> list[LearningCurvePoint]:
-    """Return the scores of models trained on a part of the dialogues, fewest first.
+    """Train discriminators on growing shares of the dialogues, and return their scores.
 
     Args:
         fit: Trains a model.
@@ -107,7 +125,7 @@ def learning_curve(
         whole: The model trained on all pairs, for the last point.
     """
     names = sorted({pair.call_id for pair in training})
-    matched = list(length_matched(test, language))
+    matched = list(length_matched_pairs(test, language))
 
     curve = []
     for share in (*SHARES, 1.0):
@@ -118,48 +136,50 @@ def learning_curve(
         point = LearningCurvePoint(
             dialogues=len(kept),
             pairs=len(pairs),
-            all=score_pairs(classify, test),
-            of_one_length=score_pairs(classify, matched),
+            all=score_classifier(classify, test),
+            of_one_length=score_classifier(classify, matched),
         )
         curve.append(point)
     return curve
 
 
-def group_pairs(pairs: Iterable[Pair], key: Callable[[Pair], str]) -> dict[str, list[Pair]]:
+def _group_pairs(
+    pairs: Iterable[AnswerPair], key: Callable[[AnswerPair], str]
+) -> dict[str, list[AnswerPair]]:
     """Return pairs grouped by a key, in the order of the keys."""
-    groups: dict[str, list[Pair]] = {}
+    groups: dict[str, list[AnswerPair]] = {}
     for pair in pairs:
         groups.setdefault(key(pair), []).append(pair)
     return dict(sorted(groups.items()))
 
 
-def score_pairs(classify: Classifier, pairs: Sequence[Pair]) -> Scores:
-    """Return a classifier's scores on both answers of each pair, rounded to four digits."""
+def score_classifier(classify: AnswerClassifier, pairs: Sequence[AnswerPair]) -> ClassifierScores:
+    """Return a classifier's accuracy, AUC, F1 and calibration error on pairs, to four digits."""
     if not pairs:
-        return Scores(pairs=0)
+        return ClassifierScores(pairs=0)
 
-    turns, real, _ = answers_of(pairs)
+    turns, real, _ = labeled_answers_of_pairs(pairs)
     probabilities = classify(turns)
     called_real = probabilities > 0.5
 
-    return Scores(
-        accuracy=rounded(np.mean(called_real == real)),
-        auc=rounded(roc_auc_score(real, probabilities)),
-        f1=rounded(f1_score(real, called_real)),
-        ece=rounded(calibration_error(probabilities, real)),
-        real_called_real=rounded(np.mean(called_real[real])),
-        fake_called_fake=rounded(np.mean(~called_real[~real])),
+    return ClassifierScores(
+        accuracy=_rounded(np.mean(called_real == real)),
+        auc=_rounded(roc_auc_score(real, probabilities)),
+        f1=_rounded(f1_score(real, called_real)),
+        ece=_rounded(expected_calibration_error(probabilities, real)),
+        real_called_real=_rounded(np.mean(called_real[real])),
+        fake_called_fake=_rounded(np.mean(~called_real[~real])),
         pairs=len(pairs),
     )
 
 
-def rounded(value: np.floating | float) -> float:
+def _rounded(value: np.floating | float) -> float:
     """Return a score with four digits after the point."""
     return round(float(value), 4)
 
 
 def calibration_bins(probabilities: Floats, real: NDArray[np.bool_]) -> CalibrationBins:
-    """Return the reliability diagram's points, by ``sklearn.calibration.calibration_curve``."""
+    """Return the points of a reliability diagram of predicted probabilities and true labels."""
     real_share, predicted = calibration_curve(real, probabilities, n_bins=BINS)
 
     # calibration_curve does not return the bins' sizes: count with its own edges.
@@ -168,7 +188,7 @@ def calibration_bins(probabilities: Floats, real: NDArray[np.bool_]) -> Calibrat
     return CalibrationBins(predicted, real_share, counts[counts > 0] / len(probabilities))
 
 
-def calibration_error(probabilities: Floats, real: NDArray[np.bool_]) -> float:
+def expected_calibration_error(probabilities: Floats, real: NDArray[np.bool_]) -> float:
     """Return the expected calibration error over 15 equal bins (Guo et al. 2017), in [0, 1]."""
     bins = calibration_bins(probabilities, real)
     return float(np.sum(bins.share * np.abs(bins.predicted - bins.real)))

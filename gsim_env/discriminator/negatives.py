@@ -24,11 +24,11 @@ from gsim_env.util.aio import block_on
 from gsim_env.util.files import JsonlStore
 
 __all__ = [
-    "Negative",
-    "draw_dialogues",
-    "drop_cut_sentence",
-    "generate_negatives",
-    "read_negatives",
+    "NegativeAnswer",
+    "drop_unfinished_sentence",
+    "generate_negative_answers",
+    "read_negative_answers",
+    "sample_d_sim_dialogues",
 ]
 
 TASK: ChatMessage = {
@@ -52,8 +52,10 @@ Their contexts grow turn by turn, so a backend can reuse its prompt cache.
 """
 
 
-class Negative(BaseModel):
-    """A model's answer to a row of D_sim: one line of the negatives file.
+class NegativeAnswer(BaseModel):
+    """A negative example y-: a model's answer in the context of a human turn of D_sim.
+
+    One line of the negatives file.
 
     Attributes:
         call_id: The row's dialogue.
@@ -73,24 +75,24 @@ class Negative(BaseModel):
 
     @property
     def key(self) -> TurnKey:
-        """The human turn it belongs to: :func:`~gsim_env.corpus.d_sim.turn_key` of its row."""
+        """The D_sim key of the answered turn: call id and number of the customer turn."""
         return self.call_id, self.turn
 
 
-def generate_negatives(
+def generate_negative_answers(
     dialogues: Sequence[Sequence[DSimRow]],
     file: Path,
     generators: Mapping[str, Mapping[str, Any]],
     temperatures: Sequence[float],
 ) -> None:
-    """Generate every generator's answer to every row, and append the answers to a JSONL file.
+    """Generate the negatives: every model answers every D_sim row; append them to a JSONL file.
 
     Answers that are in the file are not generated again. So an interrupted run resumes with the
     same arguments, and dialogues or generators can be added.
 
     Args:
-        dialogues: Rows of D_sim, by dialogue (:func:`draw_dialogues`).
-        file: Gets one :class:`Negative` per line.
+        dialogues: Rows of D_sim, by dialogue (:func:`sample_d_sim_dialogues`).
+        file: Gets one :class:`NegativeAnswer` per line.
         generators: Settings of a model backend, by the generator's name in reports.
         temperatures: Dialogue i of n is sampled at temperature i mod n.
 
@@ -99,7 +101,7 @@ def generate_negatives(
         CorpusError: if a line of the file is malformed.
         SimulatorError: if a generator fails. Earlier answers are kept.
     """
-    store = JsonlStore(file, Negative)
+    store = JsonlStore(file, NegativeAnswer)
     done = {(negative.generator, negative.key) for negative in store.read()}
 
     for name, settings in generators.items():
@@ -112,21 +114,21 @@ def generate_negatives(
 
             model = build_language_model(settings)
             for index, temperature in enumerate(temperatures):
-                for batch in batch_by_turn(missing[index :: len(temperatures)]):
-                    for negative in block_on(generate_batch(model, name, batch, temperature)):
+                for batch in _batch_by_turn(missing[index :: len(temperatures)]):
+                    for negative in block_on(_generate_batch(model, name, batch, temperature)):
                         store.append(negative)
                     bar.update(len(batch))
 
 
-def batch_by_turn(dialogues: Sequence[Sequence[DSimRow]]) -> Iterator[list[DSimRow]]:
+def _batch_by_turn(dialogues: Sequence[Sequence[DSimRow]]) -> Iterator[list[DSimRow]]:
     """Yield batches with one row of each of several dialogues, first turns first."""
     for start in range(0, len(dialogues), BATCH_DIALOGUES):
         for rows in zip_longest(*dialogues[start : start + BATCH_DIALOGUES]):
             yield [row for row in rows if row is not None]
 
 
-def draw_dialogues(d_sim: Path, count: int, seed: int) -> list[list[DSimRow]]:
-    """Return the rows of ``count`` random dialogues of D_sim.
+def sample_d_sim_dialogues(d_sim: Path, count: int, seed: int) -> list[list[DSimRow]]:
+    """Return the rows of ``count`` random dialogues of D_sim, one list per dialogue.
 
     With the same ``seed``, a larger ``count`` returns the same dialogues followed by more.
     """
@@ -139,8 +141,8 @@ def draw_dialogues(d_sim: Path, count: int, seed: int) -> list[list[DSimRow]]:
     return [dialogues[name] for name in names[:count]]
 
 
-def read_negatives(file: Path) -> Iterator[Negative]:
-    """Yield the complete lines of a negatives file; the file is not changed.
+def read_negative_answers(file: Path) -> Iterator[NegativeAnswer]:
+    """Yield the model answers of a negatives file (JSONL) without changing the file.
 
     A last line without a newline is skipped: another process may still be writing it.
 
@@ -152,13 +154,13 @@ def read_negatives(file: Path) -> Iterator[Negative]:
 
     # Split at \n alone: JSON strings may hold other line separators, such as U+2028.
     *complete_lines, _ = file.read_bytes().split(b"\n")
-    yield from map(Negative.model_validate_json, complete_lines)
+    yield from map(NegativeAnswer.model_validate_json, complete_lines)
 
 
-async def generate_batch(
+async def _generate_batch(
     model: LanguageModel, generator: str, rows: Sequence[DSimRow], temperature: float
-) -> list[Negative]:
-    """Return the model's answer to each row, each one line of text."""
+) -> list[NegativeAnswer]:
+    """Return a model's answer to each row of D_sim as a negative, each one line of text."""
     sampling = SamplingParams(temperature=temperature, top_p=TOP_P, max_tokens=MAX_TOKENS)
     requests = []
     for row in rows:
@@ -171,19 +173,19 @@ async def generate_batch(
     negatives = []
     for row, completion in zip(rows, completions, strict=True):
         call_id, turn = turn_key(row)
-        negative = Negative(
+        negative = NegativeAnswer(
             call_id=call_id,
             turn=turn,
             generator=generator,
             temperature=temperature,
-            text=drop_cut_sentence(spoken(completion.text)),
+            text=drop_unfinished_sentence(spoken(completion.text)),
         )
         negatives.append(negative)
     return negatives
 
 
-def drop_cut_sentence(text: str) -> str:
-    """Return a long answer without its unfinished last sentence.
+def drop_unfinished_sentence(text: str) -> str:
+    """Return a model answer without the last sentence if the token limit cut it.
 
     An unfinished sentence would give a truncated model answer away. A text without any sentence end
     is returned unchanged.

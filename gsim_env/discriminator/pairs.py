@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 from gsim_env.corpus.d_sim import read_rows, turn_key
 from gsim_env.discriminator.negatives import (
     SENTENCE_END,
-    read_negatives,
+    read_negative_answers,
 )
 from gsim_env.errors import CorpusError
-from gsim_env.rewards.turns import Turn, fault_of
+from gsim_env.rewards.turns import Turn, find_answer_fault
 from gsim_env.util.splits import is_held_out
 from gsim_env.util.text import count_words
 
 __all__ = [
-    "Answers",
+    "AnswerPair",
     "Floats",
-    "Pair",
-    "answers_of",
-    "count_by_generator",
-    "human_answers",
+    "LabeledAnswers",
+    "count_pairs_by_generator",
     "is_dialogue_held_out",
-    "length_matched",
-    "load_pairs",
-    "split_by_dialogue",
+    "labeled_answers_of_pairs",
+    "length_matched_pairs",
+    "load_answer_pairs",
+    "read_human_answers",
+    "split_pairs_by_dialogue",
 ]
 
 Floats = NDArray[np.float64]
@@ -39,8 +39,8 @@ LENGTH_TOLERANCE = 0.2
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One context with a human and a model answer.
+class AnswerPair:
+    """A training pair (c, y+, y-): a human and a model answer in the same context.
 
     Attributes:
         call_id: The dialogue.
@@ -59,8 +59,8 @@ class Pair:
     fake: Turn
 
 
-class Answers(NamedTuple):
-    """Answers labeled as a human's or a model's.
+class LabeledAnswers(NamedTuple):
+    """Customer answers in their contexts, labeled as a human's or a model's.
 
     Attributes:
         turns: Answers in their contexts.
@@ -72,19 +72,20 @@ class Answers(NamedTuple):
     real: NDArray[np.bool_]
     dialogues: list[str]
 
-    def concatenate(self, others: "Answers") -> "Answers":
-        """Return these answers followed by others."""
-        return Answers(
+    def concatenate(self, others: "LabeledAnswers") -> "LabeledAnswers":
+        """Return these labeled answers followed by ``others``."""
+        return LabeledAnswers(
             [*self.turns, *others.turns],
             np.concatenate([self.real, others.real]),
             [*self.dialogues, *others.dialogues],
         )
 
 
-def load_pairs(d_sim: Path, negatives: Path) -> list[Pair]:
-    """Return a pair of the human and the model answer for each negative.
+def load_answer_pairs(d_sim: Path, negatives: Path) -> list[AnswerPair]:
+    """Return a pair of human and model answer for each model answer of a negatives file.
 
-    Pairs in which an answer is a fault (:func:`~gsim_env.rewards.turns.fault_of`) are left out.
+    Pairs in which an answer is a fault (:func:`~gsim_env.rewards.turns.find_answer_fault`) are left
+    out.
 
     Raises:
         CorpusError: if a negative belongs to no row of D_sim, or no pair is left.
@@ -92,7 +93,7 @@ def load_pairs(d_sim: Path, negatives: Path) -> list[Pair]:
     rows = {turn_key(row): row for row in read_rows(d_sim)}
 
     pairs = []
-    for negative in read_negatives(negatives):
+    for negative in read_negative_answers(negatives):
         row = rows.get(negative.key)
         if row is None:
             raise CorpusError(
@@ -103,8 +104,8 @@ def load_pairs(d_sim: Path, negatives: Path) -> list[Pair]:
         context = row["extra_info"]["context"]
         real = Turn(context, row["reward_model"]["ground_truth"])
         fake = Turn(context, negative.text)
-        if fault_of(fake) is None and fault_of(real) is None:
-            pair = Pair(*negative.key, negative.generator, negative.temperature, real, fake)
+        if find_answer_fault(fake) is None and find_answer_fault(real) is None:
+            pair = AnswerPair(*negative.key, negative.generator, negative.temperature, real, fake)
             pairs.append(pair)
 
     if not pairs:
@@ -115,24 +116,24 @@ def load_pairs(d_sim: Path, negatives: Path) -> list[Pair]:
 
 
 def is_dialogue_held_out(call_id: str, share: float, purpose: str = "test") -> bool:
-    """Return whether a dialogue is held out for a purpose; new negatives do not change it."""
+    """Return whether a dialogue is held out from training, by a hash of its id and the purpose."""
     return is_held_out(f"{purpose} {call_id}", share)
 
 
-def split_by_dialogue(
-    pairs: Sequence[Pair], share: float, purpose: str = "test"
-) -> tuple[list[Pair], list[Pair]]:
-    """Return the pairs of training dialogues and those of held-out dialogues."""
-    training: list[Pair] = []
-    held_out: list[Pair] = []
+def split_pairs_by_dialogue(
+    pairs: Sequence[AnswerPair], share: float, purpose: str = "test"
+) -> tuple[list[AnswerPair], list[AnswerPair]]:
+    """Return the answer pairs of training dialogues and those of held-out dialogues."""
+    training: list[AnswerPair] = []
+    held_out: list[AnswerPair] = []
     for pair in pairs:
         part = held_out if is_dialogue_held_out(pair.call_id, share, purpose) else training
         part.append(pair)
     return training, held_out
 
 
-def human_answers(d_sim: Path, include: Callable[[str], bool]) -> Answers:
-    """Return every human answer of the included dialogues, with or without a negative."""
+def read_human_answers(d_sim: Path, include: Callable[[str], bool]) -> LabeledAnswers:
+    """Return every human answer of the included dialogues of D_sim, labeled as real."""
     turns: list[Turn] = []
     dialogues: list[str] = []
     for row in read_rows(d_sim):
@@ -141,11 +142,11 @@ def human_answers(d_sim: Path, include: Callable[[str], bool]) -> Answers:
             turns.append(Turn(row["extra_info"]["context"], row["reward_model"]["ground_truth"]))
             dialogues.append(call_id)
 
-    return Answers(turns, np.ones(len(turns), dtype=bool), dialogues)
+    return LabeledAnswers(turns, np.ones(len(turns), dtype=bool), dialogues)
 
 
-def length_matched(pairs: Sequence[Pair], language: str = "en") -> Iterator[Pair]:
-    """Yield the pairs whose answers match in length, model answers shortened where that helps.
+def length_matched_pairs(pairs: Sequence[AnswerPair], language: str = "en") -> Iterator[AnswerPair]:
+    """Yield the pairs with a human and a model answer of similar length, cutting model answers.
 
     A model answer is cut after the sentence that brings it closest to the human's length. Models
     write long answers: without cutting, almost no pair would match, and a discriminator could do
@@ -154,7 +155,7 @@ def length_matched(pairs: Sequence[Pair], language: str = "en") -> Iterator[Pair
     for pair in pairs:
         human_length = count_words(pair.real.answer, language)
 
-        candidates = sentence_prefixes(pair.fake.answer)
+        candidates = _sentence_prefixes(pair.fake.answer)
         gaps = [abs(count_words(text, language) - human_length) for text in candidates]
         gap = min(gaps)
         closest = candidates[gaps.index(gap)]
@@ -163,22 +164,22 @@ def length_matched(pairs: Sequence[Pair], language: str = "en") -> Iterator[Pair
             yield replace(pair, fake=pair.fake._replace(answer=closest))
 
 
-def sentence_prefixes(text: str) -> list[str]:
+def _sentence_prefixes(text: str) -> list[str]:
     """Return the text up to the end of each of its sentences, and the whole text."""
     return [text[: match.end()] for match in SENTENCE_END.finditer(text)] + [text]
 
 
-def answers_of(pairs: Sequence[Pair]) -> Answers:
-    """Return both answers of each pair, the human's first."""
+def labeled_answers_of_pairs(pairs: Sequence[AnswerPair]) -> LabeledAnswers:
+    """Return both answers of each pair with human-or-model labels, the human's first."""
     turns: list[Turn] = []
     dialogues: list[str] = []
     for pair in pairs:
         turns += [pair.real, pair.fake]
         dialogues += [pair.call_id, pair.call_id]
 
-    return Answers(turns, np.array([True, False] * len(pairs)), dialogues)
+    return LabeledAnswers(turns, np.array([True, False] * len(pairs)), dialogues)
 
 
-def count_by_generator(pairs: Sequence[Pair]) -> dict[str, int]:
-    """Return the number of pairs of each generator, sorted by its name."""
+def count_pairs_by_generator(pairs: Sequence[AnswerPair]) -> dict[str, int]:
+    """Return the number of answer pairs of each model that generated negatives, sorted by name."""
     return dict(sorted(Counter(pair.generator for pair in pairs).items()))

@@ -6,35 +6,39 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gsim_env.discriminator.baselines import Classifier
+from gsim_env.discriminator.baselines import AnswerClassifier
 from gsim_env.discriminator.metrics import calibration_bins
-from gsim_env.discriminator.pairs import Pair, answers_of
+from gsim_env.discriminator.pairs import AnswerPair, labeled_answers_of_pairs
 from gsim_env.discriminator.report import LearningCurvePoint
 
-__all__ = ["write_plots"]
+__all__ = ["write_evaluation_plots"]
 
 BLUE, ORANGE, GRAY = "#1b6ca8", "#d1662a", "#777777"
 
 
-def write_plots(
+def write_evaluation_plots(
     folder: Path,
-    classifiers: Mapping[str, Classifier],
-    test: Sequence[Pair],
+    classifiers: Mapping[str, AnswerClassifier],
+    test: Sequence[AnswerPair],
     curve: Sequence[LearningCurvePoint] | None,
 ) -> None:
-    """Write ``reliability.png``, ``scores.png`` and, given a curve, ``learning_curve.png``."""
+    """Write a discriminator's evaluation plots: reliability, P(real) histogram, learning curve."""
     folder.mkdir(parents=True, exist_ok=True)
 
-    reliability_diagram(classifiers, test).savefig(folder / "reliability.png", dpi=120)
-    score_histogram(classifiers["model"], test).savefig(folder / "scores.png", dpi=120)
+    _reliability_diagram(classifiers, test).savefig(folder / "reliability.png", dpi=120)
+    _score_histogram(classifiers["model"], test).savefig(folder / "scores.png", dpi=120)
     if curve:
-        learning_curve_plot(curve).savefig(folder / "learning_curve.png", dpi=120)
+        _learning_curve_plot(curve).savefig(folder / "learning_curve.png", dpi=120)
 
 
-def reliability_diagram(classifiers: Mapping[str, Classifier], test: Sequence[Pair]) -> Figure:
+def _reliability_diagram(
+    classifiers: Mapping[str, AnswerClassifier], test: Sequence[AnswerPair]
+) -> Figure:
     """Return the share of real answers over P(real); calibrated classifiers are on the diagonal."""
-    turns, real, _ = answers_of(test)
-    figure, axes = empty_plot("P(real)", "share of real answers", "Reliability, held-out dialogues")
+    turns, real, _ = labeled_answers_of_pairs(test)
+    figure, axes = _empty_plot(
+        "P(real)", "share of real answers", "Reliability, held-out dialogues"
+    )
     axes.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--")
 
     for name, color in (("model", BLUE), ("length_only", ORANGE)):
@@ -48,19 +52,19 @@ def reliability_diagram(classifiers: Mapping[str, Classifier], test: Sequence[Pa
     return figure
 
 
-def score_histogram(classify: Classifier, test: Sequence[Pair]) -> Figure:
+def _score_histogram(classify: AnswerClassifier, test: Sequence[AnswerPair]) -> Figure:
     """Return the distribution of P(real) over human answers and over each generator's."""
-    probabilities = classify(answers_of(test).turns)
+    probabilities = classify(labeled_answers_of_pairs(test).turns)
 
     by_speaker: dict[str, list[float]] = {"people": []}
     for name in sorted({pair.generator for pair in test}):
         by_speaker[name] = []
-    # answers_of lists the human's answer of each pair before the model's.
+    # labeled_answers_of_pairs lists the human's answer of each pair before the model's.
     for pair, human, model in zip(test, probabilities[::2], probabilities[1::2], strict=True):
         by_speaker["people"].append(float(human))
         by_speaker[pair.generator].append(float(model))
 
-    figure, axes = empty_plot(
+    figure, axes = _empty_plot(
         "P(real)", "share of answers", "P(real) by speaker, held-out dialogues"
     )
     axes.hist(
@@ -75,12 +79,12 @@ def score_histogram(classify: Classifier, test: Sequence[Pair]) -> Figure:
     return figure
 
 
-def learning_curve_plot(curve: Sequence[LearningCurvePoint]) -> Figure:
+def _learning_curve_plot(curve: Sequence[LearningCurvePoint]) -> Figure:
     """Return accuracy over the number of dialogues with negatives.
 
     The embedding backend also learns from the human turns of all other training dialogues.
     """
-    figure, axes = empty_plot(
+    figure, axes = _empty_plot(
         "dialogues with negatives", "accuracy", "Learning curve, held-out dialogues"
     )
     dialogues = [point.dialogues for point in curve]
@@ -95,7 +99,7 @@ def learning_curve_plot(curve: Sequence[LearningCurvePoint]) -> Figure:
     return figure
 
 
-def empty_plot(x_label: str, y_label: str, title: str) -> tuple[Figure, Axes]:
+def _empty_plot(x_label: str, y_label: str, title: str) -> tuple[Figure, Axes]:
     """Return a figure with empty axes."""
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.add_subplot()

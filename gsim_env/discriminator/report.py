@@ -2,29 +2,29 @@
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from gsim_env.discriminator.settings import Settings
+from gsim_env.discriminator.settings import DiscriminatorSettings
 
 __all__ = [
+    "ClassifierScores",
+    "DiscriminatorReport",
     "HeldOutScores",
+    "InputHashes",
     "LearningCurvePoint",
     "PairCounts",
-    "Report",
-    "Scores",
-    "Sha256",
-    "TransferScores",
+    "UnseenGeneratorScores",
 ]
 
 
-class Document(BaseModel):
-    """A part of the report."""
+class _ReportPart(BaseModel):
+    """A frozen part of the report."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class Scores(Document):
-    """How well a classifier tells the answers of pairs apart; both answers of each pair count.
+class ClassifierScores(_ReportPart):
+    """A classifier's accuracy, AUC, F1 and calibration error on pairs of human and model answers.
 
-    Only ``pairs`` is set if there is no pair.
+    Both answers of each pair count. Only ``pairs`` is set if there is no pair.
 
     Attributes:
         accuracy: Share of answers classified correctly at P(real) = 0.5.
@@ -45,8 +45,8 @@ class Scores(Document):
     pairs: int
 
 
-class HeldOutScores(Document):
-    """Scores on held-out dialogues.
+class HeldOutScores(_ReportPart):
+    """Classifier scores on held-out dialogues: overall, by generator, by temperature.
 
     Attributes:
         all: On all pairs, by classifier.
@@ -55,26 +55,26 @@ class HeldOutScores(Document):
         by_temperature: The model's, by sampling temperature.
     """
 
-    all: dict[str, Scores]
-    of_one_length: dict[str, Scores]
-    by_generator: dict[str, Scores]
-    by_temperature: dict[str, Scores]
+    all: dict[str, ClassifierScores]
+    of_one_length: dict[str, ClassifierScores]
+    by_generator: dict[str, ClassifierScores]
+    by_temperature: dict[str, ClassifierScores]
 
 
-class TransferScores(Document):
-    """Scores on a generator that the model was not trained on.
+class UnseenGeneratorScores(_ReportPart):
+    """A discriminator's scores on a generator that it was not trained on.
 
     Attributes:
         all: On all pairs.
         of_one_length: On pairs whose answers match in length.
     """
 
-    all: Scores
-    of_one_length: Scores
+    all: ClassifierScores
+    of_one_length: ClassifierScores
 
 
-class LearningCurvePoint(Document):
-    """Scores of a model trained on a part of the dialogues.
+class LearningCurvePoint(_ReportPart):
+    """A discriminator's scores when trained on a given number of dialogues.
 
     Attributes:
         dialogues: The number of training dialogues with negatives.
@@ -85,26 +85,26 @@ class LearningCurvePoint(Document):
 
     dialogues: int
     pairs: int
-    all: Scores
-    of_one_length: Scores
+    all: ClassifierScores
+    of_one_length: ClassifierScores
 
 
-class PairCounts(Document):
-    """The number of pairs by generator, in training and held-out dialogues."""
+class PairCounts(_ReportPart):
+    """The number of answer pairs by generator, in training and held-out dialogues."""
 
     learnt: dict[str, int]
     held_out: dict[str, int]
 
 
-class Sha256(Document):
-    """Hashes of the input files."""
+class InputHashes(_ReportPart):
+    """SHA-256 of a training run's input files: D_sim and negatives."""
 
     d_sim: str
     negatives: str
 
 
-class Report(Document):
-    """The contents of ``report.json``.
+class DiscriminatorReport(_ReportPart):
+    """Report of a discriminator's training and evaluation: the contents of ``report.json``.
 
     Attributes:
         command: The command that was run.
@@ -122,16 +122,16 @@ class Report(Document):
     command: str
     model: str
     versions: dict[str, str]
-    settings: Settings
-    sha256: Sha256
+    settings: DiscriminatorSettings
+    sha256: InputHashes
     seconds_to_learn: int
     pairs: PairCounts
     held_out: HeldOutScores
-    transfer: dict[str, TransferScores] | None = None
+    transfer: dict[str, UnseenGeneratorScores] | None = None
     learning_curve: list[LearningCurvePoint] | None = None
 
     @field_serializer("settings")
-    def _all_settings(self, settings: Settings) -> dict[str, object]:
+    def _all_settings(self, settings: DiscriminatorSettings) -> dict[str, object]:
         # The report leaves out what was not measured, but shows default settings too.
         return settings.model_dump(mode="json")
 

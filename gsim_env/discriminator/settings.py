@@ -9,19 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.util.extras import import_optional_module
 
-__all__ = ["Embedding", "Negatives", "SequenceClassification", "Settings", "read_settings"]
+__all__ = [
+    "DiscriminatorSettings",
+    "EmbeddingSettings",
+    "NegativesSettings",
+    "SequenceClassificationSettings",
+    "read_discriminator_settings",
+]
 
 CONFIGS = Path(__file__).parent / "configs"
 
 
-class Strict(BaseModel):
+class _StrictSettings(BaseModel):
     """Settings that reject unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Negatives(Strict):
-    """The source of the negatives y-.
+class NegativesSettings(_StrictSettings):
+    """Settings of the negatives y-: the model answers a discriminator is trained against.
 
     Attributes:
         file: JSONL file. New answers are appended; answers in it are not generated again.
@@ -38,8 +44,8 @@ class Negatives(Strict):
     generators: dict[str, dict[str, Any] | None]
 
 
-class Embedding(Strict):
-    """A logistic regression over a frozen encoder.
+class EmbeddingSettings(_StrictSettings):
+    """Settings of the embedding backend: logistic regression over a frozen sentence encoder.
 
     See :mod:`gsim_env.rewards.embedding_discriminator`.
     """
@@ -48,8 +54,8 @@ class Embedding(Strict):
     encoder: str
 
 
-class SequenceClassification(Strict):
-    """A causal language model with a linear head.
+class SequenceClassificationSettings(_StrictSettings):
+    """Settings of the sequence-classification backend: language model with a linear head.
 
     See :mod:`gsim_env.rewards.sequence_classifier`.
 
@@ -75,8 +81,8 @@ class SequenceClassification(Strict):
     max_length: int = Field(ge=8)
 
 
-class Settings(Strict):
-    """The settings of a training run.
+class DiscriminatorSettings(_StrictSettings):
+    """Settings of ``gsim train discriminator``: data, output folder, negatives, backend.
 
     Attributes:
         d_sim: Parquet file that ``gsim group build`` wrote.
@@ -98,12 +104,16 @@ class Settings(Strict):
     held_out: float = Field(gt=0.0, lt=0.5)
     studies: bool
     seed: int
-    negatives: Negatives
-    model: Annotated[Embedding | SequenceClassification, Field(discriminator="backend")]
+    negatives: NegativesSettings
+    model: Annotated[
+        EmbeddingSettings | SequenceClassificationSettings, Field(discriminator="backend")
+    ]
 
 
-def read_settings(config: str, overrides: Sequence[str] = ()) -> Settings:
-    """Return the settings of a YAML file with overrides.
+def read_discriminator_settings(
+    config: str, overrides: Sequence[str] = ()
+) -> DiscriminatorSettings:
+    """Return a discriminator's training settings from a YAML file plus ``key=value`` overrides.
 
     Args:
         config: A YAML file, or the name of a built-in configuration: ``embedding``, ``paper``,
@@ -128,7 +138,7 @@ def read_settings(config: str, overrides: Sequence[str] = ()) -> Settings:
             omegaconf.OmegaConf.load(file), omegaconf.OmegaConf.from_dotlist(list(overrides))
         )
         settings = omegaconf.OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
-        return Settings.model_validate(settings)
+        return DiscriminatorSettings.model_validate(settings)
     except omegaconf.MissingMandatoryValue as error:
         raise ConfigurationError(f"{file}: {error}. Give it as key=value.") from error
     except (OSError, omegaconf.errors.OmegaConfBaseException, ValidationError) as error:

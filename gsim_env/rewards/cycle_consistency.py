@@ -23,11 +23,11 @@ def cycle_consistency(
     extractor: ProfileExtractor,
     encoder: Encoder,
 ) -> list[float]:
-    """Return the similarity of each dialogue's extracted profile to the given one, in [-1, 1].
+    """Return each call's reward: similarity of the customer's given and extracted profile.
 
-    The mean of two cosines: of the objective part (facts and pain points) and of the subjective
-    part (concerns, traits, style) of the profiles. A dialogue in which the customer says nothing
-    gets 0. Source: the cycle consistency of USP (Wang et al. 2025).
+    In [-1, 1]: the mean of two cosines: of the objective part (facts and pain points) and of the
+    subjective part (concerns, traits, style) of the profiles. A dialogue in which the customer says
+    nothing gets 0. Source: the cycle consistency of USP (Wang et al. 2025).
 
     Args:
         dialogues: Messages that alternate, starting with ``user``, the salesperson; ``assistant``
@@ -47,7 +47,7 @@ def cycle_consistency(
     # A silent customer has no profile to extract: its dialogue keeps 0.
     spoken: dict[int, Dialogue] = {}
     for index, messages in enumerate(dialogues):
-        dialogue = to_dialogue(str(index), messages)
+        dialogue = _messages_as_dialogue(str(index), messages)
         if dialogue is not None:
             spoken[index] = dialogue
 
@@ -55,17 +55,17 @@ def cycle_consistency(
     extracted = extractor.extract(list(spoken.values()))
     if spoken:
         given = [profiles[index] for index in spoken]
-        rewards[list(spoken)] = profile_similarities(given, extracted, encoder)
+        rewards[list(spoken)] = _profile_similarities(given, extracted, encoder)
 
     return [float(reward) for reward in np.clip(rewards, -1.0, 1.0)]
 
 
-def profile_similarities(
+def _profile_similarities(
     given: Sequence[CustomerProfile], extracted: Sequence[CustomerProfile], encoder: Encoder
 ) -> NDArray[np.float64]:
-    """Return the mean of the objective and the subjective cosine, shape (profiles,)."""
+    """Return the mean of the objective and the subjective cosine of each pair of profiles."""
     profiles = chain.from_iterable(zip(given, extracted, strict=True))
-    texts = list(chain.from_iterable(map(profile_texts, profiles)))
+    texts = list(chain.from_iterable(map(_profile_texts, profiles)))
 
     # Axes: pair; given or extracted; objective or subjective; dimension.
     vectors = encoder.encode(texts).reshape(len(given), 2, 2, -1)
@@ -73,8 +73,8 @@ def profile_similarities(
     return np.asarray(cosines.mean(axis=1))
 
 
-def to_dialogue(name: str, messages: Sequence[ChatMessage]) -> Dialogue | None:
-    """Return messages as a dialogue, or ``None`` if the customer says nothing."""
+def _messages_as_dialogue(name: str, messages: Sequence[ChatMessage]) -> Dialogue | None:
+    """Return chat messages as a dialogue, or ``None`` if the customer says nothing."""
     turns = []
     for message in messages:
         if message["role"] in ROLES:
@@ -89,7 +89,7 @@ def to_dialogue(name: str, messages: Sequence[ChatMessage]) -> Dialogue | None:
     return Dialogue(id=name, turns=tuple(turns))
 
 
-def profile_texts(profile: CustomerProfile) -> tuple[str, str]:
+def _profile_texts(profile: CustomerProfile) -> tuple[str, str]:
     """Return the objective and the subjective part of a profile as texts."""
     objective = "; ".join((*profile.facts, *profile.pain_points)) or profile.description
     concerns = ", ".join(profile.concerns)

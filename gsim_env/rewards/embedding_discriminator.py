@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from gsim_env.errors import ConfigurationError
 from gsim_env.models import Encoder
 from gsim_env.models.registry import shared_cached_encoder
-from gsim_env.rewards.turns import Turn, last_sales_text
+from gsim_env.rewards.turns import Turn, last_sales_utterance
 from gsim_env.util.extras import import_optional_module
 from gsim_env.util.text import split_words
 
-__all__ = ["EmbeddingDiscriminator", "features"]
+__all__ = ["EmbeddingDiscriminator", "answer_feature_matrix"]
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,9 @@ LOGIT_BOUND = 60.0
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingDiscriminator:
-    """P(real | c, y) = sigma((w . x + b) / T), with x the :func:`features` of a turn.
+    """Human-or-model classifier of customer answers: logistic regression on frozen embeddings.
+
+    P(real | c, y) = sigma((w . x + b) / T), with x a row of :func:`answer_feature_matrix`.
 
     Attributes:
         name: Identifies it in results.
@@ -59,19 +61,19 @@ class EmbeddingDiscriminator:
     temperature: float = 1.0
 
     def probability(self, turns: Sequence[Turn]) -> Floats:
-        """Return P(label = Real | c, y) for each turn, shape (turns,), in [0, 1].
+        """Return the probability that a human gave each answer, shape (turns,), in [0, 1].
 
         Raises:
             ImportError: if the extra ``embedded`` is not installed.
             SimulatorError: if the encoder fails.
         """
-        inputs = features(turns, shared_cached_encoder(self.encoder))
+        inputs = answer_feature_matrix(turns, shared_cached_encoder(self.encoder))
         logits = np.asarray(inputs @ self.weights + self.bias, dtype=np.float64)
         logits = np.clip(logits / self.temperature, -LOGIT_BOUND, LOGIT_BOUND)
         return np.asarray(1.0 / (1.0 + np.exp(-logits)))
 
     def save(self, folder: Path) -> None:
-        """Write ``embedding.json`` and ``embedding.npy`` to a folder."""
+        """Write the classifier to ``embedding.json`` and ``embedding.npy`` in a folder."""
         settings = {
             "name": self.name,
             "encoder": self.encoder,
@@ -83,7 +85,7 @@ class EmbeddingDiscriminator:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read a discriminator from the folder that :meth:`save` wrote.
+        """Load the embedding discriminator that :meth:`save` wrote to a folder.
 
         Raises:
             ConfigurationError: if the folder holds no discriminator of this backend.
@@ -97,16 +99,16 @@ class EmbeddingDiscriminator:
             ) from error
 
 
-def features(turns: Sequence[Turn], encoder: Encoder) -> Any:
-    """Return the inputs of the logistic regression, a sparse matrix.
+def answer_feature_matrix(turns: Sequence[Turn], encoder: Encoder) -> Any:
+    """Return the discriminator's sparse feature matrix: embeddings, style features and n-grams.
 
     Shape (turns, 2 d + 12 + 2^15 + 2^14), with u the salesperson's last utterance and y the answer:
-    phi(y), the answer's meaning; phi(u) * phi(y), how well y answers u; :func:`style_features` of
+    phi(y), the answer's meaning; phi(u) * phi(y), how well y answers u; :func:`_style_features` of
     y; and hashed n-grams of y's letters and words, which differ between people and models even
     where both mean the same.
     """
     answers = [turn.answer for turn in turns]
-    questions = [last_sales_text(turn) for turn in turns]
+    questions = [last_sales_utterance(turn) for turn in turns]
 
     # Embed each distinct text once.
     distinct = list(dict.fromkeys([*answers, *questions]))
@@ -117,21 +119,21 @@ def features(turns: Sequence[Turn], encoder: Encoder) -> Any:
 
     # A unit vector's elements are about 1/sqrt(d): scale them to about 1.
     scale = math.sqrt(answer_vectors.shape[1])
-    style = np.array([style_features(text) for text in answers])
+    style = np.array([_style_features(text) for text in answers])
     dense = np.concatenate(
         [scale * answer_vectors, scale**2 * answer_vectors * question_vectors, style], axis=1
     ).astype(np.float32)
 
     ngrams = [
         NGRAM_SCALE * vectorizer.transform(answers).astype(np.float32)
-        for vectorizer in ngram_vectorizers()
+        for vectorizer in _ngram_vectorizers()
     ]
     sparse = import_optional_module("scipy.sparse", "embedded")
     return sparse.hstack([sparse.csr_matrix(dense), *ngrams], format="csr")
 
 
 @cache
-def ngram_vectorizers() -> tuple[Any, Any]:
+def _ngram_vectorizers() -> tuple[Any, Any]:
     """Return the hashing vectorizers of letters and of words; hashing needs no fit."""
     vectorizer = import_optional_module(
         "sklearn.feature_extraction.text", "embedded"
@@ -139,7 +141,7 @@ def ngram_vectorizers() -> tuple[Any, Any]:
     return vectorizer(**CHAR_NGRAMS), vectorizer(**WORD_NGRAMS)
 
 
-def style_features(text: str) -> list[float]:
+def _style_features(text: str) -> list[float]:
     """Return 12 features of a text's length, case, punctuation and pronouns, each about -2 to 2."""
     tokens = split_words(text)
     count = max(len(tokens), 1)

@@ -15,10 +15,10 @@ __all__ = ["human_likeness"]
 def human_likeness(
     dialogues: Sequence[Sequence[ChatMessage]], discriminator: Discriminator
 ) -> list[float]:
-    """Return the mean of P(real) over the customer's turns of each dialogue, in [0, 1].
+    """Return each call's reward: mean probability that a human wrote the customer turns, in [0, 1].
 
-    Needs no reference, so it also scores simulated calls without a human counterpart. A turn that
-    is a fault (:func:`~gsim_env.rewards.turns.fault_of`) counts as 0; a dialogue in which the
+    Needs no reference, so it also scores simulated calls without a human counterpart. A turn with a
+    fault (:func:`~gsim_env.rewards.turns.find_answer_fault`) counts as 0; a dialogue in which the
     customer says nothing gets 0. Source: the AI detection reward of USP (Wang et al. 2025), with
     the group's discriminator as the detector.
 
@@ -30,7 +30,7 @@ def human_likeness(
     Raises:
         SimulatorError: if the discriminator fails.
     """
-    turns_by_dialogue = [customer_turns(messages) for messages in dialogues]
+    turns_by_dialogue = [_customer_turns(messages) for messages in dialogues]
     all_turns = list(chain.from_iterable(turns_by_dialogue))
 
     # Score all turns as one batch, then hand them back dialogue by dialogue.
@@ -42,7 +42,7 @@ def human_likeness(
     return rewards
 
 
-def customer_turns(messages: Sequence[ChatMessage]) -> list[Turn]:
+def _customer_turns(messages: Sequence[ChatMessage]) -> list[Turn]:
     """Return each customer utterance with its context, without references."""
     spoken = [message for message in messages if message["role"] in {"user", "assistant"}]
     return [

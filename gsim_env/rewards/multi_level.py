@@ -9,19 +9,19 @@ from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.semantic import DELTA, semantic_reward
 from gsim_env.rewards.turns import FLOOR, Turn
 
-__all__ = ["WEIGHTS", "MultiLevel", "Weights", "multi_level"]
+__all__ = ["WEIGHTS", "RewardWeights", "RewardWithTerms", "multi_level"]
 
 
-class Weights(NamedTuple):
-    """The weight of each term in the sum."""
+class RewardWeights(NamedTuple):
+    """The weights of the pattern, format and semantic term in the multi-level reward."""
 
     pattern: float
     format: float
     semantic: float
 
 
-class MultiLevel(NamedTuple):
-    """The multi-level reward of one answer, with its unweighted terms."""
+class RewardWithTerms(NamedTuple):
+    """The multi-level reward of one answer (``score``) and its three unweighted terms."""
 
     score: float
     pattern: float
@@ -29,7 +29,7 @@ class MultiLevel(NamedTuple):
     semantic: float
 
 
-WEIGHTS = Weights(pattern=0.2, format=0.15, semantic=0.65)
+WEIGHTS = RewardWeights(pattern=0.2, format=0.15, semantic=0.65)
 """Default weights; the paper gives none.
 
 Chosen together with delta and the floor by a grid search: ``results/rewards/report.json``.
@@ -41,15 +41,15 @@ def multi_level(
     discriminator: Discriminator,
     encoder: Encoder,
     *,
-    weights: Weights = WEIGHTS,
+    weights: RewardWeights = WEIGHTS,
     delta: float = DELTA,
     floor: float = FLOOR,
     language: str = "en",
-) -> list[MultiLevel]:
-    """Return w_pattern r_pattern + w_format r_format + w_semantic r_semantic of each turn.
+) -> list[RewardWithTerms]:
+    """Return each answer's multi-level reward: weighted sum of pattern, format, semantic reward.
 
-    A fault (:func:`~gsim_env.rewards.turns.fault_of`) gets the lowest value of each term: 0,
-    ``floor`` and ``floor``.
+    An answer with a fault (:func:`~gsim_env.rewards.turns.find_answer_fault`) gets the lowest value
+    of each term: 0, ``floor`` and ``floor``.
 
     Args:
         turns: Answers with their references.
@@ -76,5 +76,5 @@ def multi_level(
     rewards = []
     for terms in terms_by_turn:
         score = sum(weight * term for weight, term in zip(weights, terms, strict=True))
-        rewards.append(MultiLevel(score, *terms))
+        rewards.append(RewardWithTerms(score, *terms))
     return rewards

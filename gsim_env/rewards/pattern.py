@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups.bundle import builtin_template_folders
-from gsim_env.rewards.turns import Turn, fault_of
+from gsim_env.rewards.turns import Turn, find_answer_fault
 
 __all__ = ["Discriminator", "load_discriminator", "pattern_reward"]
 
@@ -23,15 +23,15 @@ BACKENDS = {
 
 
 class Discriminator(Protocol):
-    """The pattern reward model D_phi (appendix B)."""
+    """Protocol of the pattern reward model D_phi, which tells human from model answers (app. B)."""
 
     @property
     def name(self) -> str:
-        """Identifies the trained model in results."""
+        """The trained model's name in reports and results."""
         ...
 
     def probability(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
-        """Return P(label = Real | c, y) for each turn, shape (turns,), in [0, 1].
+        """Return the probability that a human gave each answer, shape (turns,), in [0, 1].
 
         References are ignored.
 
@@ -42,14 +42,15 @@ class Discriminator(Protocol):
 
 
 def pattern_reward(turns: Sequence[Turn], discriminator: Discriminator) -> list[float]:
-    """Return P(label = Real | c, y), in [0, 1], for each turn.
+    """Return each answer's pattern reward (eq. 9): the probability that a human gave it.
 
-    A fault (:func:`~gsim_env.rewards.turns.fault_of`) gets 0.
+    P(label = Real | c, y), in [0, 1]. A fault (:func:`~gsim_env.rewards.turns.find_answer_fault`)
+    gets 0.
 
     Raises:
         SimulatorError: if the discriminator fails.
     """
-    faults = [fault_of(turn) for turn in turns]
+    faults = [find_answer_fault(turn) for turn in turns]
     valid_turns = [turn for turn, fault in zip(turns, faults, strict=True) if fault is None]
 
     probabilities = iter(discriminator.probability(valid_turns) if valid_turns else ())
@@ -58,7 +59,7 @@ def pattern_reward(turns: Sequence[Turn], discriminator: Discriminator) -> list[
 
 @lru_cache(maxsize=8)
 def load_discriminator(source: str) -> Discriminator:
-    """Return a trained discriminator, loaded once per process.
+    """Load a trained discriminator from a folder or a built-in group, once per process.
 
     Args:
         source: The folder that ``gsim train discriminator`` wrote, a group's folder that contains
@@ -71,23 +72,23 @@ def load_discriminator(source: str) -> Discriminator:
     for folder in (path, path / "discriminator"):
         for settings_file, backend in BACKENDS.items():
             if (folder / settings_file).is_file():
-                return load_backend(backend, folder)
+                return _load_with_class(backend, folder)
 
     raise ConfigurationError(
         f"There is no discriminator in {source!r}: neither {' nor '.join(BACKENDS)}. Give a folder "
         "that gsim train discriminator wrote, or a built-in group that has one: "
-        f"{', '.join(groups_with_discriminator())}."
+        f"{', '.join(_groups_with_discriminator())}."
     )
 
 
-def load_backend(backend: str, folder: Path) -> Discriminator:
-    """Load a folder with the class named ``module:attribute``."""
+def _load_with_class(backend: str, folder: Path) -> Discriminator:
+    """Load a discriminator's folder with the class named ``module:attribute``."""
     module, _, attribute = backend.partition(":")
     discriminator: Discriminator = getattr(importlib.import_module(module), attribute).load(folder)
     return discriminator
 
 
-def groups_with_discriminator() -> list[str]:
+def _groups_with_discriminator() -> list[str]:
     """Return the names of the built-in groups that have a discriminator."""
     templates = builtin_template_folders().items()
     return [name for name, folder in templates if (folder / "discriminator").is_dir()]

@@ -5,11 +5,11 @@ from itertools import accumulate
 
 from gsim_env.dialogue import Outcome
 
-__all__ = ["call_progress", "sales_outcome"]
+__all__ = ["progress_toward_deal", "sales_outcome"]
 
 
 def sales_outcome(outcomes: Sequence[Outcome | str]) -> list[float]:
-    """Return 1.0 for each accepted call and 0.0 for every other outcome.
+    """Return the salesperson's reward of each call: 1.0 if the customer accepted, else 0.0.
 
     The same as the environment's ``outcome`` reward.
 
@@ -20,12 +20,12 @@ def sales_outcome(outcomes: Sequence[Outcome | str]) -> list[float]:
     return [float(Outcome(outcome) is Outcome.ACCEPTED) for outcome in outcomes]
 
 
-def call_progress(turn_scores: Sequence[float]) -> float:
-    """Return the call's largest rise of the potential, max_t Phi(S_t) - Phi(S_0), in [0, 1].
+def progress_toward_deal(turn_scores: Sequence[float]) -> float:
+    """Return how far a call came toward a deal: the largest rise of the potential, in [0, 1].
 
-    The ``shaped`` rewards of the first t turns sum to Phi(S_t) - Phi(S_0). The potential depends on
-    the customer's state alone, not on the text of the call. The last turn is left out: its reward
-    contains the outcome.
+    The rise is max_t Phi(S_t) - Phi(S_0). The ``shaped`` rewards of the first t turns sum to
+    Phi(S_t) - Phi(S_0). The potential depends on the customer's state alone, not on the text of the
+    call. The last turn is left out: its reward contains the outcome.
 
     Args:
         turn_scores: The ``shaped`` reward of each turn, with gamma 1.

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from gsim_env.models import Encoder
-from gsim_env.rewards.turns import FLOOR, Turn, fault_of
+from gsim_env.rewards.turns import FLOOR, Turn, find_answer_fault
 
-__all__ = ["DELTA", "semantic_reward", "similarities"]
+__all__ = ["DELTA", "semantic_reward", "text_pair_cosines"]
 
 
 DELTA = 0.5
@@ -20,10 +20,11 @@ Chosen by a grid search for MiniLM's cosines: ``results/rewards/report.json``.
 def semantic_reward(
     turns: Sequence[Turn], encoder: Encoder, *, delta: float = DELTA, floor: float = FLOOR
 ) -> list[float]:
-    """Return (sim(phi(y), phi(y*)) - delta) / (1 - delta), in [``floor``, 1], for each turn.
+    """Return each answer's semantic reward: embedding similarity to the human's (eq. 11).
 
-    1 for the reference itself, 0 at a cosine of ``delta``, negative below. A fault
-    (:func:`~gsim_env.rewards.turns.fault_of`) gets ``floor``.
+    The reward is (sim(phi(y), phi(y*)) - delta) / (1 - delta), in [``floor``, 1]: 1 for the
+    reference itself, 0 at a cosine of ``delta``, negative below. A fault
+    (:func:`~gsim_env.rewards.turns.find_answer_fault`) gets ``floor``.
 
     Args:
         turns: Answers with their references.
@@ -40,16 +41,16 @@ def semantic_reward(
 
     answers = [turn.answer for turn in turns]
     references = [turn.reference for turn in turns]
-    cosines = similarities(answers, references, encoder)
+    cosines = text_pair_cosines(answers, references, encoder)
 
     return [
-        floor if fault_of(turn) else max(floor, (cosine - delta) / (1.0 - delta))
+        floor if find_answer_fault(turn) else max(floor, (cosine - delta) / (1.0 - delta))
         for turn, cosine in zip(turns, cosines, strict=True)
     ]
 
 
-def similarities(texts: Sequence[str], others: Sequence[str], encoder: Encoder) -> list[float]:
-    """Return the cosine of each pair of texts, in [-1, 1].
+def text_pair_cosines(texts: Sequence[str], others: Sequence[str], encoder: Encoder) -> list[float]:
+    """Return the cosine similarity of the embeddings of ``texts[i]`` and ``others[i]``, in [-1, 1].
 
     Each distinct text is embedded once.
     """

@@ -15,7 +15,7 @@ from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.rewards.turns import Turn
 from gsim_env.util.extras import import_optional_module, log_loading
 
-__all__ = ["CONFIG", "WEIGHTS", "ClassifierConfig", "SequenceClassifier", "format_turn", "tokenize"]
+__all__ = ["CONFIG", "WEIGHTS", "SequenceClassifier", "SequenceClassifierConfig", "tokenize_turn"]
 
 CONFIG, WEIGHTS = "classifier.json", "model"
 
@@ -24,8 +24,8 @@ BATCH_SIZE = 32
 SPEAKERS = {"user": "Salesperson", "assistant": "Customer"}
 
 
-class ClassifierConfig(BaseModel):
-    """The contents of ``classifier.json``.
+class SequenceClassifierConfig(BaseModel):
+    """Configuration of a trained sequence classifier: the contents of ``classifier.json``.
 
     Attributes:
         name: Identifies the model in results.
@@ -44,16 +44,17 @@ class ClassifierConfig(BaseModel):
 
 
 class SequenceClassifier:
-    """P(real | c, y) = sigma(f(c, y) / T), f linear in the hidden state of y's last token.
+    """Human-or-model classifier of customer answers: a causal language model with a linear head.
 
-    The weights are loaded on first use, to a GPU if there is one.
+    P(real | c, y) = sigma(f(c, y) / T), f linear in the hidden state of y's last token. The weights
+    are loaded on first use, to a GPU if there is one.
 
     Args:
         folder: The folder that ``gsim train discriminator`` wrote.
         config: Its ``classifier.json``.
     """
 
-    def __init__(self, folder: Path, config: ClassifierConfig) -> None:
+    def __init__(self, folder: Path, config: SequenceClassifierConfig) -> None:
         """Keep the folder; load nothing yet."""
         self.folder = folder
         self.config = config
@@ -61,24 +62,24 @@ class SequenceClassifier:
 
     @property
     def name(self) -> str:
-        """Identifies the trained model in results."""
+        """The trained model's name in reports and results."""
         return self.config.name
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read a classifier's configuration from a folder.
+        """Return the classifier in a folder; its weights are loaded on first use.
 
         Raises:
             ConfigurationError: if the folder holds no sequence classifier.
         """
         try:
             content = (folder / CONFIG).read_text(encoding="utf-8")
-            return cls(folder, ClassifierConfig.model_validate_json(content))
+            return cls(folder, SequenceClassifierConfig.model_validate_json(content))
         except (OSError, ValidationError) as error:
             raise ConfigurationError(f"{folder} holds no sequence classifier: {error}") from error
 
     def save_config(self) -> None:
-        """Write ``classifier.json``; the trainer writes ``model/``."""
+        """Write the configuration to ``classifier.json``; the trainer writes the weights."""
         content = json.dumps(self.config.model_dump(), indent=1)
         (self.folder / CONFIG).write_text(content + "\n", encoding="utf-8")
 
@@ -102,7 +103,7 @@ class SequenceClassifier:
             return tokenizer, model.eval().to("cuda" if cuda else "cpu")
 
     def probability(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
-        """Return P(label = Real | c, y) for each turn, shape (turns,), in [0, 1].
+        """Return the probability that a human gave each answer, shape (turns,), in [0, 1].
 
         Raises:
             ImportError: if the extra ``transformers`` is not installed.
@@ -112,7 +113,7 @@ class SequenceClassifier:
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
 
     def logits(self, turns: Sequence[Turn]) -> NDArray[np.float64]:
-        """Return f(c, y) before calibration, shape (turns,).
+        """Return each answer's logit of P(real) before calibration, shape (turns,).
 
         Raises:
             ImportError: if the extra ``transformers`` is not installed.
@@ -122,7 +123,8 @@ class SequenceClassifier:
         with self._lock, torch.inference_mode():
             tokenizer, _ = self._loaded
             rows = [
-                tokenize(tokenizer, turn, self.config.max_length)["input_ids"] for turn in turns
+                tokenize_turn(tokenizer, turn, self.config.max_length)["input_ids"]
+                for turn in turns
             ]
 
             # Batch turns of similar length, which need little padding.
@@ -145,16 +147,16 @@ class SequenceClassifier:
         return np.asarray(logits, dtype=np.float64)
 
 
-def format_turn(turn: Turn) -> str:
+def _turn_as_script(turn: Turn) -> str:
     """Return a turn and its context as a script, one line per utterance; the answer is last."""
     lines = [f"{SPEAKERS[message['role']]}: {message['content']}" for message in turn.context]
     return "\n".join([*lines, f"{SPEAKERS['assistant']}: {turn.answer}"])
 
 
-def tokenize(tokenizer: Any, turn: Turn, max_length: int) -> dict[str, Any]:
-    """Return a turn's tokens, the last ``max_length`` of them.
+def tokenize_turn(tokenizer: Any, turn: Turn, max_length: int) -> dict[str, Any]:
+    """Return the tokens of a customer answer with its context, the last ``max_length`` of them.
 
     The tokenizer must have ``truncation_side="left"``.
     """
-    encoding = tokenizer(format_turn(turn), truncation=True, max_length=max_length)
+    encoding = tokenizer(_turn_as_script(turn), truncation=True, max_length=max_length)
     return {**encoding}

@@ -7,7 +7,7 @@ from gsim_env.models import ChatMessage
 from gsim_env.util.repetition import is_mostly_copied
 from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 
-__all__ = ["FLOOR", "Fault", "Turn", "fault_of", "last_sales_text"]
+__all__ = ["FLOOR", "Fault", "Turn", "find_answer_fault", "last_sales_utterance"]
 
 FLOOR = -2.0
 """Default lower bound of the format and of the semantic reward.
@@ -19,7 +19,7 @@ Fault = Literal["empty", "control_tokens", "wrong_role", "copy"]
 
 
 class Turn(NamedTuple):
-    """One customer answer to score.
+    """One customer answer to score, with its context and the human's reference answer.
 
     Attributes:
         context: c, the call so far: ``user`` is the salesperson, ``assistant`` the customer. No
@@ -33,8 +33,8 @@ class Turn(NamedTuple):
     reference: str = ""
 
 
-def fault_of(turn: Turn) -> Fault | None:
-    """Return why an answer is no utterance of a customer, or ``None`` if it is one.
+def find_answer_fault(turn: Turn) -> Fault | None:
+    """Return the fault that makes a customer answer invalid, or ``None`` if it has none.
 
     ``empty``: no letter and no digit. ``control_tokens``: tokens of a chat template or of a model's
     reasoning. ``wrong_role``: a line that starts with a speaker label, as in a script. ``copy``: a
@@ -48,10 +48,10 @@ def fault_of(turn: Turn) -> Fault | None:
     if any(ROLE_LABELS.match(line) for line in turn.answer.splitlines()):
         return "wrong_role"
 
-    return "copy" if is_mostly_copied(turn.answer, last_sales_text(turn)) else None
+    return "copy" if is_mostly_copied(turn.answer, last_sales_utterance(turn)) else None
 
 
-def last_sales_text(turn: Turn) -> str:
+def last_sales_utterance(turn: Turn) -> str:
     """Return the salesperson's last utterance before the answer; empty if there is none."""
     for message in reversed(turn.context):
         if message["role"] == "user":

@@ -44,7 +44,7 @@ IDLE_KINDS: frozenset[CustomerKind] = frozenset({"neutral", "defer"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateSteps:
-    """All steps of the chains in K_p as arrays, so that a turn is a few vector operations.
+    """Steps of the retrieved behavior chains K_p as arrays: candidates for a customer's next step.
 
     Attributes:
         steps: The steps.
@@ -83,7 +83,7 @@ class CandidateSteps:
     def of(
         cls, chains: Sequence[BehaviorChain], group: Group, profile: CustomerProfile
     ) -> "CandidateSteps":
-        """Return the steps of ``chains`` as candidates for a customer of ``group``."""
+        """Return all steps of behavior chains as candidates for one customer's next step."""
         steps = tuple(chain.from_iterable(behavior.steps for behavior in chains))
         names = [(step.previous or "", step.sales_stage, step.stage) for step in steps]
         distinct = dict.fromkeys(("", *chain.from_iterable(names)))
@@ -117,7 +117,7 @@ class CandidateSteps:
     def nearness(
         self, state: CustomerState, sales_stage: str, said: NDArray[np.float32] | None
     ) -> NDArray[np.float64]:
-        """Return the nearness of each step's situation to the current one, shape (steps,).
+        """Return how near each recorded step's situation is to the live call's, shape (steps,).
 
         Args:
             state: S_t.
@@ -135,7 +135,7 @@ class CandidateSteps:
         return np.asarray(score)
 
     def may_follow(self, state: CustomerState) -> NDArray[np.bool_]:
-        """Return the mask of steps that S_t allows next, shape (steps,).
+        """Return a mask of recorded steps that the customer's state allows next, shape (steps,).
 
         Endings depend on the state alone, so no step may end the call. A customer's first answer
         follows a recorded first answer, about no concern that this customer lacks. Stages of kind
@@ -153,7 +153,7 @@ class CandidateSteps:
     def nearest(
         self, nearness: NDArray[np.float64], stage: str, concern: str | None
     ) -> tuple[list[str], list[str]]:
-        """Return the utterances of customers at ``stage`` about ``concern``, nearest first.
+        """Return recorded customer utterances of a stage and concern, sorted by nearness.
 
         Without a concern, all steps of the stage are used if each of them has one. With a concern,
         steps of other stages are used if none of this stage is reusable.
@@ -177,7 +177,7 @@ class CandidateSteps:
 
 
 def is_reusable(line: str, group: Group, profile_words: frozenset[str]) -> bool:
-    """Return whether a customer with these words in their profile could say ``line``.
+    """Return whether a recorded line fits a customer: no names, few personal terms of others.
 
     A reusable line has no proper noun and few personal terms of another customer.
     """
@@ -196,7 +196,7 @@ def references(
     taxonomy: Taxonomy,
     used: Collection[str],
 ) -> tuple[str, ...]:
-    """Return one to three reference utterances for the guidance, nearest first.
+    """Return one to three recorded utterances as references for the customer's guidance.
 
     Utterances at this stage (and about this concern) that the customer could say come first, then
     the taxonomy's examples in an order that depends on the customer, then utterances with personal

@@ -21,7 +21,7 @@ INVERSE_TEMPERATURE = 4.0
 
 
 class ChainManager:
-    """Directs the customer by the steps of K_p; deterministic given the random generator.
+    """Manager that directs the customer by retrieved behavior chains, without a language model.
 
     Each turn it (1) classifies the salesperson's move, (2) updates the state by the archetype's
     dynamics, (3) draws the next step by nearness among the steps that the state allows. It needs
@@ -40,7 +40,7 @@ class ChainManager:
     def decide(
         self, call: Call, heard: SanitizedUtterance
     ) -> Generator[EmbeddingRequest, NDArray[np.float32], Decision]:
-        """Classify the move, update the state, choose a step; yields one ``EmbeddingRequest``."""
+        """Classify the sales utterance, update the customer's state, choose its next stage."""
         vectors = None
         if heard.text:
             vectors = yield EmbeddingRequest(self._reader.texts(heard))

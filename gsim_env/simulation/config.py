@@ -26,7 +26,7 @@ class SimulatorOptions(TypedDict, total=False):
 
 
 class SimulatorConfig(BaseModel):
-    """The settings that every call of a simulator shares.
+    """Settings of a simulator: customer group, models, Manager, encoder and library.
 
     Plain data: it pickles and round-trips as JSON.
 
@@ -105,11 +105,11 @@ class SimulatorConfig(BaseModel):
 
     @property
     def encoder_name(self) -> str:
-        """The encoder in use: ``encoder``, or the default for the customer."""
+        """The sentence encoder's name: ``encoder``, or the default for the customer model."""
         return self.encoder or ("hashing" if self.is_scripted else "minilm")
 
     def replace(self, **options: Unpack[SimulatorOptions]) -> Self:
-        """Return a copy with some settings changed; it is checked like a new one."""
+        """Return a copy of the configuration with some settings changed; the copy is validated."""
         return type(self)(**{**self.model_dump(), **options})
 
 

@@ -38,7 +38,7 @@ TEMPERATURE_STEP = 0.4
 
 @dataclass(frozen=True, slots=True)
 class CustomerTurn:
-    """The result of one exchange.
+    """The customer's turn in a call: text, guidance, outcome and a copy of the state.
 
     Attributes:
         text: The customer's words r_t; empty before the first exchange.
@@ -55,7 +55,7 @@ class CustomerTurn:
 
     @property
     def potential(self) -> float:
-        """Phi(S_t) in [0, 1], for reward shaping."""
+        """The potential Phi(S_t) of the customer's state, in [0, 1], for reward shaping."""
         return self.state.potential()
 
 
@@ -85,7 +85,7 @@ def conversation(
     *,
     guided: bool = True,
 ) -> ConversationFlow:
-    """Simulate one call with the customer ``profile``.
+    """Simulate one call as a generator: yields requests (model, encoder, library), gets answers.
 
     Args:
         group: The cohort.

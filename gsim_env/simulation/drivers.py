@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Services:
-    """The models, encoder and library that answer a conversation's requests.
+    """The language models, encoder and chain library that answer a conversation's requests.
 
     Args:
         models: A language model for each role (``"customer"``, ``"manager"`` for the ``llm``
@@ -47,7 +47,7 @@ class Services:
         self._search: Batcher[Search, list[Hit]] = Batcher(self._search_all, in_loop=run_inline)
 
     async def answer(self, request: Request) -> Answer:
-        """Answer one request; concurrent requests become one batched call where possible."""
+        """Answer one request of a conversation; concurrent requests are batched where possible."""
         if isinstance(request, CompletionRequest):
             return await self.models[request.role].acomplete(request)
         if isinstance(request, EmbeddingRequest):
@@ -67,17 +67,17 @@ class Services:
 
 
 class RequestHandler(Protocol):
-    """The interface that :func:`arun` needs: :class:`Services`, or a wrapper of them."""
+    """Protocol of objects that answer a conversation's requests, as :class:`Services` does."""
 
     async def answer(self, request: Request) -> Answer:
-        """Answer one request of a conversation."""
+        """Answer one request of a conversation: completion, embedding or search."""
         ...
 
 
 async def arun(
     steps: ConversationFlow, utterance: str | None, services: RequestHandler
 ) -> CustomerTurn:
-    """Advance one call until the customer has spoken, concurrently with other calls.
+    """Send the salesperson's utterance to a simulated call and await the customer's turn.
 
     Args:
         steps: A :func:`~gsim_env.simulation.conversation.conversation`.

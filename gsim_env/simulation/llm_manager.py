@@ -28,7 +28,7 @@ NO_CONCERN = "none"
 
 
 class Verdict(BaseModel):
-    """The language model's answer for one turn; levels are whole numbers from 0 to 10."""
+    """The Manager model's JSON answer for a turn: the customer's levels (0 to 10), next stage."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,8 +43,9 @@ class Verdict(BaseModel):
 
 
 class LLMManager:
-    """The paper's Manager (GPT-4o there): any backend that can answer within a JSON schema.
+    """Manager that asks a language model to judge the sales turn and direct the customer.
 
+    The paper's Manager (GPT-4o there). Any backend works that can answer within a JSON schema.
     Rules shared with ``chain`` bound the effect of the model's answer: it can settle only the
     concern that the customer stated, one per turn; interest and trust rise by at most 0.3 per turn,
     patience never rises; and a deal needs the conditions of :func:`ending`. So a salesperson cannot
@@ -71,7 +72,7 @@ class LLMManager:
     def decide(
         self, call: Call, heard: SanitizedUtterance
     ) -> Generator[CompletionRequest, Completion, Decision]:
-        """Ask for a verdict and apply it.
+        """Ask the model to judge the sales turn; update the customer's state and next stage.
 
         Yields one ``CompletionRequest``, and more only if an answer does not fit the schema.
 
@@ -132,7 +133,7 @@ class LLMManager:
 
 
 def apply(verdict: Verdict, state: CustomerState, move: SalesMove) -> None:
-    """Update ``state`` by the verdict, within the bounds of one turn."""
+    """Update the customer's state by the Manager model's verdict, within per-turn limits."""
     state.turn += 1
     state.patience = min(state.patience, verdict.patience / 10)
 

@@ -27,7 +27,7 @@ MAX_CHARS = 120
 
 
 class LLMProfileGenerator:
-    """Writes profiles with a backend that supports JSON schemas, or one trained on D_gen.
+    """Generator of customer profiles by a language model (JSON schema, or trained on D_gen).
 
     Args:
         group: The cohort.
@@ -60,7 +60,7 @@ class LLMProfileGenerator:
     def sample(
         self, rng: np.random.Generator, constraints: ProfileConstraints
     ) -> Generator[CompletionRequest, Completion, CustomerProfile]:
-        """Ask for one profile that meets the constraints.
+        """Generate one customer profile that meets the constraints.
 
         Yields one ``CompletionRequest``, and more only if an answer breaks the constraints.
 
@@ -103,7 +103,7 @@ class LLMProfileGenerator:
 
 
 def instruction(group: Group, constraints: ProfileConstraints) -> str:
-    """Return I_gen: the prompt for a profile of ``group`` under ``constraints``."""
+    """Return the prompt I_gen that asks a model for a customer profile under constraints."""
     given = {key: value for key, value in constraints.model_dump(mode="json").items() if value}
     fields = ", ".join(CustomerProfile.model_fields)
     archetypes = "; ".join(

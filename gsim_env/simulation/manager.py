@@ -22,7 +22,9 @@ __all__ = ["Call", "Decision", "Manager", "ending", "ending_stage"]
 
 @dataclass(slots=True)
 class Call:
-    """A call in progress; a Manager reads it and updates ``state``.
+    """A simulated call in progress: profile, candidate steps, customer state and history.
+
+    A Manager reads it and updates ``state``.
 
     Attributes:
         group: The cohort.
@@ -48,12 +50,12 @@ class Call:
     memory: list[Any] = field(default_factory=list)
 
     def add(self, role: str, content: str) -> None:
-        """Append an utterance to the history."""
+        """Append an utterance to the call's message history."""
         self.history.append({"role": role, "content": content})
         self.said.add(content)
 
     def guide(self, nearness: NDArray[np.float64], stage: str, concern: str | None) -> Guidance:
-        """Return the guidance to ``stage`` about ``concern``.
+        """Return the customer model's guidance for a stage and a concern, with new references.
 
         Its references are chosen by ``nearness`` and new to this call.
         """
@@ -68,7 +70,7 @@ class Call:
         return self.group.config.archetypes[self.profile.archetype].dynamics
 
     def pick_stage(self, kind: CustomerKind) -> str:
-        """Draw one of the customer stages of a kind."""
+        """Draw a random customer stage of a kind from the taxonomy."""
         names = self.group.taxonomy.stages_for(kind)
         return names[0] if len(names) == 1 else names[int(self.rng.integers(len(names)))]
 
@@ -82,19 +84,22 @@ class Decision:
 
 
 class Manager(Protocol):
-    """Line 10 of Algorithm 1, sans-IO: ``decide`` yields requests and is sent the answers."""
+    """Protocol of Managers, which update the customer's state and choose the next stage.
+
+    Line 10 of Algorithm 1, sans-IO: ``decide`` yields requests and is sent the answers.
+    """
 
     def decide(self, call: Call, heard: SanitizedUtterance) -> Generator[Any, Any, Decision]:
-        """Update ``call.state`` by the salesperson's utterance; decide the customer's next step."""
+        """Update the customer's state by the sales utterance and choose the next stage."""
         ...
 
 
 def ending(call: Call, move: SalesMove) -> Outcome | None:
-    """Return the outcome if the call ends now, else ``None``; it depends on the state alone.
+    """Return the call's outcome if it ends after the salesperson's move, else ``None``.
 
-    Nothing that either side says can trigger a deal by itself. A deal needs that the salesperson
-    asks for it while no stated concern is open, enough concerns are settled and interest is high
-    enough; even then some customers hesitate.
+    The outcome depends on the customer's state alone. Nothing that either side says can trigger a
+    deal by itself. A deal needs that the salesperson asks for it while no stated concern is open,
+    enough concerns are settled and interest is high enough; even then some customers hesitate.
     """
     dynamics = call.dynamics
     if move.kind == "end":
@@ -114,5 +119,5 @@ def ending(call: Call, move: SalesMove) -> Outcome | None:
 
 
 def ending_stage(call: Call, outcome: Outcome) -> str:
-    """Return the customer's stage in the turn that ends the call with ``outcome``."""
+    """Return the SOP stage of the customer's last turn in a call that ends with ``outcome``."""
     return call.pick_stage(ENDING_KINDS.get(outcome, "hang_up"))

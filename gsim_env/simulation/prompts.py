@@ -56,7 +56,7 @@ def customer_system(group: Group, profile: CustomerProfile) -> ChatMessage:
 
 
 def guidance_message(group: Group, guidance: Guidance) -> ChatMessage:
-    """Return the guidance as a message.
+    """Return a guidance as the last prompt message of the customer model.
 
     It is the last message of a prompt, and the only one that later prompts do not repeat.
     """
@@ -91,7 +91,7 @@ def manager_system(group: Group, profile: CustomerProfile) -> ChatMessage:
 
 
 def spoken(text: str) -> str:
-    """Return the first line of a model's answer, without control tokens or wrapping quotes."""
+    """Return the spoken line of a model's answer: first line, no control tokens, no quotes."""
     first = next((line for line in text.strip().splitlines() if line.strip()), "")
     line = sanitize_text(first).removeprefix(QUOTE_PREFIX.strip()).strip()
     if len(line) > 1 and line[0] == line[-1] == '"':
@@ -100,6 +100,6 @@ def spoken(text: str) -> str:
 
 
 def reads_out(text: str, guidance: ChatMessage) -> bool:
-    """Return whether ``text`` contains an instruction of the guidance (references do not count)."""
+    """Return whether an utterance repeats an instruction of its guidance (references excepted)."""
     lines = guidance["content"].splitlines()
     return any(line in text for line in lines if line and not line.startswith(QUOTE_PREFIX))

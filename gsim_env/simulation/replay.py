@@ -21,7 +21,7 @@ __all__ = ["ReplayedCall", "replay"]
 
 @dataclass(frozen=True, slots=True)
 class ReplayedCall:
-    """A recorded call as prompts of the customer model.
+    """A recorded call as a customer model's chat history with a guidance for each turn.
 
     Attributes:
         call_id: The recorded call.
@@ -35,7 +35,7 @@ class ReplayedCall:
     guidances: list[ChatMessage]
 
     def examples(self) -> Iterator[tuple[list[ChatMessage], str]]:
-        """Yield (x, y): the simulator's prompt, and the recorded words of the customer."""
+        """Yield training pairs (x, y): the customer model's prompt, the recorded utterance."""
         answers = [
             index for index, message in enumerate(self.history) if message["role"] == "assistant"
         ]
@@ -51,7 +51,7 @@ def replay(
     k: int = 10,
     echo: float = 0.0,
 ) -> Iterator[ReplayedCall]:
-    """Replay every call of ``indexed`` as a live call, with annotated stages.
+    """Convert recorded calls to customer-model prompts, with guidance from annotated stages.
 
     Args:
         group: The cohort.

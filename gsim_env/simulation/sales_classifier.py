@@ -30,7 +30,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 class SalesMoveClassifier:
-    """Classifies an utterance: its SOP stage, and the concerns that it answers.
+    """Classifier of sales utterances: the SOP stage, and the customer concerns answered.
 
     The training examples are the taxonomy's phrases and the corpus's labeled sales turns. Of
     several sentences, the last one and the rest are also classified separately: "... so you can
@@ -61,14 +61,14 @@ class SalesMoveClassifier:
         self._answers = LinearProbe(concerns, vectors)
 
     def texts(self, heard: SanitizedUtterance) -> tuple[str, ...]:
-        """Return the texts to embed for :meth:`read`: all, the last sentence, the rest."""
+        """Return the parts of a sales utterance to embed: all, the last sentence, the rest."""
         *rest, last = SENTENCE_END.split(heard.text)
         return (heard.text, last, " ".join(rest)) if rest else (heard.text,)
 
     def read(
         self, heard: SanitizedUtterance, vectors: NDArray[np.float32] | None, memory: list[Any]
     ) -> SalesMove:
-        """Return the salesperson's move.
+        """Classify an embedded sales utterance as a move: stage, answered concerns, repetition.
 
         Args:
             heard: The utterance.

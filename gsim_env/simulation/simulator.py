@@ -34,7 +34,7 @@ MEMORY_CALLS = 20_000
 
 
 class Simulator:
-    """The parts that calls of one configuration share.
+    """Simulator of customers in sales calls: draws profiles and starts conversations.
 
     Cheap to make: models are loaded when the first call needs them.
 
@@ -54,7 +54,7 @@ class Simulator:
     async def draw_profile(
         self, rng: np.random.Generator, options: Mapping[str, Any]
     ) -> CustomerProfile:
-        """Return the customer of the next call (Algorithm 1, line 2).
+        """Draw the customer profile of the next call (Algorithm 1, line 2).
 
         Args:
             rng: The source of random draws.
@@ -118,7 +118,7 @@ class Simulator:
         return f"{self.group.config.brief.strip()}\n\nYou are calling: {profile.listing}"
 
     def start(self, profile: CustomerProfile, rng: np.random.Generator) -> ConversationFlow:
-        """Return a new conversation with ``profile``; give it and :attr:`services` to a driver."""
+        """Start a conversation with a customer; give it and :attr:`services` to a driver."""
         config = self.config
         return conversation(
             self.group,
@@ -132,7 +132,7 @@ class Simulator:
 
     @cached_property
     def services(self) -> Services:
-        """The models, encoder and library of the calls.
+        """The language models, encoder and chain library that the simulator's calls share.
 
         Backends of equal settings are shared within the process.
         """
@@ -182,7 +182,7 @@ class Simulator:
 
 @lru_cache(maxsize=8)
 def shared_library(group: Group, encoder: str, library: str) -> SopLibrary:
-    """Return M_SOP of a group, shared within the process by group, encoder and library."""
+    """Return a group's library of behavior chains (M_SOP), built once per process."""
     indexed: Indexed = index_calls(group.calls, build_encoder(encoder))
     if library == "memory":
         return MemoryLibrary(indexed)
@@ -194,5 +194,5 @@ def shared_library(group: Group, encoder: str, library: str) -> SopLibrary:
 
 @lru_cache(maxsize=8)
 def shared_sales_classifier(group: Group, encoder: str) -> SalesMoveClassifier:
-    """Return the sales move classifier of a group, shared within the process."""
+    """Return a group's classifier of sales utterances, fitted once per process."""
     return SalesMoveClassifier(group, build_encoder(encoder))

@@ -37,7 +37,7 @@ class SalesMove:
 
 @dataclass(slots=True)
 class CustomerState:
-    """The state S_t (Algorithm 1); levels are in [0, 1].
+    """A customer's latent state S_t: interest, trust and patience in [0, 1], concerns, stage.
 
     Attributes:
         interest: Interest in the offer.
@@ -60,7 +60,7 @@ class CustomerState:
     turn: int = 0
 
     def copy(self) -> "CustomerState":
-        """Return a deep copy."""
+        """Return a deep copy of the customer's state."""
         return CustomerState(
             self.interest,
             self.trust,
@@ -73,7 +73,7 @@ class CustomerState:
         )
 
     def settle(self) -> None:
-        """Move the stated concern to the settled ones."""
+        """Mark the concern that the customer stated last as settled."""
         if self.stated is not None:
             self.settled.append(self.stated)
             if self.stated in self.unsettled:
@@ -81,7 +81,7 @@ class CustomerState:
             self.stated = None
 
     def potential(self) -> float:
-        """Return Phi(S_t) in [0, 1] for reward shaping.
+        """Return the potential Phi(S_t) of the customer's state, in [0, 1], for reward shaping.
 
         Weights: 0.5 share of settled concerns, 0.3 interest, 0.2 trust.
         """
@@ -89,7 +89,10 @@ class CustomerState:
         return 0.5 * share + 0.3 * self.interest + 0.2 * self.trust
 
     def stance(self, stances: StanceInstructions) -> str:
-        """Return the mood in the group's words; impatience and suspicion come before interest."""
+        """Return the customer's mood as a phrase from the group's settings.
+
+        Impatience and suspicion come before interest.
+        """
         if self.patience < 0.2:
             return stances.impatient
         if self.trust < 0.25:
@@ -99,7 +102,7 @@ class CustomerState:
         return stances.warm if self.interest > 0.6 else stances.guarded
 
     def would_accept(self, dynamics: StateDynamics) -> bool:
-        """Return whether the customer may agree if asked now.
+        """Return whether the customer may accept the offer if asked now.
 
         No stated concern is open, enough concerns are settled, and interest is high enough.
         """
@@ -114,7 +117,10 @@ class CustomerState:
 def init_state(
     profile: CustomerProfile, dynamics: StateDynamics, rng: np.random.Generator
 ) -> CustomerState:
-    """Draw S_0 (Algorithm 1, line 4): the archetype's means, shifted by up to its spread."""
+    """Draw a customer's initial state S_0: the archetype's means plus a random shift.
+
+    Line 4 of Algorithm 1; the shift is at most the archetype's spread.
+    """
     shifts = rng.uniform(-dynamics.spread, dynamics.spread, size=3)
     interest, trust, patience = (
         _level(mean + shift)
@@ -126,7 +132,7 @@ def init_state(
 
 
 def update(state: CustomerState, move: SalesMove, dynamics: StateDynamics) -> None:
-    """Update ``state`` by the salesperson's move.
+    """Update a customer's interest, trust, patience and concerns by the salesperson's move.
 
     Only an answer to the concern that the customer stated last settles it; other answers count as a
     pitch. Repetitions, noise and silence gain nothing and cost patience.

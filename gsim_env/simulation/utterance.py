@@ -16,7 +16,7 @@ CHARS_PER_WORD = 8
 
 @dataclass(frozen=True, slots=True)
 class SanitizedUtterance:
-    """An utterance as the customer hears it.
+    """The salesperson's utterance after sanitizing, as the customer hears it.
 
     Attributes:
         text: One line of speech, at most :data:`MAX_UTTERANCE_CHARS` characters; empty for silence.
@@ -31,7 +31,7 @@ class SanitizedUtterance:
 
 
 def check_utterance(utterance: object) -> str:
-    """Return the salesperson's action if it is text.
+    """Return the salesperson's utterance unchanged; raise an error if it is not text.
 
     Raises:
         UtteranceError: if it is not a ``str``.
@@ -45,7 +45,7 @@ def check_utterance(utterance: object) -> str:
 
 
 def parse_utterance(utterance: object) -> SanitizedUtterance:
-    """Return the salesperson's action as the customer hears it.
+    """Sanitize the salesperson's utterance: one line, limited length, no control tokens.
 
     Raises:
         UtteranceError: if it is not a ``str``.

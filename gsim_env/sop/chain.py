@@ -12,7 +12,7 @@ __all__ = ["BehaviorChain", "ChainStep"]
 
 @dataclass(frozen=True, slots=True)
 class ChainStep:
-    """One exchange of a recorded call.
+    """One exchange of a recorded call: sales utterance, customer reply, and their SOP stages.
 
     Attributes:
         sales: The salesperson's utterance u_t.
@@ -37,7 +37,7 @@ class ChainStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BehaviorChain:
-    """The steps of one call.
+    """A behavior chain: the exchanges of one recorded call with their SOP stages and embeddings.
 
     Attributes:
         call_id: The recorded call.
@@ -51,7 +51,7 @@ class BehaviorChain:
 
 
 def steps_of(call: RecordedCall) -> tuple[ChainStep, ...]:
-    """Return the exchanges of a recorded call; a last sales turn without an answer is dropped."""
+    """Return the exchanges of a recorded call as chain steps, without an unanswered last turn."""
     pairs = list(zip(call.turns[::2], call.turns[1::2], strict=False))
     last = max(len(pairs) - 1, 1)
 

@@ -23,7 +23,7 @@ CHUNK_TEXTS = 4096
 
 
 def index_calls(calls: Sequence[RecordedCall], encoder: Encoder) -> Indexed:
-    """Embed the profiles and the sales turns of ``calls``."""
+    """Embed the customer profiles and the sales turns of recorded calls, cached on disk."""
     steps = [steps_of(call) for call in calls]
     profiles = [call.profile.text for call in calls]
     utterances = [step.sales for step in chain.from_iterable(steps)]
@@ -35,7 +35,7 @@ def index_calls(calls: Sequence[RecordedCall], encoder: Encoder) -> Indexed:
 
 
 def embed_cached(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
-    """Return phi of ``texts``, shape (texts, d), cached on disk by a hash of texts and encoder.
+    """Return sentence embeddings of texts, shape (texts, d), cached on disk by content.
 
     The array is a read-only memory map: a corpus may exceed the memory, and processes share it.
     """
@@ -48,7 +48,7 @@ def embed_cached(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
 
 
 def write(file: Path, texts: Sequence[str], encoder: Encoder) -> None:
-    """Write phi of ``texts`` in chunks; other processes see the whole file or none."""
+    """Write the sentence embeddings of texts to a ``.npy`` file, atomically and in chunks."""
     assert texts, "a corpus has texts"
     with atomic_path(file) as partial:
         rows: np.memmap | None = None

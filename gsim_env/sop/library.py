@@ -15,7 +15,7 @@ __all__ = ["Hit", "Indexed", "MemoryLibrary", "Search", "SopLibrary"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """A request for the top-k calls by profile similarity to ``vector`` (eq. 8).
+    """A request for the behavior chains of the k most similar customer profiles (eq. 8).
 
     Attributes:
         vector: phi(p), shape (d,), unit length.
@@ -30,17 +30,22 @@ class Search:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
-    """One element of K_p: a chain and the cosine similarity of its profile, in [-1, 1]."""
+    """A search result: a behavior chain and the cosine similarity of its profile, in [-1, 1]."""
 
     chain: BehaviorChain
     similarity: float
 
 
 class SopLibrary(Protocol):
-    """A store of chains; ``search`` is batched and may be called from any thread."""
+    """Protocol of a behavior chain library (M_SOP), searched by customer profile similarity.
+
+    ``search`` is batched and may be called from any thread.
+    """
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:
-        """Return K_p for each request, most similar first; fewer than k if there are fewer.
+        """Return the k chains with the most similar profiles for each request, best first.
+
+        Fewer than k if there are fewer.
 
         Raises:
             SimulatorError: if the database does not answer.
@@ -50,7 +55,7 @@ class SopLibrary(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Indexed:
-    """A corpus with its embeddings, from which a library is filled.
+    """Recorded calls with embeddings of profiles and sales turns, to fill a chain library.
 
     Attributes:
         calls: The recorded calls.
@@ -63,7 +68,7 @@ class Indexed:
     sales: Sequence[NDArray[np.float32]]
 
     def chains(self) -> list[BehaviorChain]:
-        """Return the chain of every call."""
+        """Return the behavior chain of every recorded call."""
         return [
             BehaviorChain(call.id, steps_of(call), vectors)
             for call, vectors in zip(self.calls, self.sales, strict=True)
@@ -71,7 +76,10 @@ class Indexed:
 
 
 class MemoryLibrary:
-    """M_SOP in memory: exact search by NumPy, for up to some ten thousand calls."""
+    """In-memory library of behavior chains (M_SOP): exact profile search with NumPy.
+
+    For up to some ten thousand calls.
+    """
 
     def __init__(self, indexed: Indexed) -> None:
         """Build one matrix per archetype and one for all calls."""
@@ -86,7 +94,10 @@ class MemoryLibrary:
         }
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:
-        """Return K_p for each request by exact cosine similarity; ties go to the earlier call."""
+        """Return the k chains with the most similar profiles for each request (exact cosine).
+
+        Ties go to the earlier call.
+        """
         return [self._search(request) for request in requests]
 
     def _search(self, request: Search) -> list[Hit]:

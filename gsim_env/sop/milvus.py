@@ -40,7 +40,9 @@ MAX_TEXT_BYTES = 4096
 
 
 class MilvusLibrary:
-    """M_SOP in Milvus; a batch of requests needs one vector search per archetype and few queries.
+    """Library of behavior chains (M_SOP) in Milvus: vector search over customer profiles.
+
+    A batch of requests needs one vector search per archetype and few queries.
 
     Args:
         client: A ``pymilvus.MilvusClient``.
@@ -57,7 +59,7 @@ class MilvusLibrary:
 
     @classmethod
     def open(cls, indexed: Indexed, key: str, uri: str | None = None) -> "MilvusLibrary":
-        """Return the library of a corpus; it is built first if it does not exist.
+        """Open the Milvus library of a corpus; build it first if it does not exist.
 
         Args:
             indexed: The corpus and its embeddings.
@@ -91,7 +93,7 @@ class MilvusLibrary:
             ) from error
 
     def search(self, requests: Sequence[Search]) -> list[list[Hit]]:
-        """Return K_p for each request, most similar first.
+        """Return the k chains with the most similar profiles for each request, best first.
 
         Raises:
             SimulatorError: if Milvus does not answer.
@@ -171,7 +173,7 @@ class MilvusLibrary:
 
 
 def chain_of(call_id: str, rows: Sequence[dict[str, Any]]) -> BehaviorChain:
-    """Return the chain of ordered rows."""
+    """Return the behavior chain of one call from its Milvus rows, in order."""
     vectors = np.array([row["vector"] for row in rows], dtype=np.float32)
     return BehaviorChain(
         call_id, tuple(ChainStep(**json.loads(row["step"])) for row in rows), vectors
@@ -179,12 +181,12 @@ def chain_of(call_id: str, rows: Sequence[dict[str, Any]]) -> BehaviorChain:
 
 
 def turn_id(call_id: str, step: int) -> str:
-    """Return the primary key of a turn."""
+    """Return the Milvus primary key of a chain step: call id and step number."""
     return f"{call_id}/{step:04d}"
 
 
 def build_lite(indexed: Indexed, key: str) -> Path:
-    """Return the Milvus Lite folder of a corpus in the cache; it is built if it does not exist.
+    """Return the cached Milvus Lite folder of a corpus; build it if it does not exist.
 
     An interrupted build leaves no folder.
     """
@@ -210,7 +212,10 @@ def build_lite(indexed: Indexed, key: str) -> Path:
 
 
 def release(path: Path, *, remove: bool = True) -> None:
-    """Release Lite's lock on a folder, which closing the client does not; remove its parent too."""
+    """Release Milvus Lite's lock on a database folder; optionally remove the folder's parent.
+
+    Closing the client does not release the lock.
+    """
     manager = import_optional_module(
         "milvus_lite.server_manager", "embedded"
     ).server_manager_instance
@@ -220,7 +225,7 @@ def release(path: Path, *, remove: bool = True) -> None:
 
 
 def fill(client: Any, indexed: Indexed, prefix: str) -> None:
-    """Create both collections and insert the corpus.
+    """Create a library's two Milvus collections (profiles, turns) and insert the corpus.
 
     ``{prefix}_turns`` is renamed last, so it exists only in a complete library.
     """
@@ -234,7 +239,7 @@ def fill(client: Any, indexed: Indexed, prefix: str) -> None:
 
 
 def profile_rows(indexed: Indexed) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the collection of profiles."""
+    """Yield the rows of the Milvus collection of customer profiles."""
     for call, vector in zip(indexed.calls, indexed.profiles, strict=True):
         yield {
             "call_id": call.id,
@@ -245,7 +250,7 @@ def profile_rows(indexed: Indexed) -> Iterator[dict[str, Any]]:
 
 
 def turn_rows(indexed: Indexed) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the collection of turns."""
+    """Yield the rows of the Milvus collection of chain steps."""
     for chain in indexed.chains():
         for position, (step, vector) in enumerate(zip(chain.steps, chain.vectors, strict=True)):
             yield {
@@ -262,7 +267,7 @@ def create(
     columns: dict[str, int | None],
     rows: Iterator[dict[str, Any]],
 ) -> None:
-    """Create a collection and fill it.
+    """Create a Milvus collection and insert rows.
 
     Args:
         client: A ``pymilvus.MilvusClient``.
@@ -292,5 +297,5 @@ def create(
 
 
 def library_key(digest: str, encoder: str) -> str:
-    """Return the key of a group's library: a hash of corpus, encoder and layout version."""
+    """Return the cache key of a group's chain library: a hash of corpus, encoder and layout."""
     return hashlib.sha256(f"{LAYOUT_VERSION}:{digest}:{encoder}".encode()).hexdigest()[:16]

@@ -21,7 +21,7 @@ def words(text: str) -> frozenset[str]:
 
 
 class PersonalTerms:
-    """Finds words that hardly any other customer uses, by counts in recorded calls.
+    """Detector of personal terms: words that very few customers use, by counts in recorded calls.
 
     Args:
         calls: The corpus.
@@ -52,5 +52,5 @@ class PersonalTerms:
 
 
 def call_vocabulary(call: RecordedCall) -> frozenset[str]:
-    """Return the distinct words of a call's customer, in lower case."""
+    """Return the distinct words that the customer of a call says, in lower case."""
     return frozenset().union(*(words(turn.text) for turn in call.customer_turns()))

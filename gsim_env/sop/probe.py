@@ -19,7 +19,7 @@ A machine-labeled corpus leaves most turns without a label; at full weight, no c
 
 
 class LinearProbe:
-    """One ridge regression per class (1 for its examples, 0 for others), in closed form.
+    """Multi-class classifier of embeddings: one ridge regression per class, in closed form.
 
     On held-out calls it classifies sales turns better than the nearest examples do
     (``tests/simulation/test_sales_classifier.py``), at the cost of one small matrix product.
@@ -53,18 +53,18 @@ class LinearProbe:
         self._intercept = base - mean @ self._weights
 
     def scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the score of each class, about 0 to 1, shape (vectors, classes).
+        """Return each embedding's score for each class, about 0 to 1, shape (vectors, classes).
 
         Columns are in the order of ``names``.
         """
         return np.asarray(vectors @ self._weights + self._intercept)
 
     def best(self, vectors: NDArray[np.float32]) -> list[str]:
-        """Return the best class of each vector."""
+        """Return the best-scoring class of each embedding."""
         return [self.names[index] for index in self.scores(vectors).argmax(axis=1)]
 
     def above(self, vectors: NDArray[np.float32], least: float, limit: int) -> list[list[str]]:
-        """Return for each vector up to ``limit`` classes with a score of at least ``least``.
+        """Return up to ``limit`` classes of each embedding with a score of at least ``least``.
 
         Best first.
         """

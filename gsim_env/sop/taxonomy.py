@@ -74,7 +74,7 @@ class Concern(BaseModel):
 
 
 class Taxonomy(BaseModel):
-    """Stages and concerns of a group.
+    """A group's SOP taxonomy: sales stages, customer stages and customer concerns.
 
     Raises:
         ValueError: if a kind that the simulator requires (``concern``, ``neutral``, ``warm``,
@@ -98,7 +98,7 @@ class Taxonomy(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a ``taxonomy.toml``.
+        """Load a group's SOP taxonomy from ``taxonomy.toml``.
 
         Raises:
             CorpusError: if the file is missing or malformed.
@@ -106,11 +106,11 @@ class Taxonomy(BaseModel):
         return load_toml_model(cls, path)
 
     def stages(self, role: Role) -> dict[str, SalesStage] | dict[str, CustomerStage]:
-        """Return the stages of one side by name."""
+        """Return the SOP stages of one speaker (sales or customer) by name."""
         return self.sales if role == "sales" else self.customer
 
     def phrases(self, role: Role) -> list[tuple[str, str]]:
-        """Return the example phrases of one side's stages: (text, stage)."""
+        """Return the example phrases of a speaker's SOP stages as (text, stage) pairs."""
         phrases: list[tuple[str, str]] = []
         for name, stage in self.stages(role).items():
             phrases += [(text, name) for text in stage.examples]
@@ -121,7 +121,7 @@ class Taxonomy(BaseModel):
         return [name for name, stage in self.customer.items() if stage.kind in kinds]
 
     def stages_for(self, kind: CustomerKind) -> list[str]:
-        """Return the customer stages of a kind, or of the kind that replaces it."""
+        """Return the names of the customer stages of a kind, or of its substitute kind if none."""
         return self.customer_stages(kind) or self.customer_stages(STAND_INS[kind])
 
     def check(self, role: Role, stage: str | None, concern: str | None) -> None:

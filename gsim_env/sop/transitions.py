@@ -11,6 +11,9 @@ __all__ = ["transitions"]
 
 
 def transitions(calls: Iterable[RecordedCall]) -> Counter[tuple[str | None, str]]:
-    """Return the counts of (previous stage, stage); ``None`` precedes the first stage."""
+    """Return how often each customer stage follows another: counts of (previous, next) stages.
+
+    The previous stage is ``None`` before the first one.
+    """
     steps = chain.from_iterable(map(steps_of, calls))
     return Counter((step.previous, step.stage) for step in steps)

@@ -9,22 +9,22 @@ import pytest
 from typer.testing import CliRunner
 
 from gsim_env.cli.app import app
-from gsim_env.discriminator.baselines import model_and_baselines
-from gsim_env.discriminator.metrics import calibration_error
+from gsim_env.discriminator.baselines import model_and_baseline_classifiers
+from gsim_env.discriminator.metrics import expected_calibration_error
 from gsim_env.discriminator.negatives import (
-    draw_dialogues,
-    drop_cut_sentence,
-    generate_negatives,
-    read_negatives,
+    drop_unfinished_sentence,
+    generate_negative_answers,
+    read_negative_answers,
+    sample_d_sim_dialogues,
 )
 from gsim_env.discriminator.pairs import (
-    Pair,
-    answers_of,
-    length_matched,
-    load_pairs,
-    split_by_dialogue,
+    AnswerPair,
+    labeled_answers_of_pairs,
+    length_matched_pairs,
+    load_answer_pairs,
+    split_pairs_by_dialogue,
 )
-from gsim_env.discriminator.settings import CONFIGS, read_settings
+from gsim_env.discriminator.settings import CONFIGS, read_discriminator_settings
 from gsim_env.discriminator.train import train_discriminator
 from gsim_env.errors import ConfigurationError, CorpusError
 from gsim_env.rewards.embedding_discriminator import EmbeddingDiscriminator
@@ -36,12 +36,12 @@ CONTEXT = [{"role": "user", "content": "Would you like to try it for a month?"}]
 
 
 def pair(real, fake):
-    return Pair("c", 0, "g", 1.0, Turn(CONTEXT, real), Turn(CONTEXT, fake))
+    return AnswerPair("c", 0, "g", 1.0, Turn(CONTEXT, real), Turn(CONTEXT, fake))
 
 
 def test_length_matching_cuts_after_a_sentence():
     found = list(
-        length_matched(
+        length_matched_pairs(
             [
                 pair(
                     "No, not now, thank you.",
@@ -52,14 +52,18 @@ def test_length_matching_cuts_after_a_sentence():
     )
     assert [one.fake.answer for one in found] == ["I would love to hear it."]
     assert (
-        list(length_matched([pair("No.", "I would love to hear it. Please tell me all about it!")]))
+        list(
+            length_matched_pairs(
+                [pair("No.", "I would love to hear it. Please tell me all about it!")]
+            )
+        )
         == []
     )
-    assert len(list(length_matched([pair("No.", "Of course.")]))) == 1
+    assert len(list(length_matched_pairs([pair("No.", "Of course.")]))) == 1
 
 
 def test_negatives_must_belong_to_rows_and_faults_are_left_out(d_sim, negatives, tmp_path):
-    pairs = load_pairs(d_sim, negatives)
+    pairs = load_answer_pairs(d_sim, negatives)
     lines = len(negatives.read_text(encoding="utf-8").splitlines())
     assert 0.9 * lines < len(pairs) <= lines
     assert all(one.real.context == one.fake.context and one.real.answer for one in pairs)
@@ -71,7 +75,7 @@ def test_negatives_must_belong_to_rows_and_faults_are_left_out(d_sim, negatives,
         file = tmp_path / "negatives.jsonl"
         file.write_text(json.dumps(first | change) + "\n", encoding="utf-8")
         with pytest.raises(CorpusError, match=message):
-            load_pairs(d_sim, file)
+            load_answer_pairs(d_sim, file)
 
 
 def test_a_torn_line_is_skipped_and_truncated(tmp_path):
@@ -80,7 +84,7 @@ def test_a_torn_line_is_skipped_and_truncated(tmp_path):
         '{"call_id": "c", "turn": 1, "generator": "g", "temperature": 1.0, "text": "No.\u2028"}\n'
     )
     file.write_text(line + '{"call_id": "c", "tur', encoding="utf-8")
-    (negative,) = read_negatives(file)
+    (negative,) = read_negative_answers(file)
     assert (negative.key, negative.text) == (("c", 1), "No.\u2028")
     # Reading leaves the file alone: another process may be writing it.
     assert file.read_text(encoding="utf-8") == line + '{"call_id": "c", "tur'
@@ -88,13 +92,13 @@ def test_a_torn_line_is_skipped_and_truncated(tmp_path):
     for _ in range(2):
         truncate_torn_line(file)
         assert file.read_text(encoding="utf-8") == line
-        assert list(read_negatives(file)) == [negative]
+        assert list(read_negative_answers(file)) == [negative]
 
 
 def test_dialogues_are_drawn_whole_and_in_a_fixed_order(d_sim):
-    few, more = draw_dialogues(d_sim, 3, 0), draw_dialogues(d_sim, 5, 0)
+    few, more = sample_d_sim_dialogues(d_sim, 3, 0), sample_d_sim_dialogues(d_sim, 5, 0)
     assert more[:3] == few
-    assert draw_dialogues(d_sim, 3, 1) != few
+    assert sample_d_sim_dialogues(d_sim, 3, 1) != few
     for rows in more:
         assert len({row["extra_info"]["call_id"] for row in rows}) == 1
         assert [row["extra_info"]["turn"] for row in rows] == list(range(len(rows)))
@@ -102,10 +106,10 @@ def test_dialogues_are_drawn_whole_and_in_a_fixed_order(d_sim):
 
 def test_a_truncated_answer_loses_its_last_sentence():
     long = "I see. " + "and so on " * 12
-    assert drop_cut_sentence(long) == "I see."
-    assert drop_cut_sentence(long + ".") == long + "."
-    assert drop_cut_sentence("I see. And so") == "I see. And so"
-    assert drop_cut_sentence("on " * 40) == "on " * 40
+    assert drop_unfinished_sentence(long) == "I see."
+    assert drop_unfinished_sentence(long + ".") == long + "."
+    assert drop_unfinished_sentence("I see. And so") == "I see. And so"
+    assert drop_unfinished_sentence("on " * 40) == "on " * 40
 
 
 def settings_of(d_sim, negatives, out, *more):
@@ -152,10 +156,10 @@ def test_the_command_writes_model_report_plots_and_card(trained, pairs):
 
 
 def test_the_report_is_of_the_saved_model_on_held_out_dialogues(trained, pairs):
-    learnt, test = split_by_dialogue(pairs, 0.1)
+    learnt, test = split_pairs_by_dialogue(pairs, 0.1)
     assert not {one.call_id for one in learnt} & {one.call_id for one in test}
     model = load_discriminator(str(trained[0]))
-    turns, real, _ = answers_of(test)
+    turns, real, _ = labeled_answers_of_pairs(test)
     found = model.probability(turns)
     report = json.loads((trained[0] / "report.json").read_text(encoding="utf-8"))
     assert np.mean((found > 0.5) == real) == pytest.approx(
@@ -163,7 +167,9 @@ def test_the_report_is_of_the_saved_model_on_held_out_dialogues(trained, pairs):
     )
     one_by_one = [model.probability([turn])[0] for turn in turns[:20]]
     assert found[:20] == pytest.approx(one_by_one, abs=1e-6)
-    assert model_and_baselines(learnt, model, 0, "en")["model"](turns) == pytest.approx(found)
+    assert model_and_baseline_classifiers(learnt, model, 0, "en")["model"](turns) == pytest.approx(
+        found
+    )
 
 
 @pytest.mark.slow
@@ -173,7 +179,7 @@ def test_transfer_scores_are_of_a_model_trained_without_the_generator(d_sim, neg
     both = tmp_path / "negatives.jsonl"
     both.write_text("".join(json.dumps(line) + "\n" for line in lines + shouted), encoding="utf-8")
     report = train_discriminator(
-        read_settings("embedding", settings_of(d_sim, both, tmp_path / "out")), ""
+        read_discriminator_settings("embedding", settings_of(d_sim, both, tmp_path / "out")), ""
     )
     assert set(report.transfer) == {"sales", "shouting"}
     assert (tmp_path / "out" / "studies" / "without_sales" / "embedding.json").is_file()
@@ -231,9 +237,9 @@ def test_errors_name_the_wrong_setting():
         (("d_sim=x", "out=y", "license=z", "model.backend=svm"), "svm"),
     ):
         with pytest.raises(ConfigurationError, match=message):
-            read_settings("embedding", change)
+            read_discriminator_settings("embedding", change)
     with pytest.raises(ConfigurationError, match="embedding, paper, sequence_classification"):
-        read_settings("nowhere.yaml")
+        read_discriminator_settings("nowhere.yaml")
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in CONFIGS.iterdir()))
@@ -244,7 +250,7 @@ def test_every_configuration_can_be_read(name):
         "license=z",
         *(["model.model=m"] if name.startswith("sequence") else []),
     ]
-    assert read_settings(name, given).seed == 0
+    assert read_discriminator_settings(name, given).seed == 0
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path):
@@ -257,24 +263,24 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
 
 def test_calibration_error_is_the_gap_of_probability_and_share():
     real = np.array([True, True, False, False])
-    assert calibration_error(np.array([1.0, 1.0, 0.0, 0.0]), real) == pytest.approx(0.0)
-    assert calibration_error(np.array([1.0, 1.0, 1.0, 1.0]), real) == pytest.approx(0.5)
-    assert calibration_error(np.full(4, 0.7), real) == pytest.approx(0.2)
+    assert expected_calibration_error(np.array([1.0, 1.0, 0.0, 0.0]), real) == pytest.approx(0.0)
+    assert expected_calibration_error(np.array([1.0, 1.0, 1.0, 1.0]), real) == pytest.approx(0.5)
+    assert expected_calibration_error(np.full(4, 0.7), real) == pytest.approx(0.2)
 
 
 @pytest.mark.slow
 def test_a_real_model_generates_each_negative_once(d_sim, tmp_path):
-    out, dialogues = tmp_path / "negatives.jsonl", draw_dialogues(d_sim, 3, 0)
+    out, dialogues = tmp_path / "negatives.jsonl", sample_d_sim_dialogues(d_sim, 3, 0)
     generators = {"smollm2": {"backend": "embedded", "context": 2048, "parallel": 4}}
-    generate_negatives([rows[:2] for rows in dialogues[:2]], out, generators, [0.5, 1.0])
+    generate_negative_answers([rows[:2] for rows in dialogues[:2]], out, generators, [0.5, 1.0])
     two = out.read_text(encoding="utf-8")
     out.write_text(two[:-20], encoding="utf-8")  # a crash
-    generate_negatives([rows[:2] for rows in dialogues], out, generators, [0.5, 1.0])
+    generate_negative_answers([rows[:2] for rows in dialogues], out, generators, [0.5, 1.0])
     assert out.read_text(encoding="utf-8").startswith("".join(two.splitlines(keepends=True)[:-1]))
-    rows = list(read_negatives(out))
+    rows = list(read_negative_answers(out))
     assert len({row.key for row in rows}) == len(rows) == 6
     assert {row.temperature for row in rows} == {0.5, 1.0}
-    assert load_pairs(d_sim, out)
+    assert load_answer_pairs(d_sim, out)
 
 
 @pytest.mark.slow
@@ -292,15 +298,15 @@ def test_a_language_model_learns_and_resumes(d_sim, negatives, smollm2_folder, t
         "model.epochs=1",
         "held_out=0.3",
     ]
-    report = train_discriminator(read_settings("sequence_classification", asked), "")
+    report = train_discriminator(read_discriminator_settings("sequence_classification", asked), "")
     assert report.held_out.all["model"].auc > 0.6
     model = load_discriminator(str(tmp_path / "out"))
-    turns = answers_of(load_pairs(d_sim, few)[:6]).turns
+    turns = labeled_answers_of_pairs(load_answer_pairs(d_sim, few)[:6]).turns
     assert model.probability(turns) == pytest.approx(
         [model.probability([turn])[0] for turn in turns], abs=1e-3
     )
     checkpoints = sorted((tmp_path / "out" / "checkpoints").rglob("checkpoint-*"))
     assert checkpoints
-    again = train_discriminator(read_settings("sequence_classification", asked), "")
+    again = train_discriminator(read_discriminator_settings("sequence_classification", asked), "")
     assert again.held_out == report.held_out
     assert sorted((tmp_path / "out" / "checkpoints").rglob("checkpoint-*")) == checkpoints

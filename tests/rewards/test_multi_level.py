@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from gsim_recipes.rewards.adversarial import POLITE
 
-from gsim_env.discriminator.fit_embedding import fit_embedding
-from gsim_env.discriminator.pairs import answers_of
+from gsim_env.discriminator.fit_embedding import fit_embedding_discriminator
+from gsim_env.discriminator.pairs import labeled_answers_of_pairs
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.rewards.format import format_reward
-from gsim_env.rewards.multi_level import WEIGHTS, Weights, multi_level
+from gsim_env.rewards.multi_level import WEIGHTS, RewardWeights, multi_level
 from gsim_env.rewards.pattern import load_discriminator, pattern_reward
 from gsim_env.rewards.semantic import DELTA, semantic_reward
 from gsim_env.rewards.turns import FLOOR, Turn
@@ -30,7 +30,9 @@ def folder(pairs, tmp_path_factory):
     """A discriminator of people and salespeople, on disk."""
     made = tmp_path_factory.mktemp("group") / "discriminator"
     made.mkdir()
-    fit_embedding(answers_of(pairs), "hashing", HashingEncoder()).save(made)
+    fit_embedding_discriminator(labeled_answers_of_pairs(pairs), "hashing", HashingEncoder()).save(
+        made
+    )
     return made
 
 
@@ -71,7 +73,7 @@ def test_the_score_is_the_weighted_sum_and_independent_of_the_batch(folder, turn
 
 def test_weights_delta_and_floor_have_their_effect(folder, turns):
     model, encoder = load_discriminator(str(folder)), HashingEncoder()
-    rewards = multi_level(turns, model, encoder, weights=Weights(0.0, 2.0, 0.0), floor=-3.0)
+    rewards = multi_level(turns, model, encoder, weights=RewardWeights(0.0, 2.0, 0.0), floor=-3.0)
     expected = [2.0 * reward for reward in format_reward(turns, floor=-3.0)]
     assert [reward.score for reward in rewards] == pytest.approx(expected)
 

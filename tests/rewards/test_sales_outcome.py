@@ -6,7 +6,7 @@ import pytest
 
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError
-from gsim_env.rewards.sales_outcome import call_progress, sales_outcome
+from gsim_env.rewards.sales_outcome import progress_toward_deal, sales_outcome
 from reward_fns.sales_outcome import compute_score
 
 
@@ -29,12 +29,12 @@ def test_compute_score_needs_a_legal_outcome():
 
 
 def test_progress_is_the_largest_rise_before_the_last_turn() -> None:
-    assert call_progress([0.1, 0.2, -0.3, 0.05]) == pytest.approx(0.3)
-    assert call_progress([0.1, 0.9]) == pytest.approx(
+    assert progress_toward_deal([0.1, 0.2, -0.3, 0.05]) == pytest.approx(0.3)
+    assert progress_toward_deal([0.1, 0.9]) == pytest.approx(
         0.1
     )  # the last turn's is the deal's, or the loss of all
-    assert call_progress([-0.2, 0.1, 0.05, 0.0]) == 0.0
-    assert call_progress([0.7]) == call_progress([]) == 0.0
+    assert progress_toward_deal([-0.2, 0.1, 0.05, 0.0]) == 0.0
+    assert progress_toward_deal([0.7]) == progress_toward_deal([]) == 0.0
 
 
 def test_progress_is_weighted_and_never_counts_as_a_deal() -> None:

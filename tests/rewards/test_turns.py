@@ -9,8 +9,8 @@ import pytest
 from gsim_env.errors import ConfigurationError
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.rewards.format import format_reward
-from gsim_env.rewards.semantic import semantic_reward, similarities
-from gsim_env.rewards.turns import FLOOR, Turn, fault_of
+from gsim_env.rewards.semantic import semantic_reward, text_pair_cosines
+from gsim_env.rewards.turns import FLOOR, Turn, find_answer_fault
 from gsim_env.util.text import count_words
 from reward_fns.format import compute_score as format_score
 from reward_fns.rows import read_turn
@@ -44,7 +44,7 @@ def say(answer: str, reference: str = "When do I get my money?") -> Turn:
 @pytest.mark.parametrize("answer", FAULTS)
 def test_a_fault_has_the_lowest_score_of_every_reward(answer):
     turn = say(answer)
-    assert fault_of(turn) == FAULTS[answer]
+    assert find_answer_fault(turn) == FAULTS[answer]
     assert format_reward([turn], floor=-0.5) == [-0.5]
     assert semantic_reward([turn], HashingEncoder(), delta=0.3, floor=-0.5) == [-0.5]
 
@@ -62,7 +62,7 @@ def test_a_fault_has_the_lowest_score_of_every_reward(answer):
     ],
 )
 def test_an_answer_is_no_fault(answer):
-    assert fault_of(say(answer)) is None
+    assert find_answer_fault(say(answer)) is None
 
 
 @needs_p4g
@@ -74,7 +74,9 @@ def test_human_answers_are_almost_never_faults():
             if turn["role"] == "customer" and before["role"] == "sales":
                 total += 1
                 faults += (
-                    fault_of(Turn([{"role": "user", "content": before["text"]}], turn["text"]))
+                    find_answer_fault(
+                        Turn([{"role": "user", "content": before["text"]}], turn["text"])
+                    )
                     is not None
                 )
     assert total > 8000
@@ -101,7 +103,7 @@ def test_length_counts_characters_in_unspaced_languages():
 
 def test_semantic_is_equation_11_clipped():
     encoder, same = HashingEncoder(), "When do I get my money?"
-    (near,) = similarities(["My money, when?"], [same], encoder)
+    (near,) = text_pair_cosines(["My money, when?"], [same], encoder)
     assert 0.1 < near < 0.99
     turns = [say(same, same), say("My money, when?", same)]
     assert semantic_reward(turns, encoder, delta=0.3) == pytest.approx([1.0, (near - 0.3) / 0.7])

@@ -19,7 +19,7 @@ from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
 from gsim_env.groups import Group
 from gsim_env.models import Encoder
 from gsim_env.rewards.turns import Turn as Answer
-from gsim_env.rewards.turns import fault_of
+from gsim_env.rewards.turns import find_answer_fault
 from gsim_env.util.text import count_words, normalize_for_comparison
 from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 
@@ -169,7 +169,7 @@ def violates_role(call: EvaluatedCall) -> NDArray[np.bool_]:
     """Return which turns name the other speaker or copy the salesperson, shape (T,)."""
     messages = call.messages
     faults = [
-        fault_of(Answer(messages[: 2 * turn + 1], text))
+        find_answer_fault(Answer(messages[: 2 * turn + 1], text))
         for turn, text in enumerate(call.customer_texts)
     ]
     return np.array([fault in ("wrong_role", "copy") for fault in faults])

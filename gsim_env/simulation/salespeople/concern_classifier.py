@@ -12,7 +12,7 @@ CONCERN_THRESHOLD = 0.2
 
 
 def concern_classifier(group: Group, encoder: Encoder) -> LinearProbe:
-    """Return a linear probe of concerns in customers' words.
+    """Return a classifier that detects the concern in a customer's utterance.
 
     It is fitted to the taxonomy's phrases and the corpus's labeled customer turns.
     """

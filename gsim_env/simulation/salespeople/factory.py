@@ -45,7 +45,7 @@ PolicySpec = ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The checked settings of a policy.
+    """Validated settings of a salesperson policy.
 
     Attributes:
         name: One of :data:`POLICIES`.
@@ -59,7 +59,7 @@ class Policy:
 
 
 class SalespersonFactory:
-    """Creates the salespeople of one configuration.
+    """Factory of salespeople with the same policy settings: one new salesperson per call.
 
     Cheap to make: models are loaded when the first call needs them.
 
@@ -100,11 +100,11 @@ class SalespersonFactory:
 
     @property
     def name(self) -> str:
-        """The policy's name."""
+        """The salesperson policy's name."""
         return self._settings.name
 
     def new_call(self, brief: str, rng: np.random.Generator) -> Salesperson:
-        """Return a salesperson for one call.
+        """Return a new salesperson for one call.
 
         Pass its utterances to ``drivers.drive``, with :attr:`services`.
 
@@ -132,7 +132,7 @@ class SalespersonFactory:
 
     @cached_property
     def services(self) -> Services:
-        """The services that answer a salesperson's requests.
+        """The models and encoder that answer the salespeople's requests.
 
         Backends of equal settings are shared within the process.
         """
@@ -150,7 +150,7 @@ class SalespersonFactory:
 
 
 def parse_policy(spec: PolicySpec) -> Policy:
-    """Return the checked settings of a policy.
+    """Return a salesperson policy's settings, validated.
 
     Args:
         spec: As :class:`SalespersonFactory` takes it.
@@ -192,17 +192,17 @@ def parse_policy(spec: PolicySpec) -> Policy:
 
 @lru_cache(maxsize=8)
 def shared_script(group: Group) -> SalesScript:
-    """Return the script of a group, shared within the process."""
+    """Return the scripted salesperson's lines of a group, loaded once per process."""
     return SalesScript.load(group)
 
 
 @lru_cache(maxsize=8)
 def shared_concern_classifier(group: Group, encoder: str) -> LinearProbe:
-    """Return the concern classifier of a group, shared within the process."""
+    """Return a group's classifier of customer concerns, fitted once per process."""
     return concern_classifier(group, build_encoder(encoder))
 
 
 @lru_cache(maxsize=8)
 def shared_scripts(group: Group, encoder: str) -> tuple[ScriptLibrary, Outline]:
-    """Return the script library of a group and its outline, shared within the process."""
+    """Return a group's sales script library and stage outline, built once per process."""
     return ScriptLibrary(group, build_encoder(encoder)), Outline(accepted_calls(group))

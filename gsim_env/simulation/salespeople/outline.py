@@ -28,7 +28,7 @@ Situation = tuple[str | int | bool, ...]
 
 
 class Outline:
-    """Transition counts of sales stages in accepted calls, by situation.
+    """Transition counts of the salesperson's SOP stages in accepted calls, by situation.
 
     A situation is the last sales stage, the number of answered concerns, and whether the customer
     has just raised a concern.
@@ -70,7 +70,7 @@ class Outline:
         *,
         is_open: bool,
     ) -> str:
-        """Draw the next stage among ``legal`` ones by their counts in the situation.
+        """Draw the salesperson's next SOP stage by transition counts, among the ``legal`` stages.
 
         Backs off to a less specific situation, and finally to a uniform draw, if no count is left.
 
@@ -91,15 +91,16 @@ class Outline:
 
 
 def situations(last: str, answered: int, *, is_open: bool) -> list[Situation]:
-    """Return the keys of a situation, from the most specific to the most general."""
+    """Return the keys of a call's situation for the transition counts, most specific first."""
     capped = min(answered, MAX_ANSWERED)
     return [(last, capped, is_open), (capped, is_open), (is_open,)]
 
 
 class OutlineSalesperson:
-    """Detects the raised concern, draws the next stage of the outline, and says a fitting script.
+    """Salesperson policy that follows a stage outline and says recorded scripts (AI-Salesman).
 
-    It knows the customer's words only. No script is repeated while there is another.
+    Detects the raised concern, draws the next stage of the outline, and says a fitting script. It
+    knows the customer's words only. No script is repeated while there is another.
 
     Args:
         library: The scripts.
@@ -132,7 +133,7 @@ class OutlineSalesperson:
         self._last = ""
 
     def respond(self, heard: str | None) -> UtteranceFlow:
-        """Return the next utterance.
+        """Return the salesperson's next utterance for the customer's last one.
 
         Yields one ``EmbeddingRequest`` of the customer's words, and the requests of the model.
 

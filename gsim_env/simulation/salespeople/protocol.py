@@ -18,10 +18,10 @@ Answers are a ``Completion`` or an array (texts, d).
 
 
 class Salesperson(Protocol):
-    """A policy for one call; it knows the call brief and the customer's words only."""
+    """Protocol of a salesperson for one call: sees the call brief and customer utterances only."""
 
     def respond(self, heard: str | None) -> UtteranceFlow:
-        """Return the next utterance.
+        """Return the salesperson's next utterance.
 
         Run it with ``await drivers.drive(salesperson.respond(words), factory.services)``.
 
@@ -41,18 +41,18 @@ class Salesperson(Protocol):
 
 
 class SalespersonSource(Protocol):
-    """The interface of salesperson factories.
+    """Protocol of factories that create one salesperson per call.
 
     :class:`~gsim_env.simulation.salespeople.SalespersonFactory` is the package's own.
     """
 
     @property
     def services(self) -> Services:
-        """The services that answer the requests of its salespeople."""
+        """The models and encoder that answer the salespeople's requests."""
         ...
 
     def new_call(self, brief: str, rng: np.random.Generator) -> Salesperson:
-        """Return a salesperson for one call.
+        """Return a new salesperson for one call.
 
         Args:
             brief: The call brief, as ``reset`` returns it.

@@ -32,7 +32,7 @@ accepted, and 80 with ``CALL_SPECIFIC_WEIGHT = 1``.
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A salesperson's utterance in an accepted call.
+    """A recorded sales utterance of an accepted call, with its SOP stage and answered concern.
 
     Attributes:
         text: The words, as one line.
@@ -48,7 +48,7 @@ class Script:
 
 
 class ScriptLibrary:
-    """Scripts by sales stage and answered concern, ranked by fitness to the customer's words.
+    """Recorded sales utterances of accepted calls, retrieved by stage, concern and similarity.
 
     Args:
         group: The cohort; each salesperson's turn of its accepted calls becomes a script.
@@ -98,12 +98,12 @@ class ScriptLibrary:
                 self._at.setdefault((script.stage, script.answers), []).append(index)
 
     def openings(self) -> list[Script]:
-        """Return the openings of calls, the most general first."""
+        """Return the recorded opening lines of sales calls, the most general first."""
         indices = sorted(self._openings, key=lambda index: -self._general[index])
         return [self.scripts[index] for index in indices]
 
     def stages(self, concern: str | None, said: Collection[str]) -> list[str]:
-        """Return the stages with a script that answers ``concern`` and is not among ``said``."""
+        """Return the sales stages that have an unused script for a concern."""
         return [
             stage
             for stage, answers in self._at
@@ -113,7 +113,7 @@ class ScriptLibrary:
     def fitting(
         self, stage: str, concern: str | None, heard: NDArray[np.float32], said: Collection[str]
     ) -> list[Script]:
-        """Return the scripts of a stage that answer ``concern``, best first.
+        """Return the sales scripts of a stage and concern, best fit to the customer first.
 
         Args:
             stage: The sales stage.
@@ -135,12 +135,12 @@ class ScriptLibrary:
 
 
 def accepted_calls(group: Group) -> list[RecordedCall]:
-    """Return the accepted calls of a group's corpus."""
+    """Return the recorded calls of a group in which the customer accepted."""
     return [call for call in group.calls if call.outcome is Outcome.ACCEPTED]
 
 
 def scripts_of(call: RecordedCall) -> Iterable[Script]:
-    """Yield the salesperson's labeled utterances of a call; turns without a stage are left out."""
+    """Yield the sales utterances of a recorded call as scripts, except turns without a stage."""
     heard = None
     for turn in call.turns:
         if turn.role == "customer":
@@ -158,7 +158,7 @@ def words_of(texts: Iterable[str]) -> set[str]:
 
 
 def calls_by_word(group: Group) -> Counter[str]:
-    """Return the number of calls in which each word occurs."""
+    """Return each word's document frequency: the number of a group's calls in which it occurs."""
     counts: Counter[str] = Counter()
     for call in group.calls:
         counts.update(words_of(turn.text for turn in call.turns))
@@ -166,14 +166,14 @@ def calls_by_word(group: Group) -> Counter[str]:
 
 
 def call_specific_share(text: str, call: RecordedCall, said_in: Counter[str]) -> float:
-    """Return the share of a text's words that occur in one call only or name its customer."""
+    """Return the share of a text's words that are specific to one call or name its customer."""
     names = words_of((call.profile.name, call.profile.listing))
     words = WORDS.findall(text.lower())
     return sum(said_in[word] < 2 or word in names for word in words) / max(len(words), 1)
 
 
 def typicality(scripts: Collection[Script], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return each script's cosine to the mean of its kind, shape (scripts,).
+    """Return each script's cosine to the mean embedding of its stage or concern, shape (scripts,).
 
     A kind is all scripts that answer one concern, or all of a stage that answer none.
     """

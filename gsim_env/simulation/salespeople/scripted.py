@@ -16,7 +16,7 @@ __all__ = ["ListeningSalesperson", "PitchingSalesperson", "SalesScript"]
 
 
 class SalesScript(BaseModel):
-    """The lines of a group's ``script.toml``."""
+    """The lines of a group's scripted salespeople, from ``script.toml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class SalesScript(BaseModel):
 
     @classmethod
     def load(cls, group: Group) -> "SalesScript":
-        """Read the script of a group.
+        """Load a group's sales script from ``script.toml``.
 
         Raises:
             CorpusError: if it is missing or malformed.
@@ -38,7 +38,7 @@ class SalesScript(BaseModel):
 
 
 class PitchingSalesperson:
-    """Opens the call, then repeats pitch and close, whatever the customer says."""
+    """Scripted salesperson that ignores the customer: opening, then a pitch and a close."""
 
     def __init__(self, script: SalesScript) -> None:
         """Begin a call."""
@@ -46,7 +46,7 @@ class PitchingSalesperson:
         self._turn = 0
 
     def respond(self, heard: str | None) -> UtteranceFlow:  # noqa: ARG002 - it ignores the customer
-        """Return the opening first, then a pitch; yields no request."""
+        """Return the salesperson's next line: the opening, then a pitch with a close."""
         self._turn += 1
         if self._turn == 1:
             return self._script.opening[0]
@@ -58,7 +58,9 @@ class PitchingSalesperson:
 
 
 class ListeningSalesperson:
-    """Answers detected concerns, closes after an answer, else asks questions and pitches.
+    """Scripted salesperson that answers detected concerns, closes after an answer, else pitches.
+
+    It asks questions before it pitches.
 
     Args:
         script: Its lines.
@@ -75,7 +77,7 @@ class ListeningSalesperson:
         self._asked = False
 
     def respond(self, heard: str | None) -> UtteranceFlow:
-        """Return the next line; none is repeated while there is another.
+        """Return the salesperson's next scripted line; unused lines come first.
 
         Yields one ``EmbeddingRequest`` of the customer's words.
         """

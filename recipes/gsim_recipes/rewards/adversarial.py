@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from gsim_env.models import Encoder
-from gsim_env.rewards.multi_level import MultiLevel, multi_level
+from gsim_env.rewards.multi_level import RewardWithTerms, multi_level
 from gsim_env.rewards.pattern import Discriminator
 from gsim_env.rewards.turns import Turn
-from gsim_recipes.rewards.ranking import Setting
+from gsim_recipes.rewards.ranking import RewardSetting
 
 __all__ = ["adversarial_rewards"]
 
@@ -34,11 +34,13 @@ def adversarial_rewards(
     humans: Sequence[Turn],
     discriminator: Discriminator,
     encoder: Encoder,
-    setting: Setting,
+    setting: RewardSetting,
     language: str,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Return one row per kind of answer: mean reward and terms, and the share below the human's.
+    """Return the mean multi-level reward of each kind of adversarial answer, one row per kind.
+
+    A row also holds the mean of each term, and the share of answers below the human's.
 
     Args:
         humans: Human turns that are their own references.
@@ -49,7 +51,7 @@ def adversarial_rewards(
         seed: Draws the human turn of another call that is copied.
     """
 
-    def rewards(answers: Sequence[str]) -> list[MultiLevel]:
+    def rewards(answers: Sequence[str]) -> list[RewardWithTerms]:
         turns = [turn._replace(answer=answer) for turn, answer in zip(humans, answers, strict=True)]
         return multi_level(
             turns,
@@ -61,16 +63,16 @@ def adversarial_rewards(
             language=language,
         )
 
-    answers_by_kind = adversarial_answers(humans, random.Random(seed))
+    answers_by_kind = _adversarial_answers(humans, random.Random(seed))
     human_rewards = rewards([turn.reference for turn in humans])
 
     return [
-        summarize(kind, rewards(answers), human_rewards)
+        _report_row(kind, rewards(answers), human_rewards)
         for kind, answers in answers_by_kind.items()
     ]
 
 
-def adversarial_answers(humans: Sequence[Turn], rng: random.Random) -> dict[str, list[str]]:
+def _adversarial_answers(humans: Sequence[Turn], rng: random.Random) -> dict[str, list[str]]:
     """Return the answers to each human turn, by kind; the first kind is the human's own answer."""
     from_other_calls = []
     for turn in humans:
@@ -86,10 +88,10 @@ def adversarial_answers(humans: Sequence[Turn], rng: random.Random) -> dict[str,
     }
 
 
-def summarize(
-    kind: str, rewards: Sequence[MultiLevel], human_rewards: Sequence[MultiLevel]
+def _report_row(
+    kind: str, rewards: Sequence[RewardWithTerms], human_rewards: Sequence[RewardWithTerms]
 ) -> dict[str, Any]:
-    """Return a row of the report."""
+    """Return a kind's mean reward and terms, and the share of answers below the human's."""
     means = np.mean(rewards, axis=0)
     below = [
         reward.score < human.score for reward, human in zip(rewards, human_rewards, strict=True)
@@ -98,7 +100,7 @@ def summarize(
         "answer": kind,
         **{
             term: round(float(mean), 3)
-            for term, mean in zip(MultiLevel._fields, means, strict=True)
+            for term, mean in zip(RewardWithTerms._fields, means, strict=True)
         },
         "below_human": float(np.mean(below)),
     }

@@ -24,7 +24,7 @@ from gsim_env.rewards.turns import Turn
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.text import count_words
 
-__all__ = ["length_rewards", "mean_reward"]
+__all__ = ["format_reward_by_length", "mean_format_reward"]
 
 MAX_LENGTH = 40
 """The longest constant length, in words."""
@@ -41,26 +41,26 @@ def main(
     report = {
         "command": shlex.join(["python", "-m", "gsim_recipes.rewards.lengths", *sys.argv[1:]]),
         "d_sim_sha256": sha256_file(d_sim),
-        **length_rewards(references),
+        **format_reward_by_length(references),
     }
 
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "lengths.json", json.dumps(report, indent=1) + "\n")
-    plot(report).savefig(out / "lengths.png", dpi=120)
+    _plot_reward_by_length(report).savefig(out / "lengths.png", dpi=120)
 
 
-def length_rewards(references: Sequence[str]) -> dict[str, Any]:
-    """Return the mean reward of each constant length, and of human lengths in another order."""
+def format_reward_by_length(references: Sequence[str]) -> dict[str, Any]:
+    """Return the mean format reward of constant answer lengths, and of permuted human lengths."""
     human_lengths = [count_words(text) for text in references]
     constant = {
-        length: mean_reward(references, [length] * len(references))
+        length: mean_format_reward(references, [length] * len(references))
         for length in range(1, MAX_LENGTH + 1)
     }
     best = max(constant, key=lambda length: constant[length])
 
     rng = np.random.default_rng(0)
     permuted = [
-        mean_reward(references, rng.permutation(human_lengths).tolist())
+        mean_format_reward(references, rng.permutation(human_lengths).tolist())
         for _ in range(PERMUTATIONS)
     ]
     return {
@@ -74,8 +74,8 @@ def length_rewards(references: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def mean_reward(references: Sequence[str], lengths: Sequence[int]) -> float:
-    """Return the mean of eq. 10 over turns answered with the given numbers of words."""
+def mean_format_reward(references: Sequence[str], lengths: Sequence[int]) -> float:
+    """Return the mean format reward (eq. 10) of answers with the given numbers of words."""
     turns = [
         Turn([], "word " * int(length), reference)
         for length, reference in zip(lengths, references, strict=True)
@@ -83,7 +83,7 @@ def mean_reward(references: Sequence[str], lengths: Sequence[int]) -> float:
     return float(np.mean(format_reward(turns)))
 
 
-def plot(report: dict[str, Any]) -> Figure:
+def _plot_reward_by_length(report: dict[str, Any]) -> Figure:
     """Return the plot of the reward over the constant length."""
     rewards = report["reward_by_length"]
     figure = Figure(figsize=(6, 3.5), layout="constrained")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from tqdm import tqdm
 
 from gsim_env.corpus.d_sim import DSimRow, read_rows, turn_key
-from gsim_env.discriminator.negatives import drop_cut_sentence
+from gsim_env.discriminator.negatives import drop_unfinished_sentence
 from gsim_env.models import ChatMessage, CompletionRequest, LanguageModel, SamplingParams
 from gsim_env.rewards.turns import Turn
 from gsim_env.simulation.prompts import spoken
@@ -21,16 +21,16 @@ from gsim_env.util.files import JsonlStore
 
 __all__ = [
     "KINDS",
-    "Kind",
-    "Probe",
-    "ProbeAnswer",
-    "count_by_model",
-    "draw_rows",
-    "generate_probes",
+    "AnswerKind",
+    "GeneratedAnswer",
+    "GradedAnswers",
+    "count_answers_by_model",
+    "generate_graded_answers",
+    "sample_d_sim_rows",
 ]
 
-Kind = Literal["paraphrase", "over_polite", "off_topic"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+AnswerKind = Literal["paraphrase", "over_polite", "off_topic"]
+KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
 
 SAMPLING = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=48)
 
@@ -72,8 +72,8 @@ OVER_POLITE_TASK = (
 OFF_TOPIC_TASK = "You chat with a friend. Answer with one or two sentences and nothing else."
 
 
-class Probe(NamedTuple):
-    """One context with the human's answer and the model's.
+class GradedAnswers(NamedTuple):
+    """One context with the human's answer and a model answer of each kind (quality).
 
     Attributes:
         human: The human's answer, which is its own reference.
@@ -81,11 +81,11 @@ class Probe(NamedTuple):
     """
 
     human: Turn
-    generated: dict[Kind, Turn]
+    generated: dict[AnswerKind, Turn]
 
 
-class ProbeAnswer(BaseModel):
-    """A model's answer: one line of the probes file.
+class GeneratedAnswer(BaseModel):
+    """A generated answer of a given kind to a human turn of D_sim: one line of ``probes.jsonl``.
 
     Attributes:
         call_id: Dialogue of the row.
@@ -97,13 +97,13 @@ class ProbeAnswer(BaseModel):
 
     call_id: str
     turn: int
-    kind: Kind
+    kind: AnswerKind
     by: str
     text: str
 
 
-def draw_rows(d_sim: Path, count: int, seed: int) -> list[DSimRow]:
-    """Return ``count`` random rows of D_sim with a human turn of at least four words."""
+def sample_d_sim_rows(d_sim: Path, count: int, seed: int) -> list[DSimRow]:
+    """Return ``count`` random rows of D_sim with a human answer of at least four words."""
     rows = [
         row
         for row in read_rows(d_sim)
@@ -113,26 +113,26 @@ def draw_rows(d_sim: Path, count: int, seed: int) -> list[DSimRow]:
     return rows[:count]
 
 
-def generate_probes(
+def generate_graded_answers(
     rows: Sequence[DSimRow], file: Path, load: Callable[[], LanguageModel], name: str
-) -> list[Probe]:
-    """Generate an answer of each kind to every row, and return answers and rows as probes.
+) -> list[GradedAnswers]:
+    """Generate a paraphrase, an over-polite and an off-topic answer to every row of D_sim.
 
     Answers are appended to a JSONL file; answers in it are not generated again.
 
     Args:
         rows: Rows of D_sim.
-        file: One :class:`ProbeAnswer` per line.
+        file: One :class:`GeneratedAnswer` per line.
         load: Returns the model; called if an answer is missing.
         name: The model's name, stored with its answers: a later run may use another model.
 
     Raises:
         SimulatorError: if the model fails. Earlier answers are kept.
     """
-    store = JsonlStore(file, ProbeAnswer)
+    store = JsonlStore(file, GeneratedAnswer)
     texts = {(answer.call_id, answer.turn, answer.kind): answer.text for answer in store.read()}
 
-    missing: list[tuple[DSimRow, Kind]] = []
+    missing: list[tuple[DSimRow, AnswerKind]] = []
     for kind in KINDS:
         missing += [(row, kind) for row in rows if (*turn_key(row), kind) not in texts]
 
@@ -140,46 +140,50 @@ def generate_probes(
     with tqdm(total=total, initial=total - len(missing)) as bar:
         for start in range(0, len(missing), BATCH_SIZE):
             batch = missing[start : start + BATCH_SIZE]
-            generated = block_on(generate_batch(load(), batch))
+            generated = block_on(_generate_batch(load(), batch))
 
             for (row, kind), text in zip(batch, generated, strict=True):
                 call_id, turn = turn_key(row)
-                store.append(ProbeAnswer(call_id=call_id, turn=turn, kind=kind, by=name, text=text))
+                store.append(
+                    GeneratedAnswer(call_id=call_id, turn=turn, kind=kind, by=name, text=text)
+                )
                 texts[call_id, turn, kind] = text
             bar.update(len(batch))
 
-    return [make_probe(row, texts) for row in rows]
+    return [_graded_answers(row, texts) for row in rows]
 
 
-def count_by_model(file: Path) -> dict[str, dict[str, int]]:
-    """Return the number of answers of each kind by each model."""
+def count_answers_by_model(file: Path) -> dict[str, dict[str, int]]:
+    """Return the number of generated answers in a probes file, by kind of answer and by model."""
     counters: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-    for answer in JsonlStore(file, ProbeAnswer).read():
+    for answer in JsonlStore(file, GeneratedAnswer).read():
         counters[answer.kind][answer.by] += 1
     return {kind: dict(counter) for kind, counter in counters.items()}
 
 
-def make_probe(row: DSimRow, texts: dict[tuple[str, int, Kind], str]) -> Probe:
-    """Return a row and its answers as turns."""
+def _graded_answers(row: DSimRow, texts: dict[tuple[str, int, AnswerKind], str]) -> GradedAnswers:
+    """Return a row of D_sim and its generated answers as turns to score."""
     context, reference = row["extra_info"]["context"], row["reward_model"]["ground_truth"]
     key = turn_key(row)
-    return Probe(
+    return GradedAnswers(
         Turn(context, reference, reference),
         {kind: Turn(context, texts[*key, kind], reference) for kind in KINDS},
     )
 
 
-async def generate_batch(model: LanguageModel, batch: Sequence[tuple[DSimRow, Kind]]) -> list[str]:
+async def _generate_batch(
+    model: LanguageModel, batch: Sequence[tuple[DSimRow, AnswerKind]]
+) -> list[str]:
     """Return the model's answers, each one line of text."""
     requests = [
-        CompletionRequest("customer", prompt(row, kind), SAMPLING, seed_of(row, kind))
+        CompletionRequest("customer", _prompt(row, kind), SAMPLING, _seed(row, kind))
         for row, kind in batch
     ]
     completions = await asyncio.gather(*map(model.acomplete, requests))
-    return [drop_cut_sentence(spoken(completion.text)) for completion in completions]
+    return [drop_unfinished_sentence(spoken(completion.text)) for completion in completions]
 
 
-def prompt(row: DSimRow, kind: Kind) -> list[ChatMessage]:
+def _prompt(row: DSimRow, kind: AnswerKind) -> list[ChatMessage]:
     """Return the model's messages for an answer of a kind."""
     match kind:
         case "paraphrase":
@@ -192,13 +196,13 @@ def prompt(row: DSimRow, kind: Kind) -> list[ChatMessage]:
             context = row["extra_info"]["context"][-CONTEXT_MESSAGES:]
             return [{"role": "system", "content": OVER_POLITE_TASK}, *context]
         case "off_topic":
-            topic = TOPICS[seed_of(row, kind) % len(TOPICS)]
+            topic = TOPICS[_seed(row, kind) % len(TOPICS)]
             return [
                 {"role": "system", "content": OFF_TOPIC_TASK},
                 {"role": "user", "content": f"Tell me something about {topic}."},
             ]
 
 
-def seed_of(row: DSimRow, kind: Kind) -> int:
+def _seed(row: DSimRow, kind: AnswerKind) -> int:
     """Return the seed of an answer."""
     return zlib.crc32(f"{turn_key(row)}{kind}".encode())

@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from gsim_env.models import Encoder
 from gsim_env.rewards.format import format_reward
-from gsim_env.rewards.multi_level import Weights
+from gsim_env.rewards.multi_level import RewardWeights
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.semantic import semantic_reward
 from gsim_env.rewards.turns import Turn
-from gsim_recipes.rewards.probes import KINDS, Probe
+from gsim_recipes.rewards.probes import KINDS, GradedAnswers
 
 __all__ = [
     "ORDER",
-    "Setting",
-    "Terms",
-    "choose_setting",
-    "probe_terms",
-    "share_ranked",
-    "share_ranked_by_pair",
+    "RewardSetting",
+    "RewardTerms",
+    "choose_reward_setting",
+    "compute_reward_terms",
+    "share_ranked_in_order",
+    "share_ranked_in_order_by_pair",
 ]
 
 Floats = NDArray[np.float64]
@@ -40,17 +40,18 @@ DELTAS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 FLOORS = (-2.0, -1.0, -0.5, 0.0)
 
 
-class Setting(NamedTuple):
-    """The free parameters of the multi-level reward."""
+class RewardSetting(NamedTuple):
+    """The free parameters of the multi-level reward: term weights, cutoff delta, lower bound."""
 
-    weights: Weights
+    weights: RewardWeights
     delta: float
     floor: float
 
 
-class Terms(NamedTuple):
-    """The terms of every probe's answers, each of shape (probes, 4), in ``ORDER``.
+class RewardTerms(NamedTuple):
+    """The unweighted reward terms of the answers to each context, arrays of shape (contexts, 4).
 
+    Columns are in ``ORDER``.
     Format and cosine are before delta and floor; a fault has minus infinity.
     """
 
@@ -58,16 +59,16 @@ class Terms(NamedTuple):
     format: Floats
     cosine: Floats
 
-    def scores(self, setting: Setting) -> Floats:
-        """Return the reward of every answer, shape (probes, 4)."""
+    def scores(self, setting: RewardSetting) -> Floats:
+        """Return the multi-level reward of every answer, shape (contexts, 4)."""
         weighted = [
             weight * term
             for weight, term in zip(setting.weights, self.with_setting(setting), strict=True)
         ]
         return sum(weighted, np.zeros(1))
 
-    def with_setting(self, setting: Setting) -> tuple[Floats, Floats, Floats]:
-        """Return the pattern, format and semantic term with a setting's delta and floor."""
+    def with_setting(self, setting: RewardSetting) -> tuple[Floats, Floats, Floats]:
+        """Return the pattern, format and semantic terms under a setting's delta and floor."""
         semantic = (self.cosine - setting.delta) / (1.0 - setting.delta)
         return (
             self.pattern,
@@ -76,7 +77,7 @@ class Terms(NamedTuple):
         )
 
 
-class Trial(NamedTuple):
+class _Trial(NamedTuple):
     """A setting that was tried.
 
     Attributes:
@@ -87,7 +88,7 @@ class Trial(NamedTuple):
 
     ranked: float
     least_term: float
-    setting: Setting
+    setting: RewardSetting
 
     def as_row(self) -> dict[str, Any]:
         """Return the trial as a row of the report."""
@@ -100,10 +101,10 @@ class Trial(NamedTuple):
         }
 
 
-def probe_terms(
-    probes: Sequence[Probe], discriminator: Discriminator, encoder: Encoder, language: str
-) -> Terms:
-    """Return the terms of probes."""
+def compute_reward_terms(
+    probes: Sequence[GradedAnswers], discriminator: Discriminator, encoder: Encoder, language: str
+) -> RewardTerms:
+    """Return the pattern, format and semantic terms of human and generated answers."""
     turns: list[Turn] = []
     for probe in probes:
         turns += [probe.human, *(probe.generated[kind] for kind in KINDS)]
@@ -113,36 +114,40 @@ def probe_terms(
         format_reward(turns, language=language, floor=-np.inf),
         semantic_reward(turns, encoder, delta=0.0, floor=-np.inf),
     )
-    return Terms(*(np.array(term).reshape(-1, len(ORDER)) for term in terms))
+    return RewardTerms(*(np.array(term).reshape(-1, len(ORDER)) for term in terms))
 
 
-def share_ranked(scores: Floats) -> float:
-    """Return the share of contexts in which every answer scores more than the next in ``ORDER``."""
+def share_ranked_in_order(scores: Floats) -> float:
+    """Return the share of contexts scored human > paraphrase > over-polite > off topic."""
     return float(np.mean((np.diff(scores, axis=1) < 0).all(axis=1)))
 
 
-def share_ranked_by_pair(scores: Floats) -> Mapping[str, float]:
-    """Return the share of contexts in which an answer scores more than the next, by pair."""
+def share_ranked_in_order_by_pair(scores: Floats) -> Mapping[str, float]:
+    """Return the share of contexts with the better answer scored higher, by pair of kinds."""
     return {
         f"{better} > {worse}": float(np.mean(scores[:, index] > scores[:, index + 1]))
         for index, (better, worse) in enumerate(pairwise(ORDER))
     }
 
 
-def choose_setting(terms: Terms) -> tuple[Setting, list[dict[str, Any]]]:
-    """Return the chosen setting, and a row for every setting tried, best first.
+def choose_reward_setting(terms: RewardTerms) -> tuple[RewardSetting, list[dict[str, Any]]]:
+    """Choose the multi-level reward's weights, delta and floor by a grid search over rankings.
+
+    Returns the chosen setting, and a row for every setting tried, best first.
 
     Candidates are the settings that rank as many contexts as the best one, or fewer by at most one
     standard error. Of these, the setting with the largest least term is chosen (weight times the
     standard deviation over the answers): a term with little influence can be gamed.
     """
     trials = []
-    for setting in grid():
+    for setting in _setting_grid():
         spreads = [float(term.std()) for term in terms.with_setting(setting)]
         influences = [
             weight * spread for weight, spread in zip(setting.weights, spreads, strict=True)
         ]
-        trials.append(Trial(share_ranked(terms.scores(setting)), min(influences), setting))
+        trials.append(
+            _Trial(share_ranked_in_order(terms.scores(setting)), min(influences), setting)
+        )
 
     best = max(trial.ranked for trial in trials)
     standard_error = np.sqrt(best * (1.0 - best) / len(terms.pattern))
@@ -152,10 +157,10 @@ def choose_setting(terms: Terms) -> tuple[Setting, list[dict[str, Any]]]:
     return trials[0].setting, [trial.as_row() for trial in trials]
 
 
-def grid() -> Iterator[Setting]:
+def _setting_grid() -> Iterator[RewardSetting]:
     """Yield every setting of the grid."""
     for pattern, format_, delta, floor in product(range(1, STEPS), range(1, STEPS), DELTAS, FLOORS):
         semantic = STEPS - pattern - format_
         if semantic > 0:
-            weights = Weights(pattern / STEPS, format_ / STEPS, semantic / STEPS)
-            yield Setting(weights, delta, floor)
+            weights = RewardWeights(pattern / STEPS, format_ / STEPS, semantic / STEPS)
+            yield RewardSetting(weights, delta, floor)

@@ -30,15 +30,20 @@ from gsim_env.rewards.semantic import DELTA
 from gsim_env.rewards.turns import FLOOR
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_recipes.rewards.adversarial import adversarial_rewards
-from gsim_recipes.rewards.probes import Probe, count_by_model, draw_rows, generate_probes
+from gsim_recipes.rewards.probes import (
+    GradedAnswers,
+    count_answers_by_model,
+    generate_graded_answers,
+    sample_d_sim_rows,
+)
 from gsim_recipes.rewards.ranking import (
     ORDER,
-    Setting,
-    Terms,
-    choose_setting,
-    probe_terms,
-    share_ranked,
-    share_ranked_by_pair,
+    RewardSetting,
+    RewardTerms,
+    choose_reward_setting,
+    compute_reward_terms,
+    share_ranked_in_order,
+    share_ranked_in_order_by_pair,
 )
 
 CHOICE_SHARE = 1 / 3
@@ -69,42 +74,44 @@ def main(
     """Choose weights, delta and floor of the multi-level reward, and report what it measures."""
     out.mkdir(parents=True, exist_ok=True)
     probes_file = out / "probes.jsonl"
-    rows = draw_rows(d_sim, contexts, seed)
-    probes = generate_probes(
-        rows, probes_file, lambda: build_language_model(model), model_name(model)
+    rows = sample_d_sim_rows(d_sim, contexts, seed)
+    probes = generate_graded_answers(
+        rows, probes_file, lambda: build_language_model(model), _model_name(model)
     )
-    dev, test = split(rows, probes)
+    dev, test = _split_by_dialogue(rows, probes)
 
     trained = load_discriminator(discriminator)
     phi = shared_cached_encoder(encoder)
-    setting, trials = choose_setting(probe_terms(dev, trained, phi, language))
-    test_terms = probe_terms(test, trained, phi, language)
+    setting, trials = choose_reward_setting(compute_reward_terms(dev, trained, phi, language))
+    test_terms = compute_reward_terms(test, trained, phi, language)
     humans = [probe.human for probe in test]
 
     report = {
         "command": shlex.join(["python", "-m", "gsim_recipes.rewards.run", *sys.argv[1:]]),
         "sha256": {"d_sim": sha256_file(d_sim), "probes": sha256_file(probes_file)},
         "discriminator": trained.name,
-        "worded_by": count_by_model(probes_file),
+        "worded_by": count_answers_by_model(probes_file),
         "seed": seed,
         "contexts": {"to_choose": len(dev), "to_report": len(test)},
         "chosen": {**setting.weights._asdict(), "delta": setting.delta, "floor": setting.floor},
         "tried": len(trials),
         "best": trials[:REPORTED_SETTINGS],
-        "chosen_on_others": ranking_report(test_terms, setting),
-        "defaults_on_others": ranking_report(test_terms, Setting(WEIGHTS, DELTA, FLOOR)),
+        "chosen_on_others": _ranking_report(test_terms, setting),
+        "defaults_on_others": _ranking_report(test_terms, RewardSetting(WEIGHTS, DELTA, FLOOR)),
         "adversarial": adversarial_rewards(humans, trained, phi, setting, language, seed),
     }
     write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
-    plot(test_terms, setting).savefig(out / "rewards.png", dpi=120)
+    _plot_terms(test_terms, setting).savefig(out / "rewards.png", dpi=120)
 
     print(json.dumps({key: value for key, value in report.items() if key != "best"}, indent=1))
 
 
-def split(rows: Sequence[DSimRow], probes: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
+def _split_by_dialogue(
+    rows: Sequence[DSimRow], probes: Sequence[GradedAnswers]
+) -> tuple[list[GradedAnswers], list[GradedAnswers]]:
     """Return the probes to choose on and those to report, by dialogue."""
-    dev: list[Probe] = []
-    test: list[Probe] = []
+    dev: list[GradedAnswers] = []
+    test: list[GradedAnswers] = []
     for row, probe in zip(rows, probes, strict=True):
         call_id = row["extra_info"]["call_id"]
         part = dev if is_dialogue_held_out(call_id, CHOICE_SHARE, "choice") else test
@@ -112,14 +119,14 @@ def split(rows: Sequence[DSimRow], probes: Sequence[Probe]) -> tuple[list[Probe]
     return dev, test
 
 
-def model_name(model: dict[str, Any] | str) -> str:
+def _model_name(model: dict[str, Any] | str) -> str:
     """Return the name of a backend's model file, without folders and suffix, or of the backend."""
     if isinstance(model, str):
         return model
     return Path(model.get("model") or model["backend"]).name.removesuffix(".gguf")
 
 
-def ranking_report(terms: Terms, setting: Setting) -> dict[str, Any]:
+def _ranking_report(terms: RewardTerms, setting: RewardSetting) -> dict[str, Any]:
     """Return the shares of contexts ranked right, and the mean of each term by kind of answer."""
     scores = terms.scores(setting)
     arrays = {
@@ -133,13 +140,13 @@ def ranking_report(terms: Terms, setting: Setting) -> dict[str, Any]:
         means[name] = dict(zip(ORDER, rounded, strict=True))
 
     return {
-        "ranked": round(share_ranked(scores), 4),
-        "from_kind_to_kind": share_ranked_by_pair(scores),
+        "ranked": round(share_ranked_in_order(scores), 4),
+        "from_kind_to_kind": share_ranked_in_order_by_pair(scores),
         "means": means,
     }
 
 
-def plot(terms: Terms, setting: Setting) -> Figure:
+def _plot_terms(terms: RewardTerms, setting: RewardSetting) -> Figure:
     """Return box plots of each term and of their sum, by kind of answer."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     names = (*setting.weights._fields, "multi-level")
