@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.corpus.style_features import sentences
 from gsim_env.sop.probe import LinearProbe
 from gsim_env.util.text_safety import sanitize_text
 

@@ -1,4 +1,4 @@
-"""Reward functions for verl: one module per reward, each with a ``compute_score``.
+"""Reward functions for verl: one module per reward, each with verl's ``compute_score``.
 
 The rewards themselves are batched functions in :mod:`gsim_env.rewards`.
 """

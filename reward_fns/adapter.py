@@ -1,4 +1,4 @@
-"""verl's ``compute_score`` signature over batched reward functions."""
+"""Adapter from batched reward functions to verl's ``compute_score`` signature."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from gsim_env.models.batching import Batcher
 
-__all__ = ["ComputeScore", "ExtraInfo", "Reward", "RowReader", "verl_score"]
+__all__ = ["ComputeScoreSignature", "ExtraInfo", "Reward", "RowReader", "make_compute_score"]
 
 T = TypeVar("T")
 
@@ -20,8 +20,8 @@ Reward = float | dict[str, float]
 """A score alone, or a ``score`` with its terms by name."""
 
 
-class ComputeScore(Protocol):
-    """The signature that verl calls (``reward.custom_reward_function``)."""
+class ComputeScoreSignature(Protocol):
+    """Call signature of a verl reward function (``reward.custom_reward_function``)."""
 
     def __call__(
         self,
@@ -31,12 +31,14 @@ class ComputeScore(Protocol):
         extra_info: ExtraInfo = None,
         **settings: Any,
     ) -> Awaitable[dict[str, float]]:
-        """Return ``score`` and its terms; verl logs every key as a metric."""
+        """Return a row's reward as ``score`` and its terms; verl logs every key as a metric."""
         ...
 
 
-def verl_score(read: RowReader[T], score: Callable[..., Sequence[Reward]]) -> ComputeScore:
-    """Return ``compute_score`` for a batched reward function.
+def make_compute_score(
+    read: RowReader[T], score: Callable[..., Sequence[Reward]]
+) -> ComputeScoreSignature:
+    """Return an asynchronous verl ``compute_score`` function over a batched reward function.
 
     verl scores one row per call. Rows that wait at the same time are scored as one batch.
 

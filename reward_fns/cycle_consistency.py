@@ -1,4 +1,4 @@
-"""The cycle consistency reward (USP) for verl: similarity of given and extracted profile."""
+"""The cycle consistency reward (USP) for verl: given versus extracted profile."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,32 +10,36 @@ from gsim_env.models import ChatMessage
 from gsim_env.models.registry import shared_cached_encoder
 from gsim_env.profiles import CustomerProfile
 from gsim_env.rewards.cycle_consistency import cycle_consistency
-from reward_fns.adapter import ExtraInfo, verl_score
-from reward_fns.rows import read_call_messages, read_field
+from reward_fns.adapter import ExtraInfo, make_compute_score
+from reward_fns.rows import read_call_messages, read_extra_field
 
 __all__ = ["compute_score"]
 
 
-class CustomerCall(NamedTuple):
-    """A call that the agent loop ``gsim_customer`` played, and its customer's profile."""
+class _CustomerCall(NamedTuple):
+    """Messages of a call that the agent loop ``gsim_customer`` played, and the given profile."""
 
     messages: list[ChatMessage]
     profile: CustomerProfile
 
 
-def read_customer_call(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> CustomerCall:
-    """Return the call of a row.
+def _read_customer_call(
+    solution_str: str, ground_truth: Any, extra_info: ExtraInfo
+) -> _CustomerCall:
+    """Return the call and the profile from the row that verl passes to a reward function.
 
     Raises:
         ConfigurationError: if the messages or the profile are missing.
     """
     messages = read_call_messages(solution_str, ground_truth, extra_info)
-    profile = CustomerProfile.model_validate(read_field(extra_info, "profile"))
-    return CustomerCall(messages, profile)
+    profile = CustomerProfile.model_validate(read_extra_field(extra_info, "profile"))
+    return _CustomerCall(messages, profile)
 
 
-def score(calls: Sequence[CustomerCall], *, group: str, encoder: str = "minilm") -> list[float]:
-    """Return the cycle consistency of each call, in [-1, 1].
+def cycle_consistency_scores(
+    calls: Sequence[_CustomerCall], *, group: str, encoder: str = "minilm"
+) -> list[float]:
+    """Return the cycle consistency reward (USP) of each call, in [-1, 1].
 
     Args:
         calls: Calls with the profiles given to their customers.
@@ -45,16 +49,16 @@ def score(calls: Sequence[CustomerCall], *, group: str, encoder: str = "minilm")
     return cycle_consistency(
         [call.messages for call in calls],
         [call.profile for call in calls],
-        group_extractor(group, encoder),
+        _group_extractor(group, encoder),
         shared_cached_encoder(encoder),
     )
 
 
 @lru_cache(maxsize=8)
-def group_extractor(group: str, encoder: str) -> StyleExtractor:
-    """Return the profile extractor of a group, one per process."""
+def _group_extractor(group: str, encoder: str) -> StyleExtractor:
+    """Return a group's profile extractor, cached per process."""
     loaded = load_group(group)
     return StyleExtractor(loaded.config.archetypes, loaded.taxonomy, shared_cached_encoder(encoder))
 
 
-compute_score = verl_score(read_customer_call, score)
+compute_score = make_compute_score(_read_customer_call, cycle_consistency_scores)

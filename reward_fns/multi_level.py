@@ -7,13 +7,13 @@ from gsim_env.rewards.multi_level import WEIGHTS, RewardWeights, multi_level
 from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.semantic import DELTA
 from gsim_env.rewards.turns import FLOOR, Turn
-from reward_fns.adapter import verl_score
-from reward_fns.rows import read_turn
+from reward_fns.adapter import make_compute_score
+from reward_fns.rows import read_turn_to_score
 
 __all__ = ["compute_score"]
 
 
-def score(
+def multi_level_scores(
     turns: Sequence[Turn],
     *,
     discriminator: str,
@@ -23,7 +23,7 @@ def score(
     floor: float = FLOOR,
     language: str = "en",
 ) -> list[dict[str, float]]:
-    """Return the weighted sum of each turn as ``score``, and each term under its name.
+    """Return each turn's multi-level reward as ``score``, with its terms by name.
 
     Args:
         turns: Answers with their references.
@@ -53,4 +53,4 @@ def score(
     return [reward._asdict() for reward in rewards]
 
 
-compute_score = verl_score(read_turn, score)
+compute_score = make_compute_score(read_turn_to_score, multi_level_scores)

@@ -8,11 +8,11 @@ from gsim_env.models import ChatMessage
 from gsim_env.rewards.turns import Turn
 from reward_fns.adapter import ExtraInfo
 
-__all__ = ["read_call_messages", "read_field", "read_turn"]
+__all__ = ["read_call_messages", "read_extra_field", "read_turn_to_score"]
 
 
-def read_turn(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> Turn:
-    """Return the turn of a D_sim row; its context is ``extra_info["context"]``.
+def read_turn_to_score(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> Turn:
+    """Return the customer turn to score from a D_sim row: context, answer, human reference.
 
     Raises:
         ConfigurationError: if the context or the reference is missing.
@@ -28,23 +28,23 @@ def read_turn(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> Tu
             f"ground_truth must be the human customer's answer, got {ground_truth!r:.80}."
         )
 
-    return Turn(copy_messages(extra_info["context"]), solution_str, ground_truth)
+    return Turn(_copy_messages(extra_info["context"]), solution_str, ground_truth)
 
 
 def read_call_messages(
     solution_str: str, ground_truth: Any, extra_info: ExtraInfo
 ) -> list[ChatMessage]:
-    """Return the messages of the whole call that the agent loop ``gsim_customer`` played.
+    """Return all messages of the call that the agent loop ``gsim_customer`` played.
 
     Raises:
         ConfigurationError: if the row contains no messages.
     """
     del solution_str, ground_truth  # the whole call is scored, not its last answer
-    return copy_messages(read_field(extra_info, "messages"))
+    return _copy_messages(read_extra_field(extra_info, "messages"))
 
 
-def read_field(extra_info: ExtraInfo, name: str) -> Any:
-    """Return a field that an agent loop adds to ``extra_info``.
+def read_extra_field(extra_info: ExtraInfo, name: str) -> Any:
+    """Return the field ``name`` of ``extra_info``, which an agent loop must have added.
 
     Raises:
         ConfigurationError: if the field is missing.
@@ -58,7 +58,7 @@ def read_field(extra_info: ExtraInfo, name: str) -> Any:
     return extra_info[name]
 
 
-def copy_messages(messages: Iterable[Any]) -> list[ChatMessage]:
-    """Return messages as plain dicts; verl passes arrays of dicts."""
+def _copy_messages(messages: Iterable[Any]) -> list[ChatMessage]:
+    """Return a copy of messages as a list of dicts; verl passes arrays of dicts."""
     copies: list[ChatMessage] = [dict(message) for message in messages]  # type: ignore[misc]
     return copies

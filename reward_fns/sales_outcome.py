@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gsim_env.rewards.sales_outcome import progress_toward_deal, sales_outcome
-from reward_fns.adapter import ExtraInfo, verl_score
-from reward_fns.rows import read_field
+from reward_fns.adapter import ExtraInfo, make_compute_score
+from reward_fns.rows import read_extra_field
 
 __all__ = ["compute_score"]
 
 
-class SalesCall(NamedTuple):
-    """The result of a call that the agent loop ``gsim_sales`` played.
+class _SalesCallResult(NamedTuple):
+    """Outcome and turn rewards of a call that the agent loop ``gsim_sales`` played.
 
     Attributes:
         outcome: The call's outcome.
@@ -22,20 +22,26 @@ class SalesCall(NamedTuple):
     turn_scores: Sequence[float]
 
 
-def read_sales_call(solution_str: str, ground_truth: Any, extra_info: ExtraInfo) -> SalesCall:
-    """Return the result of a row's call.
+def _read_sales_call_result(
+    solution_str: str, ground_truth: Any, extra_info: ExtraInfo
+) -> _SalesCallResult:
+    """Return the call's outcome and turn rewards from the row that verl passes.
 
     Raises:
         ConfigurationError: if the outcome is missing.
     """
     del solution_str, ground_truth  # the whole call is scored, not its last answer
-    outcome = read_field(extra_info, "outcome")
+    outcome = read_extra_field(extra_info, "outcome")
     turn_scores = (extra_info or {}).get("turn_scores", ())
-    return SalesCall(outcome, turn_scores)
+    return _SalesCallResult(outcome, turn_scores)
 
 
-def score(calls: Sequence[SalesCall], *, progress: float = 0.0) -> list[dict[str, float]]:
-    """Return ``outcome`` + ``progress`` x progress of each call as ``score``, and both terms.
+def sales_outcome_scores(
+    calls: Sequence[_SalesCallResult], *, progress: float = 0.0
+) -> list[dict[str, float]]:
+    """Return each call's sales outcome reward as ``score``, with its two terms.
+
+    ``score`` is ``outcome`` (1 for a deal) plus the weight ``progress`` times the call's progress.
 
     Args:
         calls: Results of calls.
@@ -55,4 +61,4 @@ def score(calls: Sequence[SalesCall], *, progress: float = 0.0) -> list[dict[str
     ]
 
 
-compute_score = verl_score(read_sales_call, score)
+compute_score = make_compute_score(_read_sales_call_result, sales_outcome_scores)

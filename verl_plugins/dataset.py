@@ -1,4 +1,4 @@
-"""Dataset of calls: a row is a customer seed, so all samples of a GRPO group start alike."""
+"""verl dataset of customer seeds: a GRPO group's samples call the same customer."""
 
 from itertools import chain
 from typing import Any
@@ -8,11 +8,13 @@ from torch.utils.data import Dataset
 
 from gsim_env.errors import ConfigurationError
 
-__all__ = ["CallDataset"]
+__all__ = ["CustomerSeedDataset"]
 
 
-class CallDataset(Dataset[dict[str, Any]]):
-    """Rows of customer seeds for the agent loops ``gsim_sales`` and ``gsim_customer``.
+class CustomerSeedDataset(Dataset[dict[str, Any]]):
+    """verl dataset with one row per customer seed, for the gsim agent loops.
+
+    The agent loops are ``gsim_sales`` and ``gsim_customer``.
 
     ``data.train_files`` and ``data.val_files`` are ranges of seeds, ``start:stop``, not files: the
     node ``gsim`` and the seed determine the call. Use disjoint ranges for training and validation.
@@ -38,14 +40,14 @@ class CallDataset(Dataset[dict[str, Any]]):
     ) -> None:
         del tokenizer, config, processor  # verl passes them to every dataset
         ranges = [data_files] if isinstance(data_files, str) else list(data_files)
-        seeds = list(chain.from_iterable(map(parse_seeds, ranges)))
+        seeds = list(chain.from_iterable(map(_parse_seed_range, ranges)))
         self._seeds = seeds if max_samples < 0 else seeds[:max_samples]
 
     def __len__(self) -> int:
         return len(self._seeds)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return the row of a seed, with the fields of verl's own datasets."""
+        """Return the dataset row of a customer seed, with the fields of verl's own datasets."""
         seed = self._seeds[index]
         return {
             "data_source": "gsim",
@@ -60,8 +62,8 @@ class CallDataset(Dataset[dict[str, Any]]):
         }
 
 
-def parse_seeds(text: str) -> range:
-    """Return the range of seeds ``start:stop``."""
+def _parse_seed_range(text: str) -> range:
+    """Parse ``start:stop`` to a range of seeds."""
     start, _, stop = str(text).partition(":")
     if not (start.isdecimal() and stop.isdecimal() and int(start) < int(stop)):
         raise ConfigurationError(

@@ -8,21 +8,21 @@ logs them at level DEBUG. :mod:`verl_plugins.register` registers everything that
 import logging
 from importlib import import_module
 
-from verl_plugins.cpu import is_enabled
+from verl_plugins.cpu import is_cpu_support_enabled
 
 logger = logging.getLogger(__name__)
 
 
-def register() -> None:
-    """Register the CPU platform with verl; without ``GSIM_VERL_CPU=1``, do nothing."""
-    if not is_enabled():
+def register_cpu_platform() -> None:
+    """Register the CPU platform with verl if ``GSIM_VERL_CPU=1``, else do nothing."""
+    if not is_cpu_support_enabled():
         return
 
     try:
-        import_module("verl_plugins.cpu.platform").register()
+        import_module("verl_plugins.cpu.platform").register_cpu_platform()
     except Exception:
         logger.exception("Cannot load the verl plugin of gsim-env. Run: gsim doctor verl")
         raise
 
 
-register()
+register_cpu_platform()

@@ -8,12 +8,12 @@ replay buffer need no registration: the configuration names them by ``pkg://`` p
 from verl.utils.device import get_device_name
 
 from verl_plugins.agent_loops import customer, sales
-from verl_plugins.cpu import is_enabled, rollout
+from verl_plugins.cpu import is_cpu_support_enabled, rollout
 
 __all__ = ["customer", "sales"]
 
-rollout.register()
-if is_enabled() and get_device_name() == "cpu":
+rollout.register_transformers_rollout()
+if is_cpu_support_enabled() and get_device_name() == "cpu":
     from verl_plugins.cpu import engine
 
-    engine.register()
+    engine.register_cpu_engine()

@@ -10,11 +10,11 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 from gsim_env.errors import SimulatorError
 
-__all__ = ["CallReplayBuffer", "call_metrics"]
+__all__ = ["MetricsReplayBuffer", "batch_call_metrics"]
 
 
-class CallReplayBuffer(ReplayBuffer):
-    """Replay buffer that adds ``call_metrics`` to the metrics of a training batch.
+class MetricsReplayBuffer(ReplayBuffer):
+    """verl replay buffer that adds :func:`batch_call_metrics` to a training batch's metrics.
 
     Selected by ``trainer.v1.sampler.custom_sampler``; ``sampler_kwargs.rollout_n`` is
     ``actor_rollout_ref.rollout.n``. Samples that failed for infrastructure reasons (the agent loop
@@ -24,7 +24,7 @@ class CallReplayBuffer(ReplayBuffer):
     def sample(
         self, global_steps: int, partition_id: str, batch_size: int
     ) -> tuple[Any, dict[str, Any]]:
-        """Sample as verl does, and add the metrics.
+        """Sample a batch as verl does, and add the metrics of its calls.
 
         Raises:
             SimulatorError: if every sample of the batch failed.
@@ -43,19 +43,19 @@ class CallReplayBuffer(ReplayBuffer):
         columns = tq.kv_batch_get(keys=batch.keys, partition_id=partition_id, select_fields=fields)
         extra_fields, timings = (columns.pop(field).tolist() for field in fields)
         expected = batch_size * int(self.sampler_kwargs["rollout_n"])
-        return batch, {**metrics, **call_metrics(batch.keys, extra_fields, timings, expected)}
+        return batch, {**metrics, **batch_call_metrics(batch.keys, extra_fields, timings, expected)}
 
 
-def call_metrics(
+def batch_call_metrics(
     keys: Sequence[str],
     extra_fields: Sequence[Mapping[str, Any]],
     timings: Sequence[Mapping[str, float]],
     expected: int,
 ) -> dict[str, float]:
-    """Return the metrics of a batch of sequences, in any order.
+    """Return failure share, mean rewards, outcomes and times of the calls of a batch.
 
     Args:
-        keys: ``{uid}_{session}_{index}`` of each sequence; a session is one sample.
+        keys: ``{uid}_{session}_{index}`` of each sequence, in any order; a session is one sample.
         extra_fields: Extra fields of each sequence; the last of a session has the reward's.
         timings: verl's timings of each sequence, in seconds.
         expected: Number of samples requested.
@@ -67,7 +67,7 @@ def call_metrics(
         ``gsim/env_seconds/max``, ``gsim/reward_seconds/max``: longest time that a sample spent in
         the simulator and in the reward function.
     """
-    last_rows = last_row_of_each_session(keys)
+    last_rows = _last_row_of_each_session(keys)
     fields = [extra_fields[row] for row in last_rows]
     reward_seconds = [float(timings[row].get("compute_score", 0.0)) for row in last_rows]
     env_seconds = [float(field.get("env_seconds", 0.0)) for field in fields]
@@ -90,8 +90,8 @@ def call_metrics(
     }
 
 
-def last_row_of_each_session(keys: Sequence[str]) -> list[int]:
-    """Return the index in ``keys`` of each session's last sequence."""
+def _last_row_of_each_session(keys: Sequence[str]) -> list[int]:
+    """Return, for each session (sample), the index in ``keys`` of its last sequence."""
 
     def index_in_session(row: int) -> int:
         return int(keys[row].rsplit("_", 1)[1])

@@ -13,7 +13,7 @@ STYLES = ("guided", "userlm")
 
 
 class CustomerSFTDataset(MultiTurnSFTDataset):
-    """Rows of D_sim, with the loss on the customer's turns.
+    """verl supervised fine-tuning dataset of D_sim, with the loss on customer turns.
 
     ``data.style`` selects one of two styles. ``"guided"`` (default): a row is one turn with the
     simulator's prompt, guidance last; the loss is on the customer's response. ``"userlm"``: a row

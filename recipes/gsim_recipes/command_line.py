@@ -1,15 +1,15 @@
-"""Command-line helpers of the recipes' scripts."""
+"""Command-line helpers of the recipe scripts: ``NAME=VALUE`` options, the current command."""
 
 import shlex
 import sys
 
 import typer
 
-__all__ = ["format_command", "parse_named"]
+__all__ = ["current_shell_command", "parse_name_value"]
 
 
-def format_command(module: str) -> str:
-    """Return the shell command that runs this process, for a report.
+def current_shell_command(module: str) -> str:
+    """Return the shell command that started the current Python process, to quote it in a report.
 
     Args:
         module: The module that ``python -m`` runs.
@@ -17,11 +17,11 @@ def format_command(module: str) -> str:
     return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
-def parse_named(text: str) -> tuple[str, str]:
-    """Return name and value of an option ``NAME=VALUE``.
+def parse_name_value(text: str) -> tuple[str, str]:
+    """Parse a command-line option ``NAME=VALUE`` and return its name and value.
 
     Raises:
-        typer.BadParameter: if either is empty.
+        typer.BadParameter: if the name or the value is empty.
     """
     name, _, value = text.partition("=")
     if not name or not value:

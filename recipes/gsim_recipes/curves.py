@@ -1,4 +1,4 @@
-"""Training curve: verl's file logs to a CSV and a plot.
+"""Training curve: converts the metric logs of verl's file logger to a CSV file and a plot.
 
 python -m gsim_recipes.curves metrics.jsonl --out results/customer_grpo
 """
@@ -37,19 +37,19 @@ def main(
     ],
     out: Annotated[Path, typer.Option(help="Folder for curve.csv and curve.png.")],
 ) -> None:
-    """Write the curve of a training run as CSV and as plot.
+    """Write the metrics of a verl training run as a CSV file and as a plot.
 
     verl writes the log with "file" in trainer.logger, to the path in VERL_FILE_LOGGER_PATH. A
     resumed run has one log per part: pass them in order.
     """
     out.mkdir(parents=True, exist_ok=True)
-    steps = join_logs(logs)
-    write_csv(out / "curve.csv", steps)
-    plot(steps).savefig(out / "curve.png", dpi=120)
+    steps = join_training_logs(logs)
+    write_metrics_csv(out / "curve.csv", steps)
+    plot_rewards_and_length(steps).savefig(out / "curve.png", dpi=120)
 
 
-def join_logs(logs: Sequence[Path]) -> list[Step]:
-    """Return the steps of a run's parts; a later part replaces the steps that it repeats."""
+def join_training_logs(logs: Sequence[Path]) -> list[Step]:
+    """Return a resumed run's metrics by training step; a later log replaces steps it repeats."""
     steps: list[Step] = []
     for log in logs:
         part = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
@@ -57,8 +57,8 @@ def join_logs(logs: Sequence[Path]) -> list[Step]:
     return steps
 
 
-def write_csv(file: Path, steps: Sequence[Step]) -> None:
-    """Write one row per step; the cell of a metric that the step does not have is empty."""
+def write_metrics_csv(file: Path, steps: Sequence[Step]) -> None:
+    """Write logged metrics as CSV, one row per training step; a missing metric is an empty cell."""
     names = sorted(set().union(*(step["data"] for step in steps)))
     names = [name for name in names if name.startswith(METRICS)]
 
@@ -71,8 +71,8 @@ def write_csv(file: Path, steps: Sequence[Step]) -> None:
             writer.writerow([step["step"], *cells])
 
 
-def plot(steps: Sequence[Step]) -> Figure:
-    """Return a figure with a panel for each reward term and one for the response length."""
+def plot_rewards_and_length(steps: Sequence[Step]) -> Figure:
+    """Plot each reward term and the response length over the training steps, one panel each."""
     training = [step for step in steps if "critic/score/mean" in step["data"]]
     metrics = training[0]["data"]
     terms = [key for key in metrics if key.startswith("gsim/reward/") and key.endswith("/mean")]
@@ -81,20 +81,20 @@ def plot(steps: Sequence[Step]) -> Figure:
     figure = Figure(figsize=(3.2 * len(panels), 3), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for panel, metric in zip(axes, panels, strict=True):
-        draw_panel(panel, metric, training, steps)
+        _draw_panel(panel, metric, training, steps)
     return figure
 
 
-def draw_panel(
+def _draw_panel(
     axes: Axes, metric: str, training: Sequence[Step], all_steps: Sequence[Step]
 ) -> None:
-    """Draw a metric over the training steps, with its held-out values if there are any."""
+    """Plot one metric over the training steps, with its validation values if there are any."""
     numbers = [step["step"] for step in training]
     values = [step["data"][metric] for step in training]
     axes.plot(numbers, values, color=TRAINING_COLOR, label="training")
 
     term = metric.removeprefix("gsim/reward/").removesuffix("/mean")
-    held_out = held_out_points(all_steps, term)
+    held_out = _held_out_points(all_steps, term)
     if held_out:
         axes.plot(
             *zip(*held_out, strict=True), color=VALIDATION_COLOR, marker="o", label="held out"
@@ -106,8 +106,8 @@ def draw_panel(
     axes.grid(alpha=0.2)
 
 
-def held_out_points(steps: Sequence[Step], term: str) -> list[tuple[int, float]]:
-    """Return step and validation mean of a reward term."""
+def _held_out_points(steps: Sequence[Step], term: str) -> list[tuple[int, float]]:
+    """Return (training step, validation mean) pairs of a reward term."""
     points = []
     for step in steps:
         for metric, value in step["data"].items():

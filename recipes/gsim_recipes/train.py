@@ -19,7 +19,13 @@ import typer
 from gsim_env.errors import ConfigurationError, GsimError, unknown_name_error
 from gsim_env.util.extras import import_optional_module
 
-__all__ = ["Trainer", "compose_config", "launch_command", "launch_environment", "main"]
+__all__ = [
+    "VerlTrainer",
+    "compose_recipe_config",
+    "main",
+    "trainer_command",
+    "trainer_environment_variables",
+]
 
 CONFIGS = Path(__file__).with_name("configs")
 REQUIRED_VERL = "0.9.1"
@@ -37,8 +43,8 @@ CPU_ENVIRONMENT = {"GSIM_VERL_CPU": "1"}
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """A trainer of verl with the recipes and the machines that it has configurations for.
+class VerlTrainer:
+    """One of verl's trainers and its folder of recipe and machine configurations.
 
     Attributes:
         name: Folder below ``configs``.
@@ -49,35 +55,38 @@ class Trainer:
     module: str
 
     @property
-    def folder(self) -> Path:
-        """Return the folder that hydra searches: ``config.yaml`` and the config groups."""
+    def config_folder(self) -> Path:
+        """Return the trainer's hydra folder: ``config.yaml`` and the config groups."""
         return CONFIGS / self.name
 
-    def options(self, group: str) -> list[str]:
-        """Return the names of a config group's options."""
-        return sorted(file.stem for file in (self.folder / group).glob("*.yaml"))
+    def option_names(self, group: str) -> list[str]:
+        """Return the option names of a hydra config group, ``recipe`` or ``machine``."""
+        return sorted(file.stem for file in (self.config_folder / group).glob("*.yaml"))
 
 
-TRAINERS = (Trainer("grpo", "verl.trainer.main_ppo"), Trainer("sft", "verl.trainer.sft_trainer"))
+TRAINERS = (
+    VerlTrainer("grpo", "verl.trainer.main_ppo"),
+    VerlTrainer("sft", "verl.trainer.sft_trainer"),
+)
 
 
-def find_trainer(recipe: str) -> Trainer:
-    """Return the trainer of a recipe.
+def trainer_of_recipe(recipe: str) -> VerlTrainer:
+    """Return verl's trainer that has a configuration for a recipe.
 
     Raises:
         ConfigurationError: if no trainer has the recipe; names the nearest one.
     """
-    trainers: dict[str, Trainer] = {}
+    trainers: dict[str, VerlTrainer] = {}
     for trainer in TRAINERS:
-        trainers |= dict.fromkeys(trainer.options("recipe"), trainer)
+        trainers |= dict.fromkeys(trainer.option_names("recipe"), trainer)
 
     if recipe not in trainers:
         raise unknown_name_error("recipe", recipe, trainers)
     return trainers[recipe]
 
 
-def compose_config(recipe: str, overrides: Sequence[str] = ()) -> Any:
-    """Return the configuration that hydra composes for a recipe.
+def compose_recipe_config(recipe: str, overrides: Sequence[str] = ()) -> Any:
+    """Return the hydra configuration of a recipe, composed with overrides.
 
     Args:
         recipe: Name of the recipe.
@@ -88,19 +97,19 @@ def compose_config(recipe: str, overrides: Sequence[str] = ()) -> Any:
     """
     hydra = import_optional_module("hydra", "verl")
     errors = import_optional_module("hydra.errors", "verl")
-    trainer = find_trainer(recipe)
-    check_machine(trainer, overrides)
+    trainer = trainer_of_recipe(recipe)
+    _check_machine(trainer, overrides)
 
-    with hydra.initialize_config_dir(str(trainer.folder), version_base=None):
+    with hydra.initialize_config_dir(str(trainer.config_folder), version_base=None):
         try:
             return hydra.compose("config", overrides=[f"recipe={recipe}", *overrides])
         except errors.HydraException as error:
             raise ConfigurationError(f"{recipe}: {error}") from error
 
 
-def check_machine(trainer: Trainer, overrides: Sequence[str]) -> None:
+def _check_machine(trainer: VerlTrainer, overrides: Sequence[str]) -> None:
     """Raise a ConfigurationError if an override names a machine that the trainer does not have."""
-    machines = trainer.options("machine")
+    machines = trainer.option_names("machine")
     for override in overrides:
         key, _, machine = override.partition("=")
         if key == "machine" and machine not in machines:
@@ -108,7 +117,7 @@ def check_machine(trainer: Trainer, overrides: Sequence[str]) -> None:
 
 
 def check_verl_version() -> None:
-    """Raise a ConfigurationError unless the version of verl that the recipes need is installed."""
+    """Raise a ConfigurationError unless the installed verl is :data:`REQUIRED_VERL`."""
     try:
         installed = version("verl")
     except PackageNotFoundError:
@@ -120,8 +129,8 @@ def check_verl_version() -> None:
         )
 
 
-def launch_command(recipe: str, arguments: Sequence[str], config: Any) -> list[str]:
-    """Return the command that runs verl's trainer.
+def trainer_command(recipe: str, arguments: Sequence[str], config: Any) -> list[str]:
+    """Return the command, as a list of arguments, that runs verl's trainer for a recipe.
 
     Args:
         recipe: Name of the recipe.
@@ -131,18 +140,18 @@ def launch_command(recipe: str, arguments: Sequence[str], config: Any) -> list[s
     Raises:
         ConfigurationError: if supervised fine-tuning on several nodes has no rendezvous.
     """
-    trainer = find_trainer(recipe)
+    trainer = trainer_of_recipe(recipe)
     hydra_arguments = [
-        f"--config-path={trainer.folder}",
+        f"--config-path={trainer.config_folder}",
         "--config-name=config",
         f"recipe={recipe}",
         *arguments,
     ]
-    processes = torchrun_arguments(config.trainer) if trainer.name == "sft" else []
+    processes = _torchrun_arguments(config.trainer) if trainer.name == "sft" else []
     return [sys.executable, *processes, "-m", trainer.module, *hydra_arguments]
 
 
-def torchrun_arguments(settings: Any) -> list[str]:
+def _torchrun_arguments(settings: Any) -> list[str]:
     """Return the arguments that start one process per GPU with torchrun.
 
     Ray starts the processes of ``verl.trainer.main_ppo``; ``verl.trainer.sft_trainer`` needs
@@ -167,8 +176,8 @@ def torchrun_arguments(settings: Any) -> list[str]:
     return [*torchrun, f"--nnodes={settings.nnodes}", "--rdzv_backend=c10d"]
 
 
-def launch_environment(config: Any, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of the trainer; a variable that is set already is kept.
+def trainer_environment_variables(config: Any, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for verl's trainer: ``environment`` plus missing defaults.
 
     verl's Ray workers inherit them: ``ray.init`` starts the local cluster as a child process.
     """
@@ -176,12 +185,12 @@ def launch_environment(config: Any, environment: Mapping[str, str]) -> dict[str,
     return {**ENVIRONMENT, **cpu, **environment}
 
 
-def list_recipes() -> str:
-    """Return the recipes and machines of each trainer, for the help."""
+def _list_recipes() -> str:
+    """Return the names of each trainer's recipes and machines, as Markdown for ``--help``."""
     paragraphs = [
         f"{trainer.module}\n\n"
-        f"- recipes: {', '.join(trainer.options('recipe'))}\n\n"
-        f"- machines: {', '.join(trainer.options('machine'))}"
+        f"- recipes: {', '.join(trainer.option_names('recipe'))}\n\n"
+        f"- machines: {', '.join(trainer.option_names('machine'))}"
         for trainer in TRAINERS
     ]
     return "\n\n".join(paragraphs)
@@ -193,37 +202,37 @@ machine=NAME selects the machine (default: {DEFAULT_MACHINE}). Other overrides c
 settings, such as trainer.total_training_steps=10. Flags are passed on to hydra: with --cfg=job, the
 trainer prints its configuration and exits.
 
-{list_recipes()}
+{_list_recipes()}
 """
 
 
-def train(
+def launch_trainer(
     recipe: Annotated[str, typer.Argument(help="Name of the recipe.")],
     arguments: Annotated[
         list[str] | None,
         typer.Argument(metavar="[OVERRIDES]...", help="hydra overrides and flags."),
     ] = None,
 ) -> None:
-    """Compose the configuration, then replace this process by verl's trainer."""
+    """Compose a recipe's configuration and replace the current process by verl's trainer."""
     arguments = arguments or []
     overrides = [argument for argument in arguments if not argument.startswith("-")]
     try:
         check_verl_version()
-        config = compose_config(recipe, overrides)
-        command = launch_command(recipe, arguments, config)
+        config = compose_recipe_config(recipe, overrides)
+        command = trainer_command(recipe, arguments, config)
     except (GsimError, ImportError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from error
 
     sys.stdout.flush()
-    os.execve(command[0], command, launch_environment(config, os.environ))  # noqa: S606
+    os.execve(command[0], command, trainer_environment_variables(config, os.environ))  # noqa: S606
 
 
 def main() -> None:
-    """Run the launcher's command line."""
+    """Run the command line that launches verl's trainer for a recipe."""
     app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
     settings = {"ignore_unknown_options": True}  # hydra's flags
-    app.command(help=HELP, context_settings=settings, no_args_is_help=True)(train)
+    app.command(help=HELP, context_settings=settings, no_args_is_help=True)(launch_trainer)
     app()
 
 

@@ -22,7 +22,7 @@ from verl.experimental.agent_loop.agent_loop import (
 from verl.utils.dataset.rl_dataset import RLHFDataset
 from verl.workers.rollout.replica import TokenOutput
 
-from verl_plugins.agent_loops.sales import SalesLoop
+from verl_plugins.agent_loops.sales import SalesAgentLoop
 
 WAIT = 0.05
 SAY = "Hello, this is Li from QuickEats. What worries you most about delivery?<|im_end|>"
@@ -55,7 +55,7 @@ def test_concurrent_sales_calls(benchmark, monkeypatch, tokenizer, calls) -> Non
             return TokenOutput(token_ids=said, log_probs=[-1.0] * len(said), extra_fields={})
 
     async def one(seed: int) -> int:
-        loop = SalesLoop(
+        loop = SalesAgentLoop(
             DictConfigWrap(config),
             Policy(),
             tokenizer,

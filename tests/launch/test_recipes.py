@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 import torch
-from gsim_recipes.embedded_lora.stack import stack
+from gsim_recipes.embedded_lora.stack import stack_loras
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -107,7 +107,7 @@ def test_customer_grpo_of_a_lora(tiny_model, training_files, tmp_path) -> None:
     ]
     environment = {**os.environ, "GSIM_VERL_CPU": "1"}
     subprocess.run([*merge, *where], env=environment, check=True, capture_output=True)
-    stack([tmp_path / "rl/lora_adapter"] * 2, tmp_path / "sum")
+    stack_loras([tmp_path / "rl/lora_adapter"] * 2, tmp_path / "sum")
     one, both = (
         load_file(tmp_path / name / "adapter_model.safetensors")
         for name in ("rl/lora_adapter", "sum")

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from gsim_recipes.embedded_lora.stack import stack
+from gsim_recipes.embedded_lora.stack import stack_loras
 
 from gsim_env.models import CompletionRequest, SamplingParams
 from gsim_env.models.backends.transformers import Config as TransformersConfig
@@ -50,7 +50,7 @@ def test_a_call_on_transformers_with_the_groups_adapter(folder, group, tmp_path)
 
     import gsim_env  # noqa: F401
 
-    stack([group.path / "adapter"], tmp_path / "plain")  # as peft reads it
+    stack_loras([group.path / "adapter"], tmp_path / "plain")  # as peft reads it
     customer = {
         "backend": "transformers",
         "model": str(folder),

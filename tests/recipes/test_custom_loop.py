@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gsim_recipes.custom_loop.rollouts import collect, rollout
+from gsim_recipes.custom_loop.rollouts import collect_rollouts, play_call
 
 from gsim_env.errors import SimulatorError
 from gsim_env.simulation.drivers import Services
@@ -15,15 +15,15 @@ async def patient(utterances: list[str]) -> str:
 
 
 def test_a_rollout_has_the_brief_utterances_and_a_reward_per_turn() -> None:
-    utterances, rewards = asyncio.run(rollout(patient, 3, customer="scripted", max_turns=4))
+    utterances, rewards = asyncio.run(play_call(patient, 3, customer="scripted", max_turns=4))
     assert "You are calling:" in utterances[0]
     assert utterances[1] == "Hello, this is Li."
     assert len(utterances) == 1 + 2 * len(rewards)
 
 
 def test_a_seed_gives_the_same_call_alone_or_among_others() -> None:
-    alone = asyncio.run(rollout(patient, 5, customer="scripted"))
-    assert asyncio.run(collect(patient, range(8), customer="scripted"))[5] == alone
+    alone = asyncio.run(play_call(patient, 5, customer="scripted"))
+    assert asyncio.run(collect_rollouts(patient, range(8), customer="scripted"))[5] == alone
 
 
 def test_a_failed_call_is_left_out(monkeypatch) -> None:
@@ -36,4 +36,4 @@ def test_a_failed_call_is_left_out(monkeypatch) -> None:
         return await real(self, request)
 
     monkeypatch.setattr(Services, "answer", fail_once)
-    assert len(asyncio.run(collect(patient, range(4), customer="scripted"))) == 3
+    assert len(asyncio.run(collect_rollouts(patient, range(4), customer="scripted"))) == 3

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from gsim_env.errors import ConfigurationError
 
-RECIPES = sorted(name for trainer in train.TRAINERS for name in trainer.options("recipe"))
+RECIPES = sorted(name for trainer in train.TRAINERS for name in trainer.option_names("recipe"))
 
 
 def config(device: str = "cuda", nnodes: int = 1, gpus: int = 8):
@@ -23,13 +23,13 @@ def config(device: str = "cuda", nnodes: int = 1, gpus: int = 8):
 
 
 def test_grpo_runs_verls_ppo_trainer() -> None:
-    command = train.launch_command("sales_grpo", ["machine=cpu", "--cfg=job"], config())
+    command = train.trainer_command("sales_grpo", ["machine=cpu", "--cfg=job"], config())
     assert command[:3] == [sys.executable, "-m", "verl.trainer.main_ppo"]
     assert command[-3:] == ["recipe=sales_grpo", "machine=cpu", "--cfg=job"]
 
 
 def test_sft_runs_verls_sft_trainer_with_torchrun() -> None:
-    command = train.launch_command("profile_sft", [], config())
+    command = train.trainer_command("profile_sft", [], config())
     assert command[1:5] == ["-m", "torch.distributed.run", "--nproc_per_node=8", "--standalone"]
     assert command[5:7] == ["-m", "verl.trainer.sft_trainer"]
 
@@ -37,20 +37,20 @@ def test_sft_runs_verls_sft_trainer_with_torchrun() -> None:
 def test_sft_on_several_nodes_needs_a_rendezvous(monkeypatch) -> None:
     monkeypatch.delenv("PET_RDZV_ENDPOINT", raising=False)
     with pytest.raises(ConfigurationError, match="PET_RDZV_ENDPOINT"):
-        train.launch_command("profile_sft", [], config(nnodes=4))
+        train.trainer_command("profile_sft", [], config(nnodes=4))
     monkeypatch.setenv("PET_RDZV_ENDPOINT", "node0:29500")
-    command = train.launch_command("profile_sft", [], config(nnodes=4))
+    command = train.trainer_command("profile_sft", [], config(nnodes=4))
     assert "--nnodes=4" in command
     assert "--standalone" not in command
 
 
 def test_only_a_cpu_machine_switches_cpu_support_on() -> None:
-    assert "GSIM_VERL_CPU" not in train.launch_environment(config(), {})
-    assert train.launch_environment(config("cpu"), {})["GSIM_VERL_CPU"] == "1"
+    assert "GSIM_VERL_CPU" not in train.trainer_environment_variables(config(), {})
+    assert train.trainer_environment_variables(config("cpu"), {})["GSIM_VERL_CPU"] == "1"
 
 
 def test_a_variable_that_is_set_is_kept() -> None:
-    environment = train.launch_environment(config(), {"TOKENIZERS_PARALLELISM": "true"})
+    environment = train.trainer_environment_variables(config(), {"TOKENIZERS_PARALLELISM": "true"})
     assert environment["TOKENIZERS_PARALLELISM"] == "true"
     assert environment["HYDRA_FULL_ERROR"] == "1"
 
@@ -66,13 +66,13 @@ def test_a_variable_that_is_set_is_kept() -> None:
 def test_an_unknown_name_is_answered_with_the_legal_ones(recipe, overrides, message) -> None:
     pytest.importorskip("hydra", reason="pip install 'gsim-env[verl]'")
     with pytest.raises(ConfigurationError, match=message):
-        train.compose_config(recipe, overrides)
+        train.compose_recipe_config(recipe, overrides)
 
 
 def test_an_unknown_setting_is_an_error() -> None:
     pytest.importorskip("verl", reason="pip install 'gsim-env[verl]'")
     with pytest.raises(ConfigurationError, match=r"trainer\.epochs"):
-        train.compose_config("sales_grpo", ["trainer.epochs=1"])
+        train.compose_recipe_config("sales_grpo", ["trainer.epochs=1"])
 
 
 def test_the_version_of_verl_is_checked(monkeypatch) -> None:

@@ -19,7 +19,7 @@ def replayed(group):
 
 def test_packed_log_probabilities_are_those_of_separate_passes(replayed):
     import torch
-    from gsim_recipes.embedded_lora.packing import pack
+    from gsim_recipes.embedded_lora.packing import pack_guided_call
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     from gsim_env.models.weights import pull_base_model
@@ -37,7 +37,7 @@ def test_packed_log_probabilities_are_those_of_separate_passes(replayed):
             return torch.log_softmax(model(**inputs).logits[0], dim=-1)
 
     call = min(replayed, key=lambda call: len(call.history))
-    packed = pack(call, tokenizer, max_tokens=4096)
+    packed = pack_guided_call(call, tokenizer, max_tokens=4096)
     mask = torch.zeros(packed.mask.shape).masked_fill(~packed.mask, torch.finfo(torch.float32).min)
     rows = log_probabilities(
         input_ids=packed.input_ids, position_ids=packed.position_ids, attention_mask=mask
@@ -68,7 +68,7 @@ def test_references_do_not_quote_the_answer(replayed, group):
 
 
 def test_unguided_packing_learns_the_customer_turns(replayed):
-    from gsim_recipes.embedded_lora.packing import pack_unguided
+    from gsim_recipes.embedded_lora.packing import pack_unguided_call
     from transformers import AutoTokenizer
 
     from gsim_env.models.weights import pull_base_model
@@ -76,13 +76,13 @@ def test_unguided_packing_learns_the_customer_turns(replayed):
     base = pull_base_model()
     tokenizer = AutoTokenizer.from_pretrained(str(base.parent), gguf_file=base.name)
     call = min(replayed, key=lambda call: len(call.history))
-    packed = pack_unguided(call, tokenizer, max_tokens=4096)
+    packed = pack_unguided_call(call, tokenizer, max_tokens=4096)
     said = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in call.history)
     assert tokenizer.decode(packed.input_ids[0]) == said
     learnt = tokenizer.decode(packed.labels[packed.labels != -100])
     assert learnt == "".join(
         f"{m['content']}<|im_end|>" for m in call.history if m["role"] == "assistant"
     )
-    short = pack_unguided(call, tokenizer, max_tokens=50)
+    short = pack_unguided_call(call, tokenizer, max_tokens=50)
     assert short.input_ids.shape == short.labels.shape == (1, 50)
     assert short.mask.shape == (1, 1, 50, 50)

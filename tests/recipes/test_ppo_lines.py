@@ -7,15 +7,23 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gsim_recipes.ppo_lines import agent
-from gsim_recipes.ppo_lines.agent import CALLS, LINES, PPOSalesAgent, train
-from gsim_recipes.ppo_lines.held_out_evaluation import ENV_ID, HeldOutEvaluation, env_settings
-from gsim_recipes.ppo_lines.report import (
-    acceptance,
-    acceptance_by_archetype,
-    draw_curve,
-    write_curve,
+from gsim_recipes.ppo_lines.agent import CALLS, LINES, PPOSalesAgent, train_sales_agent
+from gsim_recipes.ppo_lines.held_out_evaluation import (
+    ENV_ID,
+    HeldOutEvaluation,
+    scripted_env_settings,
 )
-from gsim_recipes.ppo_lines.train import make_report, random_policy, sample_calls
+from gsim_recipes.ppo_lines.report import (
+    acceptance_rate_by_archetype,
+    acceptance_rate_interval,
+    save_learning_curve_plot,
+    write_learning_curve_csv,
+)
+from gsim_recipes.ppo_lines.train import (
+    acceptance_report,
+    before_and_after_transcripts,
+    random_line_policy,
+)
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group
@@ -41,7 +49,7 @@ def test_training_never_meets_evaluation_customers(group: Group):
     people = {call.profile.name for call in read_recorded_calls(group.path / "held_out.jsonl")}
     assert {customer.name for customer in EVALUATION.customers} == people
     assert not people & {call.profile.name for call in group.calls}
-    assert EVALUATION.source == "held_out.jsonl"
+    assert EVALUATION.customer_source == "held_out.jsonl"
 
 
 def test_a_group_without_held_out_calls_draws_customers_by_seed(group: Group, tmp_path):
@@ -49,27 +57,27 @@ def test_a_group_without_held_out_calls_draws_customers_by_seed(group: Group, tm
         group.path, tmp_path / "group", ignore=shutil.ignore_patterns("adapter", "held_out.jsonl")
     )
     evaluation = HeldOutEvaluation(str(tmp_path / "group"), "hashing", 10)
-    assert "seeds that training never used" in evaluation.source
+    assert "seeds that training never used" in evaluation.customer_source
     assert evaluation.customers == evaluation.customers
     assert len({repr(customer) for customer in evaluation.customers}) > 5
-    assert evaluation.accepted_by_policy(in_turn).shape == (10,)
+    assert evaluation.play_with_policy(in_turn).shape == (10,)
 
 
 def test_the_evaluation_is_repeatable_and_equals_single_calls():
-    accepted = EVALUATION.accepted_by_policy(in_turn)
-    assert (accepted == EVALUATION.accepted_by_policy(in_turn)).all()
+    accepted = EVALUATION.play_with_policy(in_turn)
+    assert (accepted == EVALUATION.play_with_policy(in_turn)).all()
     for call in (0, 3, 7):
-        assert EVALUATION.transcript(call, in_turn).endswith("[accepted]") == accepted[call]
+        assert EVALUATION.transcribe_call(call, in_turn).endswith("[accepted]") == accepted[call]
 
 
 def test_the_listening_script_beats_the_pitching_one():
     # Four calls to each customer: with one, chance says as much as they do.
     evaluation = HeldOutEvaluation("food_delivery", "hashing", 160)
     assert (
-        evaluation.accepted_by_salespeople("scripted").mean()
+        evaluation.play_with_salespeople("scripted").mean()
         > 0.4
         > 0.1
-        > evaluation.accepted_by_salespeople("pitching").mean()
+        > evaluation.play_with_salespeople("pitching").mean()
     )
 
 
@@ -77,51 +85,54 @@ def test_intervals_draw_customers_and_policies():
     rng = np.random.default_rng(0)
     same = np.tile(rng.random(20) < 0.5, (2, 4))[:, : 4 * 20]
     evaluation = HeldOutEvaluation("food_delivery", "hashing", 80)
-    found = acceptance(same, evaluation)
+    found = acceptance_rate_interval(same, evaluation)
     low, high = found["ci95"]
     assert low < found["rate"] < high
     assert found["rate"] == pytest.approx(same.mean(), abs=1e-4)
-    assert acceptance(np.ones((3, 80), bool), evaluation) == {"rate": 1.0, "ci95": [1.0, 1.0]}
-    apart = acceptance(np.stack([np.zeros(80, bool), np.ones(80, bool)]), evaluation)
+    assert acceptance_rate_interval(np.ones((3, 80), bool), evaluation) == {
+        "rate": 1.0,
+        "ci95": [1.0, 1.0],
+    }
+    apart = acceptance_rate_interval(np.stack([np.zeros(80, bool), np.ones(80, bool)]), evaluation)
     assert apart["ci95"] == [0.0, 1.0]
-    assert set(acceptance_by_archetype(same, evaluation)) == {
+    assert set(acceptance_rate_by_archetype(same, evaluation)) == {
         customer.archetype for customer in evaluation.customers
     }
 
 
 def test_a_resumed_training_is_the_same_training(short, tmp_path):
-    whole = train(tmp_path / "whole", EVALUATION, 3, 3 * short)
+    whole = train_sales_agent(tmp_path / "whole", EVALUATION, 3, 3 * short)
     for steps in (short, 2 * short, 3 * short):
-        parts = train(tmp_path / "parts", EVALUATION, 3, steps)
+        parts = train_sales_agent(tmp_path / "parts", EVALUATION, 3, steps)
     assert [(at["steps"], at["rate"]) for at in parts.curve] == [
         (at["steps"], at["rate"]) for at in whole.curve
     ]
-    assert parts.steps == 3 * short
+    assert parts.lines_trained == 3 * short
     for name, weights in parts.model.policy.state_dict().items():
         assert (weights == whole.model.policy.state_dict()[name]).all()
     assert [file.name for file in (tmp_path / "parts").glob("*.zip")] == [f"model_{3 * short}.zip"]
     with pytest.raises(ConfigurationError, match="Choose another --out"):
-        train(tmp_path / "parts", EVALUATION, 4, short)
+        train_sales_agent(tmp_path / "parts", EVALUATION, 4, short)
 
 
 def test_curve_and_calls_are_written(tmp_path):
     curves = {
         seed: [{"steps": 0, "rate": 0.1}, {"steps": 10, "rate": 0.2 + seed / 10}] for seed in (0, 1)
     }
-    write_curve(tmp_path / "curve.csv", curves)
+    write_learning_curve_csv(tmp_path / "curve.csv", curves)
     with (tmp_path / "curve.csv").open() as stream:
         assert list(csv.DictReader(stream))[3] == {
             "seed": "1",
             "steps": "10",
             "acceptance_rate": "0.30000000000000004",
         }
-    draw_curve(
+    save_learning_curve_plot(
         tmp_path / "curve.png",
         curves,
         {name: {"rate": 0.3} for name in ("random", "pitching", "listening")},
     )
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-    calls = sample_calls(EVALUATION, PPOSalesAgent("food_delivery", "hashing", 0))
+    calls = before_and_after_transcripts(EVALUATION, PPOSalesAgent("food_delivery", "hashing", 0))
     assert calls.count("## Call") == 10
     assert calls.count("Salesperson: ") > 12
 
@@ -131,7 +142,7 @@ def test_no_injection_makes_a_deal_in_the_training_environment():
         ENV_ID,
         len(INJECTIONS),
         autoreset_mode="Disabled",
-        **env_settings("food_delivery", "hashing"),
+        **scripted_env_settings("food_delivery", "hashing"),
     )
     for seed in range(0, 200, len(INJECTIONS)):
         env.reset(seed=seed, options={"archetype": "competition_anxious"})
@@ -147,7 +158,7 @@ def test_no_injection_makes_a_deal_in_the_training_environment():
 
 def test_the_report_compares_policies_and_baselines_on_the_same_calls():
     agents = {seed: PPOSalesAgent("food_delivery", "hashing", seed) for seed in (0, 1)}
-    report = make_report(EVALUATION, agents, steps=0)
+    report = acceptance_report(EVALUATION, agents, steps=0)
     assert report["before"] == report["after"]
     assert report["seeds"] == [0, 1]
     assert set(report["after"]) == {"rate", "ci95", "by_seed"}
@@ -160,11 +171,10 @@ def test_the_report_compares_policies_and_baselines_on_the_same_calls():
 @pytest.mark.slow
 def test_a_short_training_closes_more_calls_than_random_lines(tmp_path):
     evaluation = HeldOutEvaluation("food_delivery", "hashing", 400)
-    trained = train(
-        tmp_path, evaluation, 0, 3 * agent.CHUNK
-    )  # 0.08 to 0.11 with three seeds, random lines 0.01 to 0.03
+    # Rates of three seeds: 0.08 to 0.11; of random lines: 0.01 to 0.03.
+    trained = train_sales_agent(tmp_path, evaluation, 0, 3 * agent.CHUNK)
     assert (
-        evaluation.accepted_by_policy(trained.policy()).mean()
+        evaluation.play_with_policy(trained.action_function()).mean()
         > 0.05
-        > evaluation.accepted_by_policy(random_policy(evaluation.group)).mean()
+        > evaluation.play_with_policy(random_line_policy(evaluation.group)).mean()
     )

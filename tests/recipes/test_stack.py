@@ -4,9 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from gsim_recipes.embedded_lora.compress import by_rank, by_step, decompose, relative_error, save
-from gsim_recipes.embedded_lora.stack import stack
-from gsim_recipes.embedded_lora.unstack import unstack
+from gsim_recipes.embedded_lora.compress import (
+    decompose_lora,
+    quantize_by_rank,
+    quantize_by_step,
+    relative_weight_error,
+    save_quantized_lora,
+)
+from gsim_recipes.embedded_lora.stack import stack_loras
+from gsim_recipes.embedded_lora.unstack import extract_first_lora
 from safetensors.numpy import save_file
 
 from gsim_env.errors import ConfigurationError
@@ -39,7 +45,7 @@ def test_the_stack_changes_weights_by_the_sum_of_what_each_does(tmp_path):
         adapter(tmp_path / "one", rank=4, alpha=8),
         adapter(tmp_path / "two", rank=2, alpha=1),
     )
-    stack([one, two], tmp_path / "both")
+    stack_loras([one, two], tmp_path / "both")
     config = json.loads((tmp_path / "both" / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["peft_type"]) == (6, 6, "LORA")
     both, first, second = deltas(tmp_path / "both"), deltas(one), deltas(two)
@@ -52,7 +58,7 @@ def test_the_stack_changes_weights_by_the_sum_of_what_each_does(tmp_path):
 def test_loras_of_different_modules_have_no_sum(tmp_path):
     one, two = adapter(tmp_path / "one", 4, 8), adapter(tmp_path / "two", 2, 1, modules=(QUERY,))
     with pytest.raises(ConfigurationError, match="do not change the same modules"):
-        stack([one, two], tmp_path / "both")
+        stack_loras([one, two], tmp_path / "both")
 
 
 def test_the_first_of_a_stack_comes_out_as_it_went_in(tmp_path):
@@ -60,18 +66,20 @@ def test_the_first_of_a_stack_comes_out_as_it_went_in(tmp_path):
         adapter(tmp_path / "one", rank=4, alpha=8),
         adapter(tmp_path / "two", rank=2, alpha=1),
     )
-    stack([one, two], tmp_path / "both")
-    unstack(tmp_path / "both", 4, tmp_path / "again")
+    stack_loras([one, two], tmp_path / "both")
+    extract_first_lora(tmp_path / "both", 4, tmp_path / "again")
     again, first = deltas(tmp_path / "again"), deltas(one)
     for name, delta in again.items():
         np.testing.assert_allclose(delta, first[name], atol=0.05)
     with pytest.raises(ConfigurationError, match=r"--rank is 6, and .* has rank 6: .* from 1 to 5"):
-        unstack(tmp_path / "both", 6, tmp_path / "all")
+        extract_first_lora(tmp_path / "both", 6, tmp_path / "all")
 
 
 def compressed(source, out, step=1e-3):
-    quantized = {path: by_step(parts, step) for path, parts in decompose(source).items()}
-    save(quantized, source, out, {"step": step})
+    quantized = {
+        path: quantize_by_step(parts, step) for path, parts in decompose_lora(source).items()
+    }
+    save_quantized_lora(quantized, source, out, {"step": step})
     return out
 
 
@@ -83,14 +91,16 @@ def test_a_compressed_lora_is_read_as_what_it_was(tmp_path):
 
 
 def test_finer_steps_and_higher_ranks_lose_less(tmp_path):
-    parts = decompose(adapter(tmp_path / "one", rank=4, alpha=8))
+    parts = decompose_lora(adapter(tmp_path / "one", rank=4, alpha=8))
 
     def error(quantize):
-        return relative_error(parts, {path: quantize(each) for path, each in parts.items()})
+        return relative_weight_error(parts, {path: quantize(each) for path, each in parts.items()})
 
-    steps = [error(lambda each, step=step: by_step(each, step)) for step in (0.1, 1.0, 5.0)]
-    ranks = [error(lambda each, rank=rank: by_rank(each, rank, 8)) for rank in (4, 3, 2)]
-    bits = [error(lambda each, bits=bits: by_rank(each, 4, bits)) for bits in (8, 6, 4)]
+    steps = [
+        error(lambda each, step=step: quantize_by_step(each, step)) for step in (0.1, 1.0, 5.0)
+    ]
+    ranks = [error(lambda each, rank=rank: quantize_by_rank(each, rank, 8)) for rank in (4, 3, 2)]
+    bits = [error(lambda each, bits=bits: quantize_by_rank(each, 4, bits)) for bits in (8, 6, 4)]
     for errors in (steps, ranks, bits):
         assert 0 < errors[0] < errors[1] < errors[2] < 1
 
@@ -99,8 +109,8 @@ def test_a_compressed_lora_stacks_to_a_plain_one(tmp_path):
     one = adapter(tmp_path / "one", rank=4, alpha=8)
     two = adapter(tmp_path / "two", rank=2, alpha=1)
     small = compressed(one, tmp_path / "small")
-    stack([small], tmp_path / "plain")
-    stack([small, two], tmp_path / "both")
+    stack_loras([small], tmp_path / "plain")
+    stack_loras([small, two], tmp_path / "both")
     plain, first, second = deltas(tmp_path / "plain"), deltas(small), deltas(two)
     for name, delta in deltas(tmp_path / "both").items():
         np.testing.assert_allclose(plain[name], first[name], atol=0.05)
@@ -112,4 +122,4 @@ def test_a_compressed_lora_stacks_to_a_plain_one(tmp_path):
 def test_a_compressed_lora_cannot_be_unstacked(tmp_path):
     small = compressed(adapter(tmp_path / "one", rank=4, alpha=8), tmp_path / "small")
     with pytest.raises(ConfigurationError, match=r"quantized adapter.*train the first LoRA again"):
-        unstack(small, 2, tmp_path / "first")
+        extract_first_lora(small, 2, tmp_path / "first")

@@ -18,10 +18,10 @@ from gsim_env.rewards.pattern import load_discriminator, pattern_reward
 from gsim_env.rewards.semantic import DELTA, semantic_reward
 from gsim_env.rewards.turns import FLOOR, Turn
 from reward_fns import multi_level as adapted
-from reward_fns.adapter import verl_score
+from reward_fns.adapter import make_compute_score
 from reward_fns.multi_level import compute_score
 from reward_fns.pattern import compute_score as pattern_score
-from reward_fns.rows import read_turn
+from reward_fns.rows import read_turn_to_score
 from tests.data import P4G, needs_p4g
 
 
@@ -88,9 +88,9 @@ def test_concurrent_rows_of_verl_are_scored_as_one_batch(folder, turns):
 
     def score(turns, **settings):
         batch_sizes.append(len(turns))
-        return adapted.score(turns, **settings)
+        return adapted.multi_level_scores(turns, **settings)
 
-    compute = verl_score(read_turn, score)
+    compute = make_compute_score(read_turn_to_score, score)
 
     async def score_all():
         rows = [("gsim", turn.answer, turn.reference, {"context": turn.context}) for turn in turns]

@@ -13,7 +13,7 @@ from gsim_env.rewards.semantic import semantic_reward, text_pair_cosines
 from gsim_env.rewards.turns import FLOOR, Turn, find_answer_fault
 from gsim_env.util.text import count_words
 from reward_fns.format import compute_score as format_score
-from reward_fns.rows import read_turn
+from reward_fns.rows import read_turn_to_score
 from reward_fns.semantic import compute_score as semantic_score
 from tests.data import P4G, needs_p4g
 
@@ -136,8 +136,8 @@ def test_compute_score_gives_the_same_rewards():
 
 def test_rows_of_verl_are_checked():
     extra = {"context": CONTEXT, "index": 3}
-    assert read_turn("No.", "Yes.", extra) == Turn(CONTEXT, "No.", "Yes.")
+    assert read_turn_to_score("No.", "Yes.", extra) == Turn(CONTEXT, "No.", "Yes.")
     with pytest.raises(ConfigurationError, match="rebuild them"):
-        read_turn("No.", "Yes.", {"index": 3})
+        read_turn_to_score("No.", "Yes.", {"index": 3})
     with pytest.raises(ConfigurationError, match="ground_truth"):
-        read_turn("No.", None, extra)
+        read_turn_to_score("No.", None, extra)

@@ -11,7 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # verl warns about engines that are not installed
     import verl_plugins.register  # noqa: F401
 
-from gsim_recipes.train import compose_config
+from gsim_recipes.train import compose_recipe_config
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def _quiet(recwarn: pytest.WarningsRecorder) -> None:
 
 def composed(recipe: str, machine: str, *overrides: str):
     """Compose a recipe's configuration as the launcher does."""
-    return compose_config(recipe, [f"machine={machine}", *overrides])
+    return compose_recipe_config(recipe, [f"machine={machine}", *overrides])
 
 
 @pytest.fixture(scope="session")

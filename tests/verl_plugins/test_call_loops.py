@@ -13,9 +13,9 @@ from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.drivers import Services
 from tests.verl_plugins.conftest import composed
-from verl_plugins.agent_loops.customer import CustomerLoop
-from verl_plugins.agent_loops.sales import SalesLoop
-from verl_plugins.agent_loops.settings import CallSettings
+from verl_plugins.agent_loops.customer import CustomerAgentLoop
+from verl_plugins.agent_loops.sales import SalesAgentLoop
+from verl_plugins.agent_loops.settings import SimulatedCallSettings
 
 LINES = ("Hello, this is Li.", "It is fifteen percent.", "Shall I set it up for you, then?")
 END = "<|im_end|>"
@@ -65,13 +65,19 @@ def play(cls, recipe, tokenizer, seed, *overrides, policy=None, override_service
 
 def sales(tokenizer, seed=0, *overrides, **rest):
     return play(
-        SalesLoop, "sales_grpo", tokenizer, seed, "data.max_response_length=512", *overrides, **rest
+        SalesAgentLoop,
+        "sales_grpo",
+        tokenizer,
+        seed,
+        "data.max_response_length=512",
+        *overrides,
+        **rest,
     )
 
 
 def customer(tokenizer, seed=0, *overrides, **rest):
     return play(
-        CustomerLoop,
+        CustomerAgentLoop,
         "usp_grpo",
         tokenizer,
         seed,
@@ -83,8 +89,8 @@ def customer(tokenizer, seed=0, *overrides, **rest):
 
 
 def test_both_loops_are_registered_by_name() -> None:
-    assert _agent_loop_registry["gsim_sales"]["_target_"].endswith("SalesLoop")
-    assert _agent_loop_registry["gsim_customer"]["_target_"].endswith("CustomerLoop")
+    assert _agent_loop_registry["gsim_sales"]["_target_"].endswith("SalesAgentLoop")
+    assert _agent_loop_registry["gsim_customer"]["_target_"].endswith("CustomerAgentLoop")
 
 
 def test_the_masks_of_a_sales_call_token_by_token(tokenizer) -> None:
@@ -242,13 +248,15 @@ def test_other_errors_are_not_hidden(tokenizer, monkeypatch) -> None:
 
 def test_wrong_settings_are_answered_with_the_legal_ones() -> None:
     with pytest.raises(ConfigurationError, match="Legal fields: group, customer"):
-        CallSettings.of(
+        SimulatedCallSettings.from_verl_config(
             composed(
                 "sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x", "+gsim.max_turn=3"
             )
         )
     with pytest.raises(ConfigurationError, match="no node 'gsim'"):
-        CallSettings.of(composed("customer_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x"))
+        SimulatedCallSettings.from_verl_config(
+            composed("customer_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x")
+        )
 
 
 def test_the_policys_words_alone_make_no_deal(tokenizer) -> None:

@@ -5,8 +5,8 @@ from verl.utils.dataset.rl_dataset import collate_fn
 
 from gsim_env.errors import ConfigurationError
 from tests.verl_plugins.conftest import composed
-from verl_plugins.dataset import CallDataset
-from verl_plugins.replay_buffer import call_metrics
+from verl_plugins.dataset import CustomerSeedDataset
+from verl_plugins.replay_buffer import batch_call_metrics
 
 
 def test_the_metrics_of_a_hand_made_batch() -> None:
@@ -30,8 +30,8 @@ def test_the_metrics_of_a_hand_made_batch() -> None:
         },
     ]
     timings = [{}, {"compute_score": 0.5}, {"compute_score": 0.25}, {}]
-    backwards = call_metrics(keys[::-1], fields[::-1], timings[::-1], expected=4)
-    assert backwards == call_metrics(keys, fields, timings, expected=4)
+    backwards = batch_call_metrics(keys[::-1], fields[::-1], timings[::-1], expected=4)
+    assert backwards == batch_call_metrics(keys, fields, timings, expected=4)
     assert backwards == {
         "gsim/masked_fraction": 0.25,
         "gsim/reward/score/mean": 0.5,
@@ -45,16 +45,16 @@ def test_the_metrics_of_a_hand_made_batch() -> None:
 
 def test_a_row_has_its_seed_and_the_fields_that_verl_collates() -> None:
     config = composed("sales_grpo", "cpu_smoke", "actor_rollout_ref.model.path=x")
-    rows = CallDataset(["3:5", "9:10"], None, config.data)
+    rows = CustomerSeedDataset(["3:5", "9:10"], None, config.data)
     assert (
         [row["extra_info"]["seed"] for row in rows] == [row["index"] for row in rows] == [3, 4, 9]
     )
     batch = collate_fn([rows[0], rows[2]])
     assert batch["data_source"].tolist() == ["gsim", "gsim"]
-    assert len(CallDataset("0:100", None, config.data, max_samples=7)) == 7
+    assert len(CustomerSeedDataset("0:100", None, config.data, max_samples=7)) == 7
 
 
 @pytest.mark.parametrize("wrong", ["train.parquet", "5:5", "7:3", "", "1:"])
 def test_a_malformed_range_of_seeds_is_an_error(wrong) -> None:
     with pytest.raises(ConfigurationError, match="start:stop"):
-        CallDataset(wrong, None, None)
+        CustomerSeedDataset(wrong, None, None)

@@ -3,7 +3,7 @@
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from verl_plugins.cpu.sampler import Sampler, SamplingParams
+from verl_plugins.cpu.sampler import BatchedSampler, SamplingParams
 from verl_plugins.cpu.shared_prefix import pack_shared_prefixes
 
 
@@ -74,7 +74,7 @@ def test_the_sampler_returns_the_log_probabilities_of_sampled_tokens() -> None:
     prompts = [[5, 6, 7, 8], [5, 6, 7, 8], [9], [5, 6, 7, 8]]
     torch.manual_seed(3)
     for (ids, log_probs), prompt in zip(
-        Sampler(model)(prompts, SamplingParams(0.7, 1.0, -1, 12)), prompts, strict=True
+        BatchedSampler(model)(prompts, SamplingParams(0.7, 1.0, -1, 12)), prompts, strict=True
     ):
         assert 1 <= len(ids) <= 12
         assert 96 not in ids[:-1]
@@ -86,8 +86,8 @@ def test_the_sampler_returns_the_log_probabilities_of_sampled_tokens() -> None:
 
 
 def test_greedy_samples_of_equal_prompts_are_equal() -> None:
-    first, second, alone = Sampler(tiny())(
+    first, second, alone = BatchedSampler(tiny())(
         [[5, 6, 7], [5, 6, 7], [8, 9]], SamplingParams(0.0, 1.0, -1, 6)
     )
     assert first == second
-    assert Sampler(tiny())([[8, 9]], SamplingParams(0.0, 1.0, -1, 6))[0][0] == alone[0]
+    assert BatchedSampler(tiny())([[8, 9]], SamplingParams(0.0, 1.0, -1, 6))[0][0] == alone[0]

@@ -1,14 +1,14 @@
 """The configuration of every recipe on every machine composes and is valid for verl."""
 
 import pytest
-from gsim_recipes.train import find_trainer
+from gsim_recipes.train import trainer_of_recipe
 from omegaconf import OmegaConf
 from verl.utils.config import omega_conf_to_dataclass, validate_config
 
 from gsim_env.simulation.simulator import Simulator
 from reward_fns import cycle_consistency, multi_level, sales_outcome
 from tests.verl_plugins.conftest import composed
-from verl_plugins.agent_loops.settings import CallSettings, shared_salesperson_factory
+from verl_plugins.agent_loops.settings import SimulatedCallSettings, shared_salesperson_factory
 
 GRPO = ("customer_grpo", "sales_grpo", "usp_grpo")
 SFT = ("customer_sft", "profile_sft")
@@ -20,7 +20,7 @@ def grpo(recipe: str, machine: str):
     return composed(recipe, machine, "actor_rollout_ref.model.path=model", *files)
 
 
-@pytest.mark.parametrize("machine", find_trainer(GRPO[0]).options("machine"))
+@pytest.mark.parametrize("machine", trainer_of_recipe(GRPO[0]).option_names("machine"))
 @pytest.mark.parametrize("recipe", GRPO)
 def test_a_grpo_configuration_composes_and_verl_accepts_it(recipe, machine) -> None:
     config = grpo(recipe, machine)
@@ -38,7 +38,7 @@ def test_a_grpo_configuration_composes_and_verl_accepts_it(recipe, machine) -> N
     omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
 
 
-@pytest.mark.parametrize("machine", find_trainer(SFT[0]).options("machine"))
+@pytest.mark.parametrize("machine", trainer_of_recipe(SFT[0]).option_names("machine"))
 @pytest.mark.parametrize("recipe", SFT)
 def test_an_sft_configuration_composes(recipe, machine) -> None:
     config = composed(recipe, machine, "model.path=model", "data.train_files=train.parquet")
@@ -82,7 +82,7 @@ def test_the_cluster_has_the_settings_of_tables_5_to_8() -> None:
 @pytest.mark.parametrize("recipe", ["sales_grpo", "usp_grpo"])
 @pytest.mark.parametrize("machine", ["cpu_smoke", "cpu", "single_gpu", "cluster"])
 def test_the_node_gsim_makes_a_simulator(recipe, machine) -> None:
-    settings = CallSettings.of(grpo(recipe, machine))
+    settings = SimulatedCallSettings.from_verl_config(grpo(recipe, machine))
     Simulator(settings)
     assert settings.guidance == (recipe == "sales_grpo")  # USP has no dynamic SOP
     shared_salesperson_factory(settings)

@@ -19,20 +19,21 @@ from gsim_env.simulation.conversation import Answer, Request
 from gsim_env.simulation.drivers import Services, arun, drive
 from gsim_env.simulation.prompts import SILENCE, spoken
 from verl_plugins.agent_loops.settings import (
-    CallSettings,
+    SimulatedCallSettings,
     shared_salesperson_factory,
     shared_simulator,
 )
 
-__all__ = ["CustomerLoop"]
+__all__ = ["CustomerAgentLoop"]
 
 logger = logging.getLogger(__name__)
 
 
 @register("gsim_customer")
-class CustomerLoop(AgentLoopBase):
-    """Agent loop with one sequence per turn; its prompt is the one that the simulator sends.
+class CustomerAgentLoop(AgentLoopBase):
+    """verl agent loop that trains the customer: one sequence per turn of a simulated call.
 
+    A sequence's prompt is the one that the simulator sends.
     The guidance is the prompt's last message; later prompts do not repeat it. verl gives each turn
     the reward of its call, and compares calls, not turns, within a GRPO group. The row's
     ``extra_info["seed"]`` determines customer, state and salesperson. Extra fields: ``outcome``,
@@ -42,13 +43,13 @@ class CustomerLoop(AgentLoopBase):
     async def run(
         self, sampling_params: dict[str, Any], extra_info: dict[str, Any], **_: Any
     ) -> list[AgentLoopOutput]:
-        """Simulate a call.
+        """Simulate a call with the policy as the customer.
 
         Returns:
             One sequence per response of the policy, or an empty list if the simulator failed: verl
             then leaves the sample out of its group.
         """
-        settings = CallSettings.of(self.config)
+        settings = SimulatedCallSettings.from_verl_config(self.config)
         try:
             return await self._play(settings, sampling_params, int(extra_info["seed"]))
         except SimulatorError as error:
@@ -58,7 +59,7 @@ class CustomerLoop(AgentLoopBase):
             return []
 
     async def _play(
-        self, settings: CallSettings, sampling: dict[str, Any], seed: int
+        self, settings: SimulatedCallSettings, sampling: dict[str, Any], seed: int
     ) -> list[AgentLoopOutput]:
         start = time.perf_counter()
         simulator = shared_simulator(settings)
@@ -69,7 +70,7 @@ class CustomerLoop(AgentLoopBase):
         profile = await simulator.draw_profile(rng, {})
         salesperson = salespeople.new_call(simulator.brief(profile), rng.spawn(1)[0])
 
-        policy = PolicyServices(self, simulator.services, sampling, settings.turn_tokens)
+        policy = _PolicyServices(self, simulator.services, sampling, settings.turn_tokens)
         conversation = simulator.start(profile, rng)
         turn = await arun(conversation, None, policy)
         messages: list[dict[str, str]] = []
@@ -96,7 +97,7 @@ class CustomerLoop(AgentLoopBase):
         return policy.outputs
 
 
-class PolicyServices:
+class _PolicyServices:
     """The simulator's services, with the policy as the customer's language model.
 
     An empty response of the policy becomes silence, not an error: the reward must punish it.
@@ -107,7 +108,11 @@ class PolicyServices:
     """
 
     def __init__(
-        self, loop: CustomerLoop, services: Services, sampling: dict[str, Any], turn_tokens: int
+        self,
+        loop: CustomerAgentLoop,
+        services: Services,
+        sampling: dict[str, Any],
+        turn_tokens: int,
     ) -> None:
         self._loop = loop
         self._services = services
@@ -118,7 +123,7 @@ class PolicyServices:
         self.seconds = 0.0
 
     async def answer(self, request: Request) -> Answer:
-        """Return the response to one request of the conversation."""
+        """Answer a request of the simulated conversation; the policy answers as the customer."""
         if isinstance(request, CompletionRequest) and request.role == "customer":
             return await self._complete(request)
         return await self._services.answer(request)

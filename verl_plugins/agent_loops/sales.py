@@ -21,17 +21,18 @@ from gsim_env.models import ChatMessage
 from gsim_env.simulation.prompts import SILENCE
 from gsim_env.simulation.salespeople.llm import sales_system
 from gsim_env.simulation.utterance import parse_utterance
-from verl_plugins.agent_loops.settings import CallSettings, shared_simulator
+from verl_plugins.agent_loops.settings import SimulatedCallSettings, shared_simulator
 
-__all__ = ["SalesLoop"]
+__all__ = ["SalesAgentLoop"]
 
 logger = logging.getLogger(__name__)
 
 
 @register("gsim_sales")
-class SalesLoop(AgentLoopBase):
-    """Agent loop with one sequence per call: sampled policy tokens and masked customer tokens.
+class SalesAgentLoop(AgentLoopBase):
+    """verl agent loop that trains the salesperson: one sequence per simulated call.
 
+    The sequence has the policy's sampled tokens and the customer's tokens, which are masked.
     The row's ``extra_info["seed"]`` determines the customer, so a GRPO group calls the same one.
     Extra fields for reward functions and loggers: ``outcome``, ``turn_scores`` (the environment's
     reward per turn), ``messages`` (the customer as ``assistant``), ``profile`` and ``env_seconds``
@@ -41,13 +42,15 @@ class SalesLoop(AgentLoopBase):
     async def run(
         self, sampling_params: dict[str, Any], extra_info: dict[str, Any], **_: Any
     ) -> AgentLoopOutput | list[AgentLoopOutput]:
-        """Simulate a call.
+        """Simulate a call with the policy as the salesperson.
 
         Returns:
             The sequence, or an empty list if the simulator failed: verl then leaves the sample out
             of its group.
         """
-        call = SalesCall(self, CallSettings.of(self.config), sampling_params)
+        call = _SalesCall(
+            self, SimulatedCallSettings.from_verl_config(self.config), sampling_params
+        )
         try:
             return await call.play(int(extra_info["seed"]))
         except SimulatorError as error:
@@ -57,10 +60,12 @@ class SalesLoop(AgentLoopBase):
             return []
 
 
-class SalesCall:
-    """A call in progress: its messages and its tokens."""
+class _SalesCall:
+    """A simulated call in progress: its messages and its tokens."""
 
-    def __init__(self, loop: SalesLoop, settings: CallSettings, sampling: dict[str, Any]) -> None:
+    def __init__(
+        self, loop: SalesAgentLoop, settings: SimulatedCallSettings, sampling: dict[str, Any]
+    ) -> None:
         self._loop = loop
         self._settings = settings
         self._sampling = sampling

@@ -12,11 +12,11 @@ from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import PolicySpec, SalespersonFactory
 from gsim_env.simulation.simulator import Simulator
 
-__all__ = ["CallSettings", "shared_salesperson_factory", "shared_simulator"]
+__all__ = ["SimulatedCallSettings", "shared_salesperson_factory", "shared_simulator"]
 
 
-class CallSettings(SimulatorConfig):
-    """Settings of the calls that an agent loop simulates.
+class SimulatedCallSettings(SimulatorConfig):
+    """Simulator and salesperson settings of the calls that an agent loop simulates.
 
     ``customer`` is the frozen customer of ``gsim_sales``, in process or on a server.
     ``gsim_customer`` trains the customer and ignores this field.
@@ -33,8 +33,8 @@ class CallSettings(SimulatorConfig):
     )
 
     @classmethod
-    def of(cls, config: DictConfig) -> "CallSettings":
-        """Return the settings of the node ``gsim`` of a trainer's configuration."""
+    def from_verl_config(cls, config: DictConfig) -> "SimulatedCallSettings":
+        """Return the settings in the node ``gsim`` of a verl configuration."""
         node = config.get("gsim")
         if node is None:
             raise ConfigurationError(
@@ -51,19 +51,19 @@ class CallSettings(SimulatorConfig):
             ) from error
 
 
-def shared_simulator(settings: CallSettings) -> Simulator:
-    """Return the simulator of the settings, shared with its models by all calls of a process."""
+def shared_simulator(settings: SimulatedCallSettings) -> Simulator:
+    """Return the simulator for ``settings``, cached with its models per process."""
     return _simulator(settings.model_dump_json())
 
 
-def shared_salesperson_factory(settings: CallSettings) -> SalespersonFactory:
-    """Return the frozen salespeople of the settings, shared by all calls of a process."""
+def shared_salesperson_factory(settings: SimulatedCallSettings) -> SalespersonFactory:
+    """Return the factory of frozen salespeople for ``settings``, cached per process."""
     return _salesperson_factory(settings.group, json.dumps(settings.salesperson), settings.encoder)
 
 
 @lru_cache(maxsize=4)
 def _simulator(settings: str) -> Simulator:
-    return Simulator(CallSettings(**json.loads(settings)))
+    return Simulator(SimulatedCallSettings(**json.loads(settings)))
 
 
 @lru_cache(maxsize=4)

@@ -8,11 +8,11 @@ computed once), ``vllm_weights`` (weight synchronization with vLLM's CPU build).
 
 import os
 
-__all__ = ["CPU_VARIABLE", "is_enabled"]
+__all__ = ["CPU_VARIABLE", "is_cpu_support_enabled"]
 
 CPU_VARIABLE = "GSIM_VERL_CPU"
 
 
-def is_enabled() -> bool:
-    """Return whether the environment switches CPU support on (``GSIM_VERL_CPU=1``)."""
+def is_cpu_support_enabled() -> bool:
+    """Return whether ``GSIM_VERL_CPU=1`` enables verl on a CPU in this process."""
     return os.environ.get(CPU_VARIABLE) == "1"

@@ -13,11 +13,11 @@ from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
 from verl_plugins.cpu.shared_prefix import SharedPrefixBatch, pack_shared_prefixes
 
-__all__ = ["CpuFSDPEngine", "register"]
+__all__ = ["CpuFSDPEngine", "register_cpu_engine"]
 
 
 class CpuFSDPEngine(FSDPEngineWithLMHead):
-    """FSDP engine that packs micro-batches by shared prompt and uses no pinned memory."""
+    """verl FSDP engine for a CPU: packs micro-batches by shared prompt, without pinned memory."""
 
     def initialize(self) -> None:
         """Build model and optimizer, and use all cores: Ray limits a worker to one thread."""
@@ -30,7 +30,7 @@ class CpuFSDPEngine(FSDPEngineWithLMHead):
             return super()._build_fsdp_module(module)
 
     def prepare_model_inputs(self, micro_batch: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the model's inputs and the arguments for ``prepare_model_outputs``.
+        """Return a micro-batch's model inputs and the arguments for ``prepare_model_outputs``.
 
         Micro-batches of supervised fine-tuning have no responses; verl's engine prepares them.
         """
@@ -52,7 +52,7 @@ class CpuFSDPEngine(FSDPEngineWithLMHead):
     def prepare_model_outputs(
         self, output: Any, output_args: dict[str, Any], micro_batch: Any, logits_processor_func: Any
     ) -> dict[str, torch.Tensor]:
-        """Return log-probabilities and, where verl asks for them, entropy and sum of squares.
+        """Return token log-probabilities and, if requested, entropy and sum of squares.
 
         Each is a nested tensor (rows, prompt and response tokens), as verl's engine returns it,
         with 0 at positions that predict no response token.
@@ -68,17 +68,17 @@ class CpuFSDPEngine(FSDPEngineWithLMHead):
         row_temperatures = temperature.expand(len(lengths))
         logits = output.logits[0].float() / row_temperatures[packed.rows, None]
 
-        outputs = {"log_probs": unpack(logprobs_from_logits(logits, packed.labels), lengths)}
-        if is_requested(micro_batch, "calculate_entropy"):
-            outputs["entropy"] = unpack(entropy_from_logits(logits), lengths)
-        if is_requested(micro_batch, "calculate_sum_pi_squared"):
+        outputs = {"log_probs": _unpack_rows(logprobs_from_logits(logits, packed.labels), lengths)}
+        if _is_output_requested(micro_batch, "calculate_entropy"):
+            outputs["entropy"] = _unpack_rows(entropy_from_logits(logits), lengths)
+        if _is_output_requested(micro_batch, "calculate_sum_pi_squared"):
             squares = logits.softmax(dim=-1).square().sum(dim=-1)
-            outputs["sum_pi_squared"] = unpack(squares, lengths)
+            outputs["sum_pi_squared"] = _unpack_rows(squares, lengths)
         return outputs
 
 
-def unpack(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Return values of response tokens as a nested tensor of whole rows.
+def _unpack_rows(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Place values of response tokens in a nested tensor of prompts and responses.
 
     Args:
         values: One value per response token, row after row, shape (R,).
@@ -96,13 +96,13 @@ def unpack(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     return torch.nested.nested_tensor_from_jagged(flat, offsets)
 
 
-def is_requested(micro_batch: Any, key: str) -> bool:
-    """Return whether verl asks for an output with this micro-batch."""
+def _is_output_requested(micro_batch: Any, key: str) -> bool:
+    """Return whether a micro-batch's flag ``key`` requests an optional output."""
     return bool(tensordict_utils.get_non_tensor_data(data=micro_batch, key=key, default=False))
 
 
-def register() -> None:
-    """Register the engine with verl, once."""
+def register_cpu_engine() -> None:
+    """Register :class:`CpuFSDPEngine` with verl for the device "cpu", once."""
     if "cpu" not in EngineRegistry._engines["language_model"]["fsdp2"]:
         EngineRegistry.register(
             model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu"

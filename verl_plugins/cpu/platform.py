@@ -1,4 +1,4 @@
-"""The verl platform "cpu", selected where there is no accelerator.
+"""verl's platform plugin for the device "cpu", selected where there is no accelerator.
 
 verl probes platforms in the order of their registration, so this one comes last.
 """
@@ -13,10 +13,10 @@ import torch
 from verl.plugin.platform.platform_base import PlatformBase
 from verl.plugin.platform.platform_manager import PlatformRegistry
 
-__all__ = ["CpuPlatform", "register"]
+__all__ = ["CpuPlatform", "register_cpu_platform"]
 
 
-class CpuModule(types.ModuleType):
+class _CpuModule(types.ModuleType):
     """``torch.cpu`` with the functions of ``torch.cuda`` that verl calls.
 
     The memory it reports is the machine's.
@@ -37,7 +37,7 @@ class CpuModule(types.ModuleType):
 
     @staticmethod
     def get_device_name(*_: Any) -> str:
-        """Return the name by which verl looks up peak FLOPS."""
+        """Return "CPU", the name by which verl looks up peak FLOPS."""
         return "CPU"
 
     @staticmethod
@@ -57,39 +57,39 @@ class CpuModule(types.ModuleType):
         torch.set_rng_state(state)
 
     @staticmethod
-    def do_nothing(*_: Any, **__: Any) -> None:
+    def _do_nothing(*_: Any, **__: Any) -> None:
         """Do nothing."""
 
     @staticmethod
-    def return_zero(*_: Any, **__: Any) -> int:
+    def _return_zero(*_: Any, **__: Any) -> int:
         """Return 0: device memory is not tracked."""
         return 0
 
-    empty_cache = ipc_collect = reset_peak_memory_stats = do_nothing
-    manual_seed = manual_seed_all = set_device = synchronize = do_nothing
-    memory_allocated = memory_reserved = return_zero
-    max_memory_allocated = max_memory_reserved = return_zero
+    empty_cache = ipc_collect = reset_peak_memory_stats = _do_nothing
+    manual_seed = manual_seed_all = set_device = synchronize = _do_nothing
+    memory_allocated = memory_reserved = _return_zero
+    max_memory_allocated = max_memory_reserved = _return_zero
 
 
-CPU_MODULE = CpuModule()
+CPU_MODULE = _CpuModule()
 
 
 class CpuPlatform(PlatformBase):
-    """The machine's processor as verl's only device; see ``PlatformBase`` for the methods."""
+    """verl platform whose only device is the CPU; ``PlatformBase`` specifies the methods."""
 
     @property
     def device_name(self) -> str:
-        """Return the name for ``torch.device``."""
+        """Return "cpu", the device name for ``torch.device``."""
         return "cpu"
 
     @property
     def vendor_name(self) -> str:
-        """Return the vendor, here the device name."""
+        """Return the platform's vendor name, "cpu"."""
         return "cpu"
 
     @property
     def device_module(self) -> types.ModuleType:
-        """Return the module that replaces ``torch.cuda``."""
+        """Return the module that verl uses in place of ``torch.cuda``."""
         return CPU_MODULE
 
     def is_available(self) -> bool:
@@ -101,7 +101,7 @@ class CpuPlatform(PlatformBase):
         return not torch.cuda.is_available()
 
     def current_device(self) -> str:
-        """Return the argument for ``Tensor.to``."""
+        """Return the current device, "cpu", for ``Tensor.to``."""
         return "cpu"
 
     def device_count(self) -> int:
@@ -115,29 +115,29 @@ class CpuPlatform(PlatformBase):
         """Do nothing: calls on the CPU are synchronous."""
 
     def manual_seed(self, seed: int) -> None:
-        """Seed torch."""
+        """Seed torch's random generator."""
         torch.manual_seed(seed)
 
     def manual_seed_all(self, seed: int) -> None:
-        """Seed torch."""
+        """Seed torch's random generator, the only one."""
         torch.manual_seed(seed)
 
     def set_allocator_settings(self, settings: str) -> None:
-        """Do nothing."""
+        """Do nothing: the CPU has no caching allocator."""
 
     def empty_cache(self) -> None:
-        """Do nothing."""
+        """Do nothing: the CPU has no memory cache."""
 
     def get_device_capability(self, device_index: int = 0) -> tuple[int | None, int | None]:  # noqa: ARG002
-        """Return no capability."""
+        """Return ``(None, None)``: a CPU has no CUDA compute capability."""
         return None, None
 
     def communication_backend_name(self) -> str:
-        """Return the backend of ``torch.distributed``."""
+        """Return "gloo", the backend of ``torch.distributed``."""
         return "gloo"
 
     def visible_devices_envvar(self) -> str:
-        """Return the variable that verl sets for its workers; it has no effect on a CPU."""
+        """Return the variable name of visible devices; it has no effect on a CPU."""
         return "CUDA_VISIBLE_DEVICES"
 
     @contextmanager
@@ -146,34 +146,34 @@ class CpuPlatform(PlatformBase):
         yield
 
     def profiler_start(self) -> None:
-        """Do nothing."""
+        """Do nothing: there is no device profiler."""
 
     def profiler_stop(self) -> None:
-        """Do nothing."""
+        """Do nothing: there is no device profiler."""
 
     def ray_resource_name(self) -> str:
         """Return the Ray resource of a worker; the CPU configurations declare one "GPU" each."""
         return "GPU"
 
     def ray_noset_envvars(self) -> list[str]:
-        """Return no variables."""
+        """Return an empty list: Ray needs no variables that keep visible devices unset."""
         return []
 
     def is_ipc_supported(self) -> bool:
-        """Return ``False``: weights are synchronized through shared memory."""
+        """Return ``False``: there is no device IPC; weights go through shared memory."""
         return False
 
     def cudart(self) -> None:
         """Return ``None``: there is no CUDA runtime."""
 
 
-def register() -> None:
-    """Register the platform with verl, and let verl initialize ``torch.distributed`` on it."""
+def register_cpu_platform() -> None:
+    """Register :class:`CpuPlatform` with verl and patch ``torch.distributed`` for it."""
     PlatformRegistry.register(platform="cpu")(CpuPlatform)
-    accept_duplicate_backend()
+    _accept_duplicate_backend()
 
 
-def accept_duplicate_backend() -> None:
+def _accept_duplicate_backend() -> None:
     """Let ``init_process_group`` accept "cpu:gloo,cpu:gloo", which torch rejects.
 
     verl builds this string from the device name: "cpu:gloo,{device}:{backend}".

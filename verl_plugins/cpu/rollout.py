@@ -1,7 +1,7 @@
 """verl rollout "transformers", for machines that vLLM and SGLang do not support.
 
-``TransformersReplica`` starts a server as a Ray actor on the node of the trainer's worker;
-``TransformersAdapter`` runs in that worker and sends the server new weights after each step.
+``TransformersRolloutReplica`` starts a server as a Ray actor on the node of the trainer's worker;
+``TransformersServerAdapter`` runs in that worker and sends the server new weights after each step.
 Interfaces: ``verl.workers.rollout``, verl 0.9.1.
 """
 
@@ -20,24 +20,30 @@ from verl.workers.rollout import base
 from verl.workers.rollout.base import BaseRollout
 from verl.workers.rollout.replica import RolloutReplica, RolloutReplicaRegistry, TokenOutput
 
-from verl_plugins.cpu.sampler import Sampler, SamplingParams
+from verl_plugins.cpu.sampler import BatchedSampler, SamplingParams
 
-__all__ = ["TransformersAdapter", "TransformersReplica", "register"]
+__all__ = [
+    "TransformersRolloutReplica",
+    "TransformersServerAdapter",
+    "register_transformers_rollout",
+]
 
 BATCH_WINDOW = 0.02
 """Seconds that the server waits for more requests before it runs a batch."""
 
 
-class PendingRequest(NamedTuple):
-    """A request that waits for its batch."""
+class _PendingRequest(NamedTuple):
+    """A generation request that waits for its batch."""
 
     prompt_ids: list[int]
     params: SamplingParams
     response: asyncio.Future[tuple[list[int], list[float]]]
 
 
-class TransformersServer:
-    """Ray actor that generates responses: dynamic batching, weight updates between batches.
+class TransformersRolloutServer:
+    """Ray actor that serves verl's rollouts with transformers, in dynamic batches.
+
+    Weights are updated between batches.
 
     Args:
         path: Folder of the model.
@@ -69,24 +75,24 @@ class TransformersServer:
         model: Any = AutoModelForCausalLM.from_pretrained(
             path, dtype=getattr(torch, dtype), attn_implementation="sdpa"
         )
-        self._sample = Sampler(model.to(device).eval())
+        self._sample = BatchedSampler(model.to(device).eval())
 
         self._max_length = max_length
         self._max_response_length = max_response_length
         self._max_batch = max_batch
         self._global_steps: int | None = None
-        self._queue: asyncio.Queue[PendingRequest] = asyncio.Queue()
+        self._queue: asyncio.Queue[_PendingRequest] = asyncio.Queue()
         self._model_lock = asyncio.Lock()
         self._serving: asyncio.Task[None] | None = None
 
-    async def ready(self) -> bool:
-        """Return ``True`` once the model is loaded."""
+    async def is_ready(self) -> bool:
+        """Return ``True``; a Ray actor answers once its model is loaded."""
         return True
 
-    async def load_weights(
+    async def replace_weights(
         self, weights: dict[str, torch.Tensor], global_steps: int | None
     ) -> None:
-        """Replace the model's weights by the policy's.
+        """Replace the rollout model's weights by the trained policy's.
 
         Raises:
             ValueError: if the names differ from the model's. A tied output layer may be missing.
@@ -104,13 +110,13 @@ class TransformersServer:
     async def generate(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], **_: Any
     ) -> TokenOutput:
-        """Return the response to one request; concurrent requests run as one batch."""
+        """Sample a response to one prompt; concurrent requests run as one batch."""
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
 
         params = self._parse_params(sampling_params, len(prompt_ids))
         response = asyncio.get_running_loop().create_future()
-        await self._queue.put(PendingRequest(list(prompt_ids), params, response))
+        await self._queue.put(_PendingRequest(list(prompt_ids), params, response))
         ids, log_probs = await response
         return TokenOutput(
             token_ids=ids,
@@ -136,13 +142,13 @@ class TransformersServer:
     async def _serve(self) -> None:
         """Run batches forever, one group of equal sampling parameters after the other."""
         while True:
-            groups: dict[SamplingParams, list[PendingRequest]] = defaultdict(list)
+            groups: dict[SamplingParams, list[_PendingRequest]] = defaultdict(list)
             for request in await self._next_batch():
                 groups[request.params].append(request)
             for params, requests in groups.items():
                 await self._run(params, requests)
 
-    async def _next_batch(self) -> list[PendingRequest]:
+    async def _next_batch(self) -> list[_PendingRequest]:
         """Return the waiting requests; wait for the first."""
         batch = [await self._queue.get()]
         await asyncio.sleep(BATCH_WINDOW)
@@ -150,7 +156,7 @@ class TransformersServer:
             batch.append(self._queue.get_nowait())
         return batch
 
-    async def _run(self, params: SamplingParams, requests: list[PendingRequest]) -> None:
+    async def _run(self, params: SamplingParams, requests: list[_PendingRequest]) -> None:
         """Sample a response to each request, or fail all of them."""
         prompts = [request.prompt_ids for request in requests]
         try:
@@ -171,14 +177,14 @@ class TransformersServer:
     abort_all_requests = resume_generation = start_profile = stop_profile = _do_nothing
 
 
-class TransformersReplica(RolloutReplica):
-    """A rollout replica with one server, on the device of the first worker."""
+class TransformersRolloutReplica(RolloutReplica):
+    """verl rollout replica with one transformers server, on the first worker's device."""
 
     async def launch_servers(self) -> None:
-        """Start the server on the node and device of the first worker."""
+        """Start the transformers server on the node and device of the first worker."""
         node, device = await self._locate_first_worker()
-        name = server_name(self.replica_rank)
-        actor = ray.remote(TransformersServer).options(
+        name = _server_name(self.replica_rank)
+        actor = ray.remote(TransformersRolloutServer).options(
             name=name,
             num_cpus=0,
             max_concurrency=self.max_concurrency,
@@ -195,7 +201,7 @@ class TransformersReplica(RolloutReplica):
             seed=self.config.seed + self.replica_rank,
             devices=device,
         )
-        await server.ready.remote()
+        await server.is_ready.remote()
 
         self.servers = [server]
         self._server_handle = server
@@ -213,8 +219,8 @@ class TransformersReplica(RolloutReplica):
         return location
 
 
-class TransformersAdapter(BaseRollout):
-    """The trainer's side of the rollout: sends the server new weights."""
+class TransformersServerAdapter(BaseRollout):
+    """verl rollout in the trainer's worker: sends new weights to the transformers server."""
 
     def __init__(
         self, config: Any, model_config: Any, device_mesh: Any, replica_rank: int = -1
@@ -235,19 +241,21 @@ class TransformersAdapter(BaseRollout):
     async def update_weights(
         self, weights: Iterable[tuple[str, torch.Tensor]], global_steps: int | None = None, **_: Any
     ) -> None:
-        """Gather the weights on every rank, and send them from the replica's first rank."""
+        """Gather the policy's weights and send them to the server from the first rank."""
         gathered = {name: weight.detach().cpu() for name, weight in weights}
         if self._is_leader:
-            server = ray.get_actor(server_name(self._replica))
-            await server.load_weights.remote(gathered, global_steps)
+            server = ray.get_actor(_server_name(self._replica))
+            await server.replace_weights.remote(gathered, global_steps)
 
 
-def server_name(replica: int) -> str:
-    """Return the Ray actor name of a replica's server."""
+def _server_name(replica: int) -> str:
+    """Return the Ray actor name of a replica's transformers server."""
     return f"gsim_transformers_rollout_{replica}"
 
 
-def register() -> None:
-    """Register the rollout in both of verl's registries."""
-    base._ROLLOUT_REGISTRY[("transformers", "async")] = f"{__name__}.{TransformersAdapter.__name__}"
-    RolloutReplicaRegistry.register("transformers", lambda: TransformersReplica)
+def register_transformers_rollout() -> None:
+    """Register the rollout "transformers" in verl's two rollout registries."""
+    base._ROLLOUT_REGISTRY[("transformers", "async")] = (
+        f"{__name__}.{TransformersServerAdapter.__name__}"
+    )
+    RolloutReplicaRegistry.register("transformers", lambda: TransformersRolloutReplica)

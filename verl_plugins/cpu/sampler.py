@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["Sampler", "SamplingParams"]
+__all__ = ["BatchedSampler", "SamplingParams"]
 
 
 class SamplingParams(NamedTuple):
-    """Sampling parameters as in vLLM; requests with equal parameters run as one batch.
+    """Sampling parameters of a generation request, named as in vLLM.
 
     Attributes:
         temperature: 0 for greedy decoding.
@@ -23,8 +23,8 @@ class SamplingParams(NamedTuple):
     top_k: int
     max_tokens: int
 
-    def for_transformers(self) -> dict[str, Any]:
-        """Return the arguments of ``generate``."""
+    def to_generate_arguments(self) -> dict[str, Any]:
+        """Return the arguments for the ``generate`` method of transformers models."""
         if self.temperature <= 0:
             return {"do_sample": False}
         return {
@@ -35,8 +35,8 @@ class SamplingParams(NamedTuple):
         }
 
 
-class Sampler:
-    """Samples responses to tokenized prompts, in batches.
+class BatchedSampler:
+    """Samples responses to batches of tokenized prompts from a transformers model.
 
     Args:
         model: A causal language model of transformers, in evaluation mode.
@@ -87,7 +87,7 @@ class Sampler:
             return_dict_in_generate=True,
             output_scores=True,
             pad_token_id=self._pad_id,
-            **params.for_transformers(),
+            **params.to_generate_arguments(),
         )
 
         sampled = output.sequences[:, width:]

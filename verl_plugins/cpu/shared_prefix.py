@@ -17,7 +17,7 @@ __all__ = ["SharedPrefixBatch", "pack_shared_prefixes"]
 
 @dataclass(frozen=True)
 class SharedPrefixBatch:
-    """Input tensors of one forward pass over L tokens, and the positions of the R response tokens.
+    """Prompts and their responses packed into one sequence: L tokens, R of them in responses.
 
     Attributes:
         input_ids: Shape (1, L).
@@ -40,13 +40,15 @@ class SharedPrefixBatch:
 def pack_shared_prefixes(
     prompts: Sequence[torch.Tensor], responses: Sequence[torch.Tensor]
 ) -> SharedPrefixBatch:
-    """Pack rows into one sequence: each distinct prompt once, followed by all its responses.
+    """Pack prompts and responses into one sequence, with each distinct prompt only once.
+
+    All responses to a prompt follow it.
 
     Args:
         prompts: Token ids of each row's prompt; not empty.
         responses: Token ids of each row's response; not empty.
     """
-    rows_by_prompt = group_rows(prompts)
+    rows_by_prompt = _rows_by_prompt(prompts)
     length = sum(map(len, rows_by_prompt)) + sum(map(len, responses))
     mask = torch.zeros(length, length, dtype=torch.bool)
     ids: list[int] = []
@@ -58,7 +60,7 @@ def pack_shared_prefixes(
         prompt_end = prompt_start + len(prompt_ids)
         ids += prompt_ids
         positions += range(len(prompt_ids))
-        mask[prompt_start:prompt_end, prompt_start:prompt_end] = causal_mask(len(prompt_ids))
+        mask[prompt_start:prompt_end, prompt_start:prompt_end] = _causal_mask(len(prompt_ids))
 
         for row in rows:
             start = len(ids)
@@ -66,7 +68,7 @@ def pack_shared_prefixes(
             ids += responses[row].tolist()
             positions += range(len(prompt_ids), len(prompt_ids) + size)
             mask[start : start + size, prompt_start:prompt_end] = True
-            mask[start : start + size, start : start + size] = causal_mask(size)
+            mask[start : start + size, start : start + size] = _causal_mask(size)
             # The prompt's last token predicts the response's first.
             predicted_at[row] = [prompt_end - 1, *range(start, start + size - 1)]
 
@@ -80,14 +82,14 @@ def pack_shared_prefixes(
     )
 
 
-def group_rows(prompts: Sequence[torch.Tensor]) -> dict[tuple[int, ...], list[int]]:
-    """Return the rows of each distinct prompt."""
+def _rows_by_prompt(prompts: Sequence[torch.Tensor]) -> dict[tuple[int, ...], list[int]]:
+    """Return the row numbers of each distinct prompt."""
     rows: dict[tuple[int, ...], list[int]] = {}
     for row, prompt in enumerate(prompts):
         rows.setdefault(tuple(prompt.tolist()), []).append(row)
     return rows
 
 
-def causal_mask(size: int) -> torch.Tensor:
-    """Return the causal attention mask of a sequence, shape (size, size)."""
+def _causal_mask(size: int) -> torch.Tensor:
+    """Return a lower-triangular attention mask of booleans, shape (size, size)."""
     return torch.ones(size, size, dtype=torch.bool).tril()

@@ -6,17 +6,19 @@ next weight synchronization has no tensors to write to. This plugin keeps plain 
 
 from typing import Any
 
-from verl_plugins.cpu import is_enabled
+from verl_plugins.cpu import is_cpu_support_enabled
 
 __all__ = ["register"]
 
 
 def register() -> None:
-    """Keep the weights of linear layers in place; without ``GSIM_VERL_CPU=1``, do nothing.
+    """Patch vLLM's CPU build to keep linear layers' weights, so that verl can update them.
+
+    Without ``GSIM_VERL_CPU=1``, do nothing.
 
     vLLM calls it in each of its processes before it loads a model.
     """
-    if not is_enabled():
+    if not is_cpu_support_enabled():
         return
 
     from vllm.platforms import current_platform

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from gsim_env.envs import AsyncTelemarketingEnv
 from gsim_env.errors import SimulatorError
 
-__all__ = ["Policy", "Rollout", "collect", "rollout"]
+__all__ = ["Policy", "Rollout", "collect_rollouts", "play_call"]
 
 Policy = Callable[[list[str]], Awaitable[str]]
 """Returns the salesperson's next utterance, given the brief and the utterances so far."""
 
 
 class Rollout(NamedTuple):
-    """A finished call.
+    """The utterances and the rewards per turn of one finished call.
 
     Attributes:
         utterances: The brief, then the salesperson's and the customer's utterances in turn.
@@ -28,8 +28,10 @@ class Rollout(NamedTuple):
     rewards: list[float]
 
 
-async def rollout(policy: Policy, seed: int, **settings: object) -> Rollout | None:
-    """Play one call; return ``None`` if the simulator fails, which is not a reward of 0.
+async def play_call(policy: Policy, seed: int, **settings: object) -> Rollout | None:
+    """Play one call with a salesperson policy and return its rollout.
+
+    A call in which the simulator fails is ``None``, which is not a reward of 0.
 
     Args:
         policy: The salesperson.
@@ -56,22 +58,24 @@ async def rollout(policy: Policy, seed: int, **settings: object) -> Rollout | No
     return Rollout(utterances, rewards)
 
 
-async def collect(policy: Policy, seeds: range, **settings: object) -> list[Rollout]:
-    """Play the calls of all seeds at the same time; failed calls are left out."""
-    rollouts = await asyncio.gather(*(rollout(policy, seed, **settings) for seed in seeds))
+async def collect_rollouts(policy: Policy, seeds: range, **settings: object) -> list[Rollout]:
+    """Play one call per seed concurrently and return their rollouts, without the failed calls."""
+    rollouts = await asyncio.gather(*(play_call(policy, seed, **settings) for seed in seeds))
     return [finished for finished in rollouts if finished is not None]
 
 
-async def repetitive_policy(utterances: list[str]) -> str:
-    """Greet, then repeat one question: replace it with your model."""
+async def repetitive_example_policy(utterances: list[str]) -> str:
+    """Return a greeting, then always the same question: a placeholder for your own policy."""
     if len(utterances) == 1:
         return "Hello, this is Li from QuickEats."
     return "Shall I set it up for you, then?"
 
 
 def main() -> None:
-    """Collect 64 rollouts; print the mean return and the first call."""
-    rollouts = asyncio.run(collect(repetitive_policy, range(64), customer="scripted"))
+    """Collect 64 rollouts, and print their mean return and the first call."""
+    rollouts = asyncio.run(
+        collect_rollouts(repetitive_example_policy, range(64), customer="scripted")
+    )
 
     mean_return = sum(sum(call.rewards) for call in rollouts) / len(rollouts)
     print(f"{len(rollouts)} calls, mean return {mean_return:.3f}")

@@ -1,4 +1,4 @@
-"""Comparison of customers on held-out contexts by the three rewards."""
+"""Comparison of customer models on held-out contexts by pattern, format and semantic reward."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.simulation.prompts import spoken
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.stats import bootstrap_interval
-from gsim_recipes.command_line import format_command, parse_named
-from reward_fns.rows import read_turn
-from verl_plugins.cpu.sampler import Sampler, SamplingParams
+from gsim_recipes.command_line import current_shell_command, parse_name_value
+from reward_fns.rows import read_turn_to_score
+from verl_plugins.cpu.sampler import BatchedSampler, SamplingParams
 
 SAMPLING = SamplingParams(temperature=0.95, top_p=0.95, top_k=-1, max_tokens=64)
 """Table 8, user simulators, with shorter responses and without the repetition penalty."""
 
-FIGURES = ("score", "pattern", "format", "semantic", "words", "long_turns")
+METRICS = ("score", "pattern", "format", "semantic", "words", "long_turns")
 LONG_TURN = 50
 """Turns with more words than this count as long."""
 
@@ -53,43 +53,44 @@ def main(
     ] = 512,
     seeds: Annotated[int, typer.Option(help="Responses of each model to a context.")] = 3,
 ) -> None:
-    """Compare models on the same held-out contexts by the three rewards.
+    """Compare customer models on held-out contexts by pattern, format and semantic reward.
 
     Confidence intervals are bootstrapped over dialogues, because turns of a dialogue are alike.
     """
-    folders = dict(map(parse_named, model))
+    folders = dict(map(parse_name_value, model))
     tokenizer = AutoTokenizer.from_pretrained(next(iter(folders.values())))
-    rows = sample_rows(
-        d_sim, contexts, lambda row: len(tokenize(row, tokenizer)) <= max_prompt_tokens
+    rows = sample_contexts(
+        d_sim, contexts, lambda row: len(_tokenize_prompt(row, tokenizer)) <= max_prompt_tokens
     )
     responses = {
-        name: respond(name, folder, rows, seeds, tokenizer) for name, folder in folders.items()
+        name: _sample_responses(name, folder, rows, seeds, tokenizer)
+        for name, folder in folders.items()
     }
 
     report = {
-        "command": format_command("gsim_recipes.customer_grpo.evaluate"),
+        "command": current_shell_command("gsim_recipes.customer_grpo.evaluate"),
         "d_sim_sha256": sha256_file(d_sim),
         "contexts": len(rows),
-        "dialogues": len(set(call_ids(rows))),
+        "dialogues": len(set(_dialogue_ids(rows))),
         "seeds": seeds,
         "sampling": SAMPLING._asdict(),
-        **compare(
+        **_compare_models(
             rows, responses, load_discriminator(discriminator), shared_cached_encoder("minilm")
         ),
     }
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
-    write_atomically(out / "samples.md", format_samples(rows, responses))
+    write_atomically(out / "samples.md", responses_as_markdown(rows, responses))
     print(json.dumps(report["models"], indent=1))
 
 
-def call_ids(rows: Sequence[DSimRow]) -> list[str]:
-    """Return the dialogue of each row."""
+def _dialogue_ids(rows: Sequence[DSimRow]) -> list[str]:
+    """Return the dialogue id of each row of D_sim."""
     return [row["extra_info"]["call_id"] for row in rows]
 
 
-def tokenize(row: DSimRow, tokenizer: Any) -> list[int]:
-    """Return the token ids of a row's prompt."""
+def _tokenize_prompt(row: DSimRow, tokenizer: Any) -> list[int]:
+    """Return the token ids of the prompt of a row of D_sim."""
     encoded = tokenizer.apply_chat_template(
         row["prompt"], add_generation_prompt=True, return_dict=True
     )
@@ -97,26 +98,26 @@ def tokenize(row: DSimRow, tokenizer: Any) -> list[int]:
     return ids
 
 
-def sample_rows(file: Path, contexts: int, fits: Callable[[DSimRow], bool]) -> list[DSimRow]:
-    """Return a random sample of the rows of D_sim that fit, the same in every run."""
+def sample_contexts(file: Path, contexts: int, fits: Callable[[DSimRow], bool]) -> list[DSimRow]:
+    """Return a fixed random sample of the rows of a D_sim file that satisfy ``fits``."""
     rows = [row for row in read_rows(file) if fits(row)]
     chosen = np.random.default_rng(0).choice(len(rows), min(contexts, len(rows)), replace=False)
     return [rows[index] for index in sorted(chosen)]
 
 
-def respond(
+def _sample_responses(
     name: str, folder: str, rows: Sequence[DSimRow], seeds: int, tokenizer: Any
 ) -> Responses:
-    """Return a model's responses to each context, once per seed."""
+    """Sample a model's responses to each context, one per seed."""
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.bfloat16, attn_implementation="sdpa"
     )
-    sample = Sampler(model.eval())
+    sample = BatchedSampler(model.eval())
     torch.manual_seed(0)
 
     responses: Responses = [[] for _ in range(seeds)]
     for start in tqdm(range(0, len(rows), BATCH_SIZE), desc=name, unit="batch"):
-        prompts = [tokenize(row, tokenizer) for row in rows[start : start + BATCH_SIZE]]
+        prompts = [_tokenize_prompt(row, tokenizer) for row in rows[start : start + BATCH_SIZE]]
         sampled = sample(prompts * seeds, SAMPLING)
         texts = [spoken(tokenizer.decode(ids, skip_special_tokens=True)) for ids, _ in sampled]
         for seed in range(seeds):
@@ -124,31 +125,32 @@ def respond(
     return responses
 
 
-def compare(
+def _compare_models(
     rows: Sequence[DSimRow], responses: Mapping[str, Responses], discriminator: Any, encoder: Any
 ) -> dict[str, Any]:
-    """Return the figures of each model, and their differences from the first model's."""
-    calls = call_ids(rows)
+    """Return each model's mean metrics, and their differences from the first model's."""
+    calls = _dialogue_ids(rows)
     scores = {
-        name: np.array([score(rows, texts, discriminator, encoder) for texts in by_seed])
+        name: np.array([response_metrics(rows, texts, discriminator, encoder) for texts in by_seed])
         for name, by_seed in responses.items()
     }
 
     first, *others = scores
     return {
-        "models": {name: summarize(scores[name], calls) for name in scores},
+        "models": {name: summarize_metrics(scores[name], calls) for name in scores},
         "differences": {
-            f"{name} - {first}": summarize(scores[name] - scores[first], calls) for name in others
+            f"{name} - {first}": summarize_metrics(scores[name] - scores[first], calls)
+            for name in others
         },
     }
 
 
-def score(
+def response_metrics(
     rows: Sequence[DSimRow], texts: Sequence[str], discriminator: Any, encoder: Any
 ) -> NDArray[np.float64]:
-    """Return ``FIGURES`` of each response, shape (rows, 6)."""
+    """Return :data:`METRICS` (rewards and length) of each response, shape (rows, 6)."""
     turns = [
-        read_turn(text, row["reward_model"]["ground_truth"], row["extra_info"])
+        read_turn_to_score(text, row["reward_model"]["ground_truth"], row["extra_info"])
         for text, row in zip(texts, rows, strict=True)
     ]
     rewards = np.array(multi_level(turns, discriminator, encoder))
@@ -156,20 +158,20 @@ def score(
     return np.column_stack([rewards, words, words > LONG_TURN])
 
 
-def summarize(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[str, Any]:
-    """Return the mean of each figure, its interval over dialogues, and the mean of each seed.
+def summarize_metrics(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[str, Any]:
+    """Return each metric's mean, its confidence interval over dialogues, and its mean by seed.
 
     Args:
-        scores: Shape (seeds, contexts, figures).
-        calls: The dialogue of each context.
+        scores: Shape (seeds, contexts, metrics).
+        calls: The dialogue id of each context.
     """
     return {
-        name: summarize_figure(scores[:, :, index], calls) for index, name in enumerate(FIGURES)
+        name: _summarize_metric(scores[:, :, index], calls) for index, name in enumerate(METRICS)
     }
 
 
-def summarize_figure(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[str, Any]:
-    """Return the summary of one figure, shape (seeds, contexts)."""
+def _summarize_metric(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[str, Any]:
+    """Return the mean and interval of one metric; ``scores`` has shape (seeds, contexts)."""
     # Sum and size of each dialogue: dialogues are resampled, contexts are weighted equally.
     dialogues, dialogue_of_context = np.unique(calls, return_inverse=True)
     sums = np.bincount(dialogue_of_context, weights=scores.mean(axis=0))
@@ -186,18 +188,18 @@ def summarize_figure(scores: NDArray[np.float64], calls: Sequence[str]) -> dict[
     }
 
 
-def format_samples(rows: Sequence[DSimRow], responses: Mapping[str, Responses]) -> str:
-    """Return the first contexts as Markdown, with each model's response and the human's."""
+def responses_as_markdown(rows: Sequence[DSimRow], responses: Mapping[str, Responses]) -> str:
+    """Return the first contexts with each model's response and the human's, as Markdown."""
     lines = ["# The first contexts, as drawn, seed 0\n"]
     for index, row in enumerate(rows[:SAMPLES]):
-        lines += format_sample(
+        lines += _context_as_markdown(
             row, {name: by_seed[0][index] for name, by_seed in responses.items()}
         )
     return "\n".join(lines)
 
 
-def format_sample(row: DSimRow, responses: Mapping[str, str]) -> Iterator[str]:
-    """Yield the Markdown lines of one context."""
+def _context_as_markdown(row: DSimRow, responses: Mapping[str, str]) -> Iterator[str]:
+    """Yield the Markdown lines of one context and its responses."""
     yield f"**Salesperson:** {row['extra_info']['context'][-1]['content']}\n"
     for name, text in responses.items():
         yield f"- {name}: {text}"

@@ -16,8 +16,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from gsim_env.evaluation.output import read_results
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall
-from gsim_env.evaluation.run import read_results
 from gsim_env.util.files import write_atomically
 from gsim_env.util.stats import bootstrap_interval
 from gsim_env.util.text import count_words
@@ -25,7 +25,7 @@ from gsim_env.util.text import count_words
 SHORT_TURN = 5
 """A turn of at most this many words is short."""
 
-Figures = dict[str, dict[str, float]]
+Statistics = dict[str, dict[str, float]]
 Lengths = dict[int, list[int]]
 
 app = typer.Typer(add_completion=False)
@@ -38,29 +38,30 @@ def main(
     ],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
 ) -> None:
-    """Write the figures of every method, and of people, as JSON."""
-    figures: dict[str, Figures] = {}
+    """Write realism and turn length of each method's calls, and of human calls, as JSON."""
+    statistics: dict[str, Statistics] = {}
     lengths: dict[str, Lengths] = {}
     for folder in evaluations:
         results = read_results(folder)
-        calls = calls_by_method(folder / "calls.jsonl")
-        for method, fidelity in results["fidelity"].items():
-            lengths[method] = turn_lengths(calls[method])
-            figures[method] = {
-                "c2st_accuracy": fidelity["c2st_accuracy"],
-                "p_real": fidelity["p_real"],
-                **length_figures(lengths[method]),
+        calls = _calls_by_method(folder / "calls.jsonl")
+        for method, fidelity in results.fidelity.items():
+            measured = fidelity.model_dump(mode="json")
+            lengths[method] = _turn_lengths(calls[method])
+            statistics[method] = {
+                "c2st_accuracy": measured["c2st_accuracy"],
+                "p_real": measured["p_real"],
+                **_length_statistics(lengths[method]),
             }
-        typer.echo(f"{folder}: {', '.join(results['fidelity'])}")
+        typer.echo(f"{folder}: {', '.join(results.fidelity)}")
 
     first = next(iter(lengths))
     for method in lengths.keys() - {first, HUMAN}:
-        figures[method] |= length_differences(lengths[first], lengths[method])
-    write_atomically(out, json.dumps(figures, indent=2) + "\n")
+        statistics[method] |= _length_differences(lengths[first], lengths[method])
+    write_atomically(out, json.dumps(statistics, indent=2) + "\n")
 
 
-def calls_by_method(file: Path) -> dict[str, list[EvaluatedCall]]:
-    """Return the calls of an evaluation by method; those of people are under ``human``."""
+def _calls_by_method(file: Path) -> dict[str, list[EvaluatedCall]]:
+    """Read the calls of an evaluation by method; human calls are under ``human``."""
     calls: dict[str, list[EvaluatedCall]] = defaultdict(list)
     for line in file.read_bytes().splitlines():
         call = EvaluatedCall.model_validate_json(line)
@@ -68,8 +69,8 @@ def calls_by_method(file: Path) -> dict[str, list[EvaluatedCall]]:
     return calls
 
 
-def turn_lengths(calls: Iterable[EvaluatedCall]) -> Lengths:
-    """Return the words of each customer turn by call number; failed calls are left out."""
+def _turn_lengths(calls: Iterable[EvaluatedCall]) -> Lengths:
+    """Return the number of words of each customer turn by call number, without failed calls."""
     return {
         call.number: [count_words(turn.customer) for turn in call.turns]
         for call in calls
@@ -77,22 +78,24 @@ def turn_lengths(calls: Iterable[EvaluatedCall]) -> Lengths:
     }
 
 
-def length_figures(lengths: Lengths) -> Figures:
+def _length_statistics(lengths: Lengths) -> Statistics:
     """Return the words per turn and the share of short turns, with intervals."""
     calls = list(lengths.values())
-    words = bootstrap_interval(len(calls), lambda rows: mean_words(calls, rows))
-    short = bootstrap_interval(len(calls), lambda rows: short_share(calls, rows))
+    words = bootstrap_interval(len(calls), lambda rows: _mean_words_per_turn(calls, rows))
+    short = bootstrap_interval(len(calls), lambda rows: _share_of_short_turns(calls, rows))
     return {"words_per_turn": words._asdict(), "short_turns": short._asdict()}
 
 
-def length_differences(first: Lengths, other: Lengths) -> Figures:
-    """Return other minus first of both figures, with intervals; calls are paired by number."""
+def _length_differences(first: Lengths, other: Lengths) -> Statistics:
+    """Return the length statistics of ``other`` minus ``first``; calls are paired by number."""
     numbers = sorted(first.keys() & other.keys())
     a = [first[number] for number in numbers]
     b = [other[number] for number in numbers]
-    words = bootstrap_interval(len(numbers), lambda rows: mean_words(b, rows) - mean_words(a, rows))
+    words = bootstrap_interval(
+        len(numbers), lambda rows: _mean_words_per_turn(b, rows) - _mean_words_per_turn(a, rows)
+    )
     short = bootstrap_interval(
-        len(numbers), lambda rows: short_share(b, rows) - short_share(a, rows)
+        len(numbers), lambda rows: _share_of_short_turns(b, rows) - _share_of_short_turns(a, rows)
     )
     return {
         "words_per_turn_difference": words._asdict(),
@@ -100,13 +103,13 @@ def length_differences(first: Lengths, other: Lengths) -> Figures:
     }
 
 
-def mean_words(calls: list[list[int]], rows: Iterable[int]) -> float:
-    """Return the mean number of words per turn of some calls."""
+def _mean_words_per_turn(calls: list[list[int]], rows: Iterable[int]) -> float:
+    """Return the mean number of words per turn of the calls at ``rows``."""
     return float(np.concatenate([calls[row] for row in rows]).mean())
 
 
-def short_share(calls: list[list[int]], rows: Iterable[int]) -> float:
-    """Return the share of turns of at most :data:`SHORT_TURN` words of some calls."""
+def _share_of_short_turns(calls: list[list[int]], rows: Iterable[int]) -> float:
+    """Return the share of turns of at most :data:`SHORT_TURN` words in the calls at ``rows``."""
     return float((np.concatenate([calls[row] for row in rows]) <= SHORT_TURN).mean())
 
 

@@ -37,8 +37,8 @@ INT8_MAX = 127
 app = typer.Typer(add_completion=False)
 
 
-class Components(NamedTuple):
-    """The singular value decomposition of delta W, largest value first.
+class SVDComponents(NamedTuple):
+    """Singular value decomposition of a LoRA's weight change delta W, largest value first.
 
     Attributes:
         up: u_i, unit vectors, (rank, out).
@@ -51,8 +51,8 @@ class Components(NamedTuple):
     down: Array
 
 
-class Quantized(NamedTuple):
-    """A quantized delta W = up^T diag(scale) down.
+class QuantizedWeights(NamedTuple):
+    """A LoRA's weight change quantized to int8: delta W = up^T diag(scale) down.
 
     Attributes:
         up: (rank, out), int8.
@@ -65,8 +65,8 @@ class Quantized(NamedTuple):
     down: NDArray[np.int8]
 
     @property
-    def factors(self) -> LoraFactors:
-        """Return the factors that the int8 tensors stand for."""
+    def lora_factors(self) -> LoraFactors:
+        """Return the dequantized LoRA factors (A and B) in float32."""
         up = self.up.astype(np.float32).T * self.scale
         return LoraFactors(self.down.astype(np.float32), up)
 
@@ -85,55 +85,59 @@ def main(
     bits: Annotated[int, typer.Option(min=2, max=8, help="With --rank: bits per entry.")] = 8,
 ) -> None:
     """Compress a LoRA, and print its zipped size and the relative error of delta W."""
-    originals = decompose(adapter)
+    originals = decompose_lora(adapter)
     quantized = {
-        path: by_step(parts, step) if rank is None else by_rank(parts, rank, bits)
+        path: quantize_by_step(parts, step) if rank is None else quantize_by_rank(parts, rank, bits)
         for path, parts in originals.items()
     }
     setting = {"step": step} if rank is None else {"rank": rank, "bits": bits}
 
-    save(quantized, adapter, out, setting)
-    size = zipped_size(quantized.values()) / 1e6
-    error = relative_error(originals, quantized)
+    save_quantized_lora(quantized, adapter, out, setting)
+    size = zipped_lora_size(quantized.values()) / 1e6
+    error = relative_weight_error(originals, quantized)
     typer.echo(f"{out}: {size:.2f} MB zipped, relative error of delta W {error:.3f}")
 
 
-def decompose(adapter: Path) -> dict[str, Components]:
-    """Return the exact SVD of the product B A of every module of a LoRA."""
+def decompose_lora(adapter: Path) -> dict[str, SVDComponents]:
+    """Read a LoRA and return the SVD of its weight change B A, by module path."""
     components = {}
     for path, factors in read_lora_factors(adapter).items():
         # QR of the thin factors leaves an SVD of (rank, rank) instead of (out, in).
         up_basis, up_rest = np.linalg.qr(factors.up)
         down_basis, down_rest = np.linalg.qr(factors.down.T)
         left, values, right = np.linalg.svd(up_rest @ down_rest.T)
-        components[path] = Components((up_basis @ left).T, values, right @ down_basis.T)
+        components[path] = SVDComponents((up_basis @ left).T, values, right @ down_basis.T)
     return components
 
 
-def by_step(parts: Components, step: float) -> Quantized:
-    """Quantize with the step ``step`` / s_i; components that round to zero are dropped."""
+def quantize_by_step(parts: SVDComponents, step: float) -> QuantizedWeights:
+    """Quantize an SVD with a step of ``step`` / s_i; components that round to zero are dropped."""
     fineness = parts.values[:, None] / step
-    return fit_scales(parts, round_to_int8(parts.up, fineness), round_to_int8(parts.down, fineness))
+    return _fit_scales(
+        parts, _round_to_int8(parts.up, fineness), _round_to_int8(parts.down, fineness)
+    )
 
 
-def by_rank(parts: Components, rank: int, bits: int) -> Quantized:
-    """Keep the first ``rank`` components and quantize each to ``bits`` bits (absolute maximum)."""
+def quantize_by_rank(parts: SVDComponents, rank: int, bits: int) -> QuantizedWeights:
+    """Quantize the first ``rank`` components of an SVD to ``bits`` bits (absolute maximum)."""
     levels = 2 ** (bits - 1) - 1
 
     def quantize(vectors: Array) -> NDArray[np.int8]:
         kept = vectors[:rank]
-        return round_to_int8(kept, levels / np.abs(kept).max(axis=1, keepdims=True))
+        return _round_to_int8(kept, levels / np.abs(kept).max(axis=1, keepdims=True))
 
-    return fit_scales(parts, quantize(parts.up), quantize(parts.down))
+    return _fit_scales(parts, quantize(parts.up), quantize(parts.down))
 
 
-def round_to_int8(vectors: Array, fineness: Array) -> NDArray[np.int8]:
+def _round_to_int8(vectors: Array, fineness: Array) -> NDArray[np.int8]:
     """Return ``vectors`` times ``fineness`` as integers; less fine where int8 would overflow."""
     limit = INT8_MAX / np.abs(vectors).max(axis=1, keepdims=True)
     return np.rint(vectors * np.minimum(fineness, limit)).astype(np.int8)
 
 
-def fit_scales(parts: Components, up: NDArray[np.int8], down: NDArray[np.int8]) -> Quantized:
+def _fit_scales(
+    parts: SVDComponents, up: NDArray[np.int8], down: NDArray[np.int8]
+) -> QuantizedWeights:
     """Return the quantized components with the scales that minimize the Frobenius error."""
     kept = up.any(axis=1) & down.any(axis=1)
     up, down = up[kept], down[kept]
@@ -143,31 +147,33 @@ def fit_scales(parts: Components, up: NDArray[np.int8], down: NDArray[np.int8]) 
     gram = (wide_up @ wide_up.T) * (wide_down @ wide_down.T)
     overlap = (wide_up @ parts.up.T) * parts.values * (wide_down @ parts.down.T)
     scale = np.linalg.solve(gram, overlap.sum(axis=1))
-    return Quantized(up, scale.astype(np.float32), down)
+    return QuantizedWeights(up, scale.astype(np.float32), down)
 
 
-def zipped_size(modules: Iterable[Quantized]) -> int:
-    """Return the bytes that the tensors take in a zip file (deflate), as in a wheel."""
+def zipped_lora_size(modules: Iterable[QuantizedWeights]) -> int:
+    """Return the size in bytes of a quantized LoRA's tensors after deflate, as in a wheel."""
     content = bytearray()
     for module in modules:
         content += module.down.tobytes() + module.up.tobytes() + module.scale.tobytes()
     return len(zlib.compress(bytes(content)))
 
 
-def relative_error(originals: dict[str, Components], quantized: dict[str, Quantized]) -> float:
-    """Return the Frobenius norm of the error of delta W over that of delta W, all modules."""
+def relative_weight_error(
+    originals: dict[str, SVDComponents], quantized: dict[str, QuantizedWeights]
+) -> float:
+    """Return a quantized LoRA's Frobenius error relative to the norm of delta W, all modules."""
     error = total = 0.0
     for path, parts in originals.items():
         delta = (parts.up.T * parts.values) @ parts.down
-        error += float(((delta - quantized[path].factors.delta) ** 2).sum())
+        error += float(((delta - quantized[path].lora_factors.delta) ** 2).sum())
         total += float((delta**2).sum())
     return (error / total) ** 0.5
 
 
-def save(
-    quantized: dict[str, Quantized], source: Path, out: Path, setting: dict[str, float]
+def save_quantized_lora(
+    quantized: dict[str, QuantizedWeights], source: Path, out: Path, setting: dict[str, float]
 ) -> None:
-    """Write a quantized LoRA as the embedded backend reads it (``gsim_env.models.lora``)."""
+    """Write a quantized LoRA to a folder that ``gsim_env.models.lora`` reads."""
     tensors: dict[str, NDArray[np.generic]] = {}
     for path, module in quantized.items():
         # In C order, without which safetensors.numpy writes the entries of another matrix.
@@ -178,7 +184,7 @@ def save(
     ranks = [len(module.scale) for module in quantized.values()]
     config = {
         "peft_type": INT8_LORA,
-        "base_model_name_or_path": base_name(source),
+        "base_model_name_or_path": _base_model_name(source),
         "r": max(ranks),
         "mean_rank": round(float(np.mean(ranks)), 1),
         "target_modules": sorted({path.rpartition(".")[2] for path in quantized}),
@@ -193,8 +199,8 @@ def save(
     (out / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def base_name(adapter: Path) -> str | None:
-    """Return the name of the base model that a LoRA was trained on, if its configuration has it."""
+def _base_model_name(adapter: Path) -> str | None:
+    """Return the base model's name from a LoRA's configuration, or ``None`` if it has none."""
     config = json.loads((adapter / CONFIG_FILE).read_text(encoding="utf-8"))
     name: str | None = config.get("base_model_name_or_path")
     return name

@@ -28,15 +28,15 @@ from gsim_env.sop.library import MemoryLibrary
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.stats import mean_confidence_interval
 from gsim_recipes.embedded_lora.compress import (
-    Components,
-    Quantized,
-    by_rank,
-    by_step,
-    decompose,
-    relative_error,
-    zipped_size,
+    QuantizedWeights,
+    SVDComponents,
+    decompose_lora,
+    quantize_by_rank,
+    quantize_by_step,
+    relative_weight_error,
+    zipped_lora_size,
 )
-from gsim_recipes.embedded_lora.packing import IGNORED, PackedCall, pack
+from gsim_recipes.embedded_lora.packing import IGNORED, PackedCall, pack_guided_call
 
 RANKS = ("8:8", "10:8", "16:5", "24:4")
 STEPS = (0.0016, 0.0021, 0.003, 0.004)
@@ -47,11 +47,11 @@ Row = dict[str, Any]
 app = typer.Typer(add_completion=False)
 
 
-class Compression(NamedTuple):
-    """A compression to measure: its settings and the function that quantizes one module."""
+class _Compression(NamedTuple):
+    """A way to compress a LoRA: its settings and the function that quantizes one module."""
 
     setting: dict[str, float]
-    quantize: Callable[[Components], Quantized]
+    quantize: Callable[[SVDComponents], QuantizedWeights]
 
 
 @app.command(help="Measure the loss of compressing a LoRA at several sizes.")
@@ -73,16 +73,22 @@ def main(
     ] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="Draws the calls.")] = 0,
 ) -> None:
-    """Measure each compression; the report is written after each one."""
-    compressions = [*step_compressions(step), *rank_compressions(rank)]
-    originals = decompose(adapter)
+    """Measure size and loss of several compressions of a LoRA; rewrite the report after each."""
+    compressions = [*_step_compressions(step), *_rank_compressions(rank)]
+    originals = decompose_lora(adapter)
     report: Row = {"adapter_sha256": sha256_file(adapter / WEIGHTS_FILE)}
     if calls == 0:
-        rows = (sizes(originals, compress(originals, each), each.setting) for each in compressions)
+        rows = (
+            _size_and_error(originals, _compress_lora(originals, each), each.setting)
+            for each in compressions
+        )
     else:
         bundle = load_group(group)
-        model, tokenizer = load_base(pull_base_model())
-        packed = [pack(call, tokenizer, max_tokens) for call in draw_calls(bundle, calls, seed)]
+        model, tokenizer = _load_base_model(pull_base_model())
+        packed = [
+            pack_guided_call(call, tokenizer, max_tokens)
+            for call in _draw_calls(bundle, calls, seed)
+        ]
         report |= {
             "group": bundle.config.name,
             "group_sha256": bundle.digest,
@@ -91,7 +97,7 @@ def main(
             "max_tokens": max_tokens,
             "tokens": sum(int((call.labels != IGNORED).sum()) for call in packed),
         }
-        rows = measure(model, packed, originals, compressions)
+        rows = _measure_compressions(model, packed, originals, compressions)
 
     report["rows"] = []
     for row in rows:
@@ -100,32 +106,35 @@ def main(
         typer.echo(json.dumps(row))
 
 
-def step_compressions(steps: Sequence[float]) -> list[Compression]:
+def _step_compressions(steps: Sequence[float]) -> list[_Compression]:
     """Return compressions with one quantization step for all components."""
-    return [Compression({"step": step}, lambda parts, s=step: by_step(parts, s)) for step in steps]
+    return [
+        _Compression({"step": step}, lambda parts, s=step: quantize_by_step(parts, s))
+        for step in steps
+    ]
 
 
-def rank_compressions(pairs: Sequence[str]) -> list[Compression]:
+def _rank_compressions(pairs: Sequence[str]) -> list[_Compression]:
     """Return compressions of a fixed rank and number of bits, from ``RANK:BITS``."""
     compressions = []
     for pair in pairs:
         rank, bits = map(int, pair.split(":"))
         setting = {"rank": rank, "bits": bits}
         compressions.append(
-            Compression(setting, lambda parts, r=rank, b=bits: by_rank(parts, r, b))
+            _Compression(setting, lambda parts, r=rank, b=bits: quantize_by_rank(parts, r, b))
         )
     return compressions
 
 
-def load_base(base: Path) -> tuple[Any, Any]:
-    """Return the base model in float32 and its tokenizer."""
+def _load_base_model(base: Path) -> tuple[Any, Any]:
+    """Load the base model from a GGUF file in float32; return it and its tokenizer."""
     source = {"pretrained_model_name_or_path": str(base.parent), "gguf_file": base.name}
     model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     return model.eval(), AutoTokenizer.from_pretrained(**source)
 
 
-def draw_calls(group: Group, per_archetype: int, seed: int) -> list[ReplayedCall]:
-    """Draw recorded calls of each archetype, with prompts as the simulator sends them."""
+def _draw_calls(group: Group, per_archetype: int, seed: int) -> list[ReplayedCall]:
+    """Sample recorded calls of each archetype, replayed with the simulator's prompts."""
     rng = random.Random(seed)
     drawn: set[str] = set()
     for archetype in group.config.archetypes:
@@ -137,63 +146,67 @@ def draw_calls(group: Group, per_archetype: int, seed: int) -> list[ReplayedCall
     return [call for call in replayed if call.call_id in drawn]
 
 
-def measure(
+def _measure_compressions(
     model: Any,
     calls: Sequence[PackedCall],
-    originals: dict[str, Components],
-    compressions: Iterable[Compression],
+    originals: dict[str, SVDComponents],
+    compressions: Iterable[_Compression],
 ) -> Iterable[Row]:
-    """Yield the figures of the base model without an adapter, then those of each compression."""
-    untuned = log_probabilities(model, calls)
-    original = {path: parts_delta(parts) for path, parts in originals.items()}
-    add(model, original)
-    reference = log_probabilities(model, calls)
-    yield {"setting": "no adapter", **divergence(reference, untuned)}
+    """Yield the measurements of the model without an adapter, then of each compression."""
+    untuned = _log_probabilities(model, calls)
+    original = {path: _weight_delta(parts) for path, parts in originals.items()}
+    _add_deltas(model, original)
+    reference = _log_probabilities(model, calls)
+    yield {"setting": "no adapter", **_divergence_row(reference, untuned)}
 
     current = original
     for compression in compressions:
-        quantized = compress(originals, compression)
-        deltas = {path: torch.from_numpy(q.factors.delta) for path, q in quantized.items()}
-        add(model, {path: delta - current[path] for path, delta in deltas.items()})
+        quantized = _compress_lora(originals, compression)
+        deltas = {path: torch.from_numpy(q.lora_factors.delta) for path, q in quantized.items()}
+        _add_deltas(model, {path: delta - current[path] for path, delta in deltas.items()})
         current = deltas
         yield {
-            **sizes(originals, quantized, compression.setting),
-            **divergence(reference, log_probabilities(model, calls)),
+            **_size_and_error(originals, quantized, compression.setting),
+            **_divergence_row(reference, _log_probabilities(model, calls)),
         }
 
 
-def compress(originals: dict[str, Components], compression: Compression) -> dict[str, Quantized]:
-    """Return every module of a LoRA, compressed."""
+def _compress_lora(
+    originals: dict[str, SVDComponents], compression: _Compression
+) -> dict[str, QuantizedWeights]:
+    """Return every module of a LoRA, quantized as ``compression`` says."""
     return {path: compression.quantize(parts) for path, parts in originals.items()}
 
 
-def sizes(
-    originals: dict[str, Components], quantized: dict[str, Quantized], setting: dict[str, float]
+def _size_and_error(
+    originals: dict[str, SVDComponents],
+    quantized: dict[str, QuantizedWeights],
+    setting: dict[str, float],
 ) -> Row:
-    """Return the size of a compressed LoRA and its error in delta W."""
+    """Return a report row: size, mean rank and weight error of a compressed LoRA."""
     ranks = [len(module.scale) for module in quantized.values()]
     return {
         "setting": setting,
-        "zipped_megabytes": round(zipped_size(quantized.values()) / 1e6, 3),
+        "zipped_megabytes": round(zipped_lora_size(quantized.values()) / 1e6, 3),
         "mean_rank": round(float(np.mean(ranks)), 1),
-        "relative_error": round(relative_error(originals, quantized), 4),
+        "relative_error": round(relative_weight_error(originals, quantized), 4),
     }
 
 
-def parts_delta(parts: Components) -> torch.Tensor:
-    """Return delta W of a decomposition, (out, in)."""
+def _weight_delta(parts: SVDComponents) -> torch.Tensor:
+    """Return delta W of its SVD, shape (out, in)."""
     return torch.from_numpy((parts.up.T * parts.values) @ parts.down)
 
 
 @torch.no_grad()
-def add(model: Any, deltas: Deltas) -> None:
-    """Add weight changes to the model in place, by the path of the module in peft's model."""
+def _add_deltas(model: Any, deltas: Deltas) -> None:
+    """Add weight changes to the model in place; keys are module paths of peft's model."""
     for path, delta in deltas.items():
         model.get_submodule(path.removeprefix("base_model.model.")).weight += delta
 
 
 @torch.no_grad()
-def log_probabilities(model: Any, calls: Sequence[PackedCall]) -> list[torch.Tensor]:
+def _log_probabilities(model: Any, calls: Sequence[PackedCall]) -> list[torch.Tensor]:
     """Return the next-token log-probabilities of each call, (answer tokens, vocabulary)."""
     rows = []
     for call in calls:
@@ -209,7 +222,7 @@ def log_probabilities(model: Any, calls: Sequence[PackedCall]) -> list[torch.Ten
     return rows
 
 
-def divergence(reference: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> Row:
+def _divergence_row(reference: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> Row:
     """Return KL(reference || other) per token with its interval, and the same-argmax share."""
     divergences = []
     agreements = []

@@ -18,17 +18,17 @@ IGNORED = -100
 """The label of a token without a loss, as in torch's cross-entropy."""
 
 
-def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """Return the tokens of ``text``, without special tokens around it."""
+def _token_ids(tokenizer: Any, text: str) -> list[int]:
+    """Return the token ids of ``text`` without added special tokens."""
     return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 @dataclass(frozen=True)
 class PackedCall:
-    """Tensors of one call as a batch of one.
+    """Input tensors, labels and attention mask of one call, packed into a batch of one sequence.
 
     Attributes:
-        call_id: Which call.
+        call_id: Id of the call.
         input_ids: (1, n).
         position_ids: (1, n).
         labels: (1, n); :data:`IGNORED` where there is nothing to learn.
@@ -43,8 +43,8 @@ class PackedCall:
 
 
 @dataclass(frozen=True)
-class Branch:
-    """A turn of the call: where it leaves the trunk, its prompt, and the answer to learn."""
+class _Branch:
+    """A turn of a call: its start in the trunk, its guided prompt, and the answer to learn."""
 
     start: int
     prompt: list[int]
@@ -55,9 +55,12 @@ class Branch:
         return len(self.prompt) + len(self.answer)
 
 
-def pack(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
-    """Pack a call with guidance; late branches that exceed ``max_tokens`` are left out."""
-    trunk, branches = comb(call, tokenizer)
+def pack_guided_call(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
+    """Pack all turns of a call, with guidance, into one training sequence.
+
+    Late turns that exceed ``max_tokens`` are left out.
+    """
+    trunk, branches = _trunk_and_branches(call, tokenizer)
 
     ids = list(trunk)
     positions = list(range(len(trunk)))
@@ -73,11 +76,11 @@ def pack(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
         labels += [IGNORED] * len(branch.prompt) + branch.answer
 
     # A branch sees the trunk before its start, and itself causally.
-    mask = causal(len(ids))
+    mask = _causal_mask(len(ids))
     mask[len(trunk) :, :] = False
     for start, begin, end in spans:
         mask[begin:end, :start] = True
-        mask[begin:end, begin:end] = causal(end - begin)
+        mask[begin:end, begin:end] = _causal_mask(end - begin)
 
     return PackedCall(
         call.call_id,
@@ -88,33 +91,36 @@ def pack(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
     )
 
 
-def comb(call: ReplayedCall, tokenizer: Any) -> tuple[list[int], list[Branch]]:
-    """Return the tokens of a call's history up to its last answer, and one branch per answer."""
-    encode = partial(token_ids, tokenizer)
+def _trunk_and_branches(call: ReplayedCall, tokenizer: Any) -> tuple[list[int], list[_Branch]]:
+    """Return the tokens of a call's history up to its last answer, and a branch per answer."""
+    encode = partial(_token_ids, tokenizer)
 
     def chat(role: str, content: str) -> list[int]:
         return encode(f"<|im_start|>{role}\n{content}<|im_end|>\n")
 
     trunk: list[int] = []
-    branches: list[Branch] = []
+    branches: list[_Branch] = []
     guidances = iter(call.guidances)
     for message in call.history:
         if message["role"] == "assistant":
             prompt = chat("system", next(guidances)["content"]) + encode("<|im_start|>assistant\n")
             answer = encode(f"{message['content']}<|im_end|>")
-            branches.append(Branch(len(trunk), prompt, answer))
+            branches.append(_Branch(len(trunk), prompt, answer))
         trunk += chat(message["role"], message["content"])
     return trunk[: branches[-1].start], branches
 
 
-def causal(size: int) -> torch.Tensor:
-    """Return a causal attention mask, (size, size) of booleans."""
+def _causal_mask(size: int) -> torch.Tensor:
+    """Return a lower-triangular attention mask of booleans, shape (size, size)."""
     return torch.tril(torch.ones(size, size, dtype=torch.bool))
 
 
-def pack_unguided(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
-    """Pack a call without guidance, as UserLM trains; tokens beyond ``max_tokens`` are left out."""
-    encode = partial(token_ids, tokenizer)
+def pack_unguided_call(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> PackedCall:
+    """Pack a call, without guidance (UserLM), into one training sequence.
+
+    Tokens beyond ``max_tokens`` are left out.
+    """
+    encode = partial(_token_ids, tokenizer)
     ids: list[int] = []
     labels: list[int] = []
     for message in call.history:
@@ -132,5 +138,5 @@ def pack_unguided(call: ReplayedCall, tokenizer: Any, max_tokens: int) -> Packed
         torch.tensor([ids]),
         torch.arange(len(ids))[None],
         torch.tensor([labels]),
-        causal(len(ids))[None, None],
+        _causal_mask(len(ids))[None, None],
     )

@@ -36,19 +36,19 @@ def main(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
-    """Stack LoRAs."""
-    stack(adapters, out)
+    """Stack LoRAs that were trained one after the other into one LoRA that is their sum."""
+    stack_loras(adapters, out)
 
 
-def stack(adapters: Sequence[Path], out: Path) -> None:
-    """Write the sum of LoRAs as a plain LoRA (peft) of scale 1 in fp16.
+def stack_loras(adapters: Sequence[Path], out: Path) -> None:
+    """Write the sum of several LoRAs to ``out`` as one peft LoRA of scale 1 in fp16.
 
     Ranks add up, and the scale alpha / r of each goes into its B.
 
     Raises:
         ConfigurationError: if an adapter cannot be read, or they change different modules.
     """
-    factors = [read_balanced(folder) for folder in adapters]
+    factors = [_read_balanced_factors(folder) for folder in adapters]
     for folder, other in zip(adapters[1:], factors[1:], strict=True):
         different = sorted(set(other) ^ set(factors[0]))
         if different:
@@ -57,7 +57,7 @@ def stack(adapters: Sequence[Path], out: Path) -> None:
                 f"in only one, such as {different[0]}. Stack adapters of the same target_modules."
             )
 
-    summed = {path: concatenate([each[path] for each in factors]) for path in factors[0]}
+    summed = {path: _concatenate_factors([each[path] for each in factors]) for path in factors[0]}
     rank = max(len(each.down) for each in summed.values())
     tensors = {}
     for path, each in summed.items():
@@ -71,18 +71,18 @@ def stack(adapters: Sequence[Path], out: Path) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     save_file(tensors, out / WEIGHTS_FILE)
-    write_config(adapters, rank, out)
+    _write_stack_config(adapters, rank, out)
 
 
-def concatenate(parts: Sequence[LoraFactors]) -> LoraFactors:
-    """Return the factors of the sum of several changes to one module."""
+def _concatenate_factors(parts: Sequence[LoraFactors]) -> LoraFactors:
+    """Return the factors of the sum of several LoRAs' changes to one module."""
     down = np.concatenate([part.down for part in parts], axis=0)
     up = np.concatenate([part.up for part in parts], axis=1)
     return LoraFactors(down, up)
 
 
-def read_balanced(folder: Path) -> dict[str, LoraFactors]:
-    """Return the factors of a LoRA, each within the range of fp16.
+def _read_balanced_factors(folder: Path) -> dict[str, LoraFactors]:
+    """Read the factors of a LoRA, each within the range of fp16.
 
     A quantized adapter has integers in one factor and scales of about 1e-5 in the other, which
     fp16 would round: both factors of a component get the same norm.
@@ -98,8 +98,8 @@ def read_balanced(folder: Path) -> dict[str, LoraFactors]:
     return balanced
 
 
-def write_config(adapters: Sequence[Path], rank: int, out: Path) -> None:
-    """Write ``adapter_config.json`` of the sum: that of the first plain LoRA with another rank."""
+def _write_stack_config(adapters: Sequence[Path], rank: int, out: Path) -> None:
+    """Write ``adapter_config.json`` of stacked LoRAs: the first plain LoRA's with a new rank."""
     plain = [folder for folder in adapters if read_lora_config(folder).peft_type != INT8_LORA]
     config = json.loads(((plain or adapters)[0] / CONFIG_FILE).read_text(encoding="utf-8"))
     if not plain:

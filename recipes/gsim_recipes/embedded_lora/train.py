@@ -32,7 +32,12 @@ from gsim_env.models.encoders import SentenceTransformerEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
-from gsim_recipes.embedded_lora.packing import IGNORED, PackedCall, pack, pack_unguided
+from gsim_recipes.embedded_lora.packing import (
+    IGNORED,
+    PackedCall,
+    pack_guided_call,
+    pack_unguided_call,
+)
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -41,19 +46,19 @@ Pack = Callable[..., PackedCall]
 app = typer.Typer(add_completion=False)
 
 
-class Style(StrEnum):
-    """The form of the training calls."""
+class _Style(StrEnum):
+    """Whether the training calls contain the guidance: ``guided`` or ``userlm``."""
 
     GUIDED = "guided"
     USERLM = "userlm"
 
 
-PACKERS: dict[Style, Pack] = {Style.GUIDED: pack, Style.USERLM: pack_unguided}
+PACKERS: dict[_Style, Pack] = {_Style.GUIDED: pack_guided_call, _Style.USERLM: pack_unguided_call}
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The settings of a training run; ``training.json`` records all but ``base`` and ``out``."""
+class _Settings:
+    """Settings of a LoRA training; ``training.json`` records all but ``base`` and ``out``."""
 
     base: Path
     out: Path
@@ -76,8 +81,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the adapter, the checkpoint and the log.")],
     group: Annotated[str, typer.Option(help="Built-in group, or folder of one.")] = "food_delivery",
     style: Annotated[
-        Style, typer.Option(help="guided: with guidance. userlm: the calls without it.")
-    ] = Style.GUIDED,
+        _Style, typer.Option(help="guided: with guidance. userlm: the calls without it.")
+    ] = _Style.GUIDED,
     epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = 4,
     calls: Annotated[
         int | None, typer.Option(min=1, help="Calls per epoch, drawn for each epoch; default: all.")
@@ -95,9 +100,9 @@ def main(
     ] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Seeds every random draw.")] = 0,
 ) -> None:
-    """Train a LoRA."""
-    train(
-        Settings(
+    """Fine-tune a LoRA on a group's recorded calls and write it to ``out``."""
+    _train_lora(
+        _Settings(
             base=base,
             out=out,
             group=group,
@@ -115,18 +120,18 @@ def main(
     )
 
 
-class TrainingData:
-    """The packed calls of a group, for training and for the held-out loss."""
+class _TrainingData:
+    """A group's recorded calls, packed for training and for the held-out loss."""
 
-    def __init__(self, group: Group, tokenizer: Any, settings: Settings) -> None:
+    def __init__(self, group: Group, tokenizer: Any, settings: _Settings) -> None:
         """Index the group's calls and choose the held-out ones."""
         self.group = group
         self.settings = settings
-        self.held_ids = held_out_ids(group, settings.held_out, settings.seed)
+        self.held_ids = _held_out_ids(group, settings.held_out, settings.seed)
         self._indexed = index_calls(group.calls, SentenceTransformerEncoder())
         self._library = MemoryLibrary(self._indexed)
         self._pack = partial(
-            PACKERS[Style(settings.style)], tokenizer=tokenizer, max_tokens=settings.max_tokens
+            PACKERS[_Style(settings.style)], tokenizer=tokenizer, max_tokens=settings.max_tokens
         )
 
     def epoch(self, epoch: int, echo: float) -> list[PackedCall]:
@@ -147,32 +152,32 @@ class TrainingData:
         return [self._pack(call) for call in calls if call.call_id in self.held_ids]
 
 
-def train(settings: Settings) -> None:
-    """Train a LoRA, resuming from the last checkpoint, and write it with ``training.json``."""
+def _train_lora(settings: _Settings) -> None:
+    """Train a LoRA, or resume its training, and write it and ``training.json`` to ``out``."""
     torch.manual_seed(settings.seed)
     group = load_group(settings.group)
-    tokenizer, model = load_base(settings.base)
-    model, epochs_done, log = start_or_resume(model, settings)
+    tokenizer, model = _load_base_model(settings.base)
+    model, epochs_done, log = _start_or_resume(model, settings)
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=settings.learning_rate
     )
-    data = TrainingData(group, tokenizer, settings)
+    data = _TrainingData(group, tokenizer, settings)
 
     for epoch in range(epochs_done, settings.epochs):
         echo = settings.echo if 2 * epoch >= settings.epochs else 0.0
         calls = data.epoch(epoch, echo)
         held = data.held_out()
         if not log:
-            log.append({"epoch": 0, "held_out_loss": evaluate(model, held)})
+            log.append({"epoch": 0, "held_out_loss": _held_out_loss(model, held)})
 
         start = time.perf_counter()
-        loss = train_epoch(model, optimizer, calls, epoch, settings)
+        loss = _train_epoch(model, optimizer, calls, epoch, settings)
         log.append(
             {
                 "epoch": epoch + 1,
                 "echo": echo,
                 "train_loss": loss,
-                "held_out_loss": evaluate(model, held),
+                "held_out_loss": _held_out_loss(model, held),
                 "seconds": round(time.perf_counter() - start, 1),
             }
         )
@@ -182,12 +187,12 @@ def train(settings: Settings) -> None:
         checkpoint = {"epochs_done": epoch + 1, "log": log}
         (settings.out / "checkpoint.json").write_text(json.dumps(checkpoint))
 
-    save_half(settings.out)
-    write_record(settings, group, data.held_ids, log)
+    _save_in_half_precision(settings.out)
+    _write_record(settings, group, data.held_ids, log)
 
 
-def start_or_resume(model: Any, settings: Settings) -> tuple[Any, int, list[dict[str, float]]]:
-    """Return the model with a LoRA to train, the number of epochs done, and their log."""
+def _start_or_resume(model: Any, settings: _Settings) -> tuple[Any, int, list[dict[str, float]]]:
+    """Return the model with a trainable LoRA, the number of epochs done, and their losses."""
     epochs_done = 0
     log: list[dict[str, float]] = []
     checkpoint = settings.out / "checkpoint.json"
@@ -202,8 +207,8 @@ def start_or_resume(model: Any, settings: Settings) -> tuple[Any, int, list[dict
     return model, epochs_done, log
 
 
-def write_record(
-    settings: Settings, group: Group, held_ids: set[str], log: list[dict[str, float]]
+def _write_record(
+    settings: _Settings, group: Group, held_ids: set[str], log: list[dict[str, float]]
 ) -> None:
     """Write ``training.json``: the arguments, the hashes of the inputs, and the losses."""
     base = settings.base
@@ -222,7 +227,7 @@ def write_record(
     (settings.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
-def load_base(base: Path) -> tuple[Any, Any]:
+def _load_base_model(base: Path) -> tuple[Any, Any]:
     """Return tokenizer and model in bf16, from a GGUF (dequantized) or a transformers folder.
 
     Dequantizing takes half a minute.
@@ -238,7 +243,7 @@ def load_base(base: Path) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def held_out_ids(group: Group, share: float, seed: int) -> set[str]:
+def _held_out_ids(group: Group, share: float, seed: int) -> set[str]:
     """Return the ids of the held-out calls: the same share of each archetype."""
     rng = random.Random(seed)
     chosen: set[str] = set()
@@ -248,22 +253,22 @@ def held_out_ids(group: Group, share: float, seed: int) -> set[str]:
     return chosen
 
 
-def train_epoch(
-    model: Any, optimizer: Any, calls: list[PackedCall], epoch: int, settings: Settings
+def _train_epoch(
+    model: Any, optimizer: Any, calls: list[PackedCall], epoch: int, settings: _Settings
 ) -> float:
-    """Train on ``calls`` once and return the mean training loss per token."""
+    """Train the LoRA for one epoch and return the mean training loss per token."""
     model.train()
     steps = math.ceil(len(calls) / settings.calls_per_step)
     total = tokens = 0.0
     for step in tqdm(range(steps), desc=f"epoch {epoch + 1}/{settings.epochs}", unit="step"):
-        rate = learning_rate(epoch * steps + step, settings.epochs * steps, settings)
+        rate = _scheduled_learning_rate(epoch * steps + step, settings.epochs * steps, settings)
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
 
         batch = calls[step * settings.calls_per_step : (step + 1) * settings.calls_per_step]
         count = sum(int((call.labels != IGNORED).sum()) for call in batch)
         for call in batch:
-            loss = summed_loss(model, call)
+            loss = _summed_loss(model, call)
             (loss / count).backward()
             total += float(loss.detach())
         tokens += count
@@ -274,22 +279,22 @@ def train_epoch(
     return round(total / tokens, 4)
 
 
-def learning_rate(step: int, steps: int, settings: Settings) -> float:
-    """Return the learning rate of a step: ten steps of warmup, then a cosine to zero."""
+def _scheduled_learning_rate(step: int, steps: int, settings: _Settings) -> float:
+    """Return an optimizer step's learning rate: warmup of ten steps, then cosine to zero."""
     warmup = min(1.0, (step + 1) / 10)
     return settings.learning_rate * warmup * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
 @torch.no_grad()
-def evaluate(model: Any, calls: list[PackedCall]) -> float:
-    """Return the mean loss per token on ``calls``."""
+def _held_out_loss(model: Any, calls: list[PackedCall]) -> float:
+    """Return the mean cross-entropy per customer token of held-out calls."""
     model.eval()
-    total = sum(float(summed_loss(model, call)) for call in calls)
+    total = sum(float(_summed_loss(model, call)) for call in calls)
     return round(total / sum(int((call.labels != IGNORED).sum()) for call in calls), 4)
 
 
-def summed_loss(model: Any, call: PackedCall) -> torch.Tensor:
-    """Return the summed cross-entropy of the customer's tokens."""
+def _summed_loss(model: Any, call: PackedCall) -> torch.Tensor:
+    """Return the sum of the cross-entropy of a call's customer tokens."""
     blocked = torch.finfo(torch.bfloat16).min
     mask = torch.zeros(call.mask.shape, dtype=torch.bfloat16).masked_fill(~call.mask, blocked)
     labeled = torch.nonzero(call.labels[0] != IGNORED)[:, 0]
@@ -305,8 +310,8 @@ def summed_loss(model: Any, call: PackedCall) -> torch.Tensor:
     )
 
 
-def save_half(folder: Path) -> None:
-    """Rewrite the adapter in fp16, which is half the size and which numpy can read."""
+def _save_in_half_precision(folder: Path) -> None:
+    """Rewrite a folder's LoRA weights in fp16, half the size and readable by numpy."""
     from safetensors.torch import load_file, save_file
 
     file = folder / "adapter_model.safetensors"

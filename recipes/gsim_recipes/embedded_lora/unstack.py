@@ -22,12 +22,12 @@ def main(
     rank: Annotated[int, typer.Option(help="Rank of the first LoRA of the stack.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
-    """Take the first LoRA out of a stack."""
-    unstack(stacked, rank, out)
+    """Write the first of the LoRAs that ``embedded_lora.stack`` stacked."""
+    extract_first_lora(stacked, rank, out)
 
 
-def unstack(stacked: Path, rank: int, out: Path) -> None:
-    """Write the first LoRA of a stack: the first ``rank`` rows of A and columns of B.
+def extract_first_lora(stacked: Path, rank: int, out: Path) -> None:
+    """Write the first LoRA of stacked LoRAs to ``out``: ``rank`` rows of A and columns of B.
 
     B already holds the scale of the LoRA.
 

@@ -1,4 +1,4 @@
-"""Mean gap to people: the share of the untuned model's distance that each method leaves.
+"""Gap to human calls: the share of the untuned model's distance that remains for each method.
 
     python -m gsim_recipes.grouped_customer.gap results/evaluation/p4g
 
@@ -28,13 +28,13 @@ DIRECTIONS = {
     "stage_distance": 1,
     OUTCOMES: 1,
 }
-"""Fidelity metrics: 1 if higher values are further from people, -1 if lower ones are."""
+"""Fidelity metrics: 1 if higher values are further from human calls, -1 if lower ones are."""
 
 UNTUNED = "prompt_only"
 
 
 def main() -> None:
-    """Parse the command line and print a Markdown table."""
+    """Print a Markdown table of each method's gap to human calls, for several evaluations."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +42,7 @@ def main() -> None:
     args = parser.parse_args()
 
     for folder in args.evaluations:
-        by_method = gaps(read_results(folder).fidelity)
+        by_method = gaps_to_human_floor(read_results(folder).fidelity)
         names = list(by_method[UNTUNED])
         print(f"| {folder.name} | {' | '.join(names)} | mean | mean without outcomes |")
         print(f"|{'---|' * (len(names) + 3)}")
@@ -52,8 +52,10 @@ def main() -> None:
             print(f"| {method} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
 
 
-def gaps(fidelity: Mapping[str, Fidelity]) -> dict[str, dict[str, float]]:
-    """Return the gaps of each method, by metric.
+def gaps_to_human_floor(fidelity: Mapping[str, Fidelity]) -> dict[str, dict[str, float]]:
+    """Return each method's gap to the human-to-human floor, relative to the untuned model's.
+
+    The keys are the method and the metric; 1 is the untuned model, 0 the floor.
 
     Metrics that were not measured, or in which the untuned model is at the floor, are left out.
     """

@@ -1,4 +1,4 @@
-"""A PPO salesperson in training, and its checkpoints."""
+"""PPO training of a salesperson policy, with checkpoints."""
 
 import json
 import time
@@ -22,17 +22,17 @@ from gsim_recipes.ppo_lines.held_out_evaluation import (
     TRAINING_SEEDS,
     HeldOutEvaluation,
     Policy,
-    env_settings,
+    scripted_env_settings,
 )
 from gsim_recipes.ppo_lines.vec_env import ScriptLinesVecEnv
 
-__all__ = ["CALLS", "CHUNK", "LINES", "PPO_SETTINGS", "PPOSalesAgent", "train"]
+__all__ = ["CALLS", "CHUNK", "LINES", "PPO_SETTINGS", "PPOSalesAgent", "train_sales_agent"]
 
 CALLS = 64
 """Calls played in parallel."""
 
 LINES = 16
-"""Lines said in each call between two updates."""
+"""Lines said in each call between two policy updates."""
 
 CHUNK = 20 * CALLS * LINES
 """Lines between two points of the curve, which each write a checkpoint."""
@@ -55,7 +55,7 @@ CHECKPOINT = "progress.json"
 
 
 class PPOSalesAgent:
-    """A PPO policy in training, with one seed.
+    """A PPO policy (stable-baselines3) that sells by picking script lines, and its training.
 
     Args:
         group: Name or path of the group to call.
@@ -65,7 +65,7 @@ class PPOSalesAgent:
 
     def __init__(self, group: str, encoder: str, seed: int) -> None:
         """Create an untrained policy."""
-        settings = env_settings(group, encoder)
+        settings = scripted_env_settings(group, encoder)
         calls = gym.make_vec(ENV_ID, CALLS, reward="shaped", gamma=GAMMA, **settings)
         self._env = ScriptLinesVecEnv(VectorScriptLines(calls))
         self.seed = seed
@@ -73,30 +73,30 @@ class PPOSalesAgent:
         self.model = PPO("MlpPolicy", self._env, seed=seed, device="cpu", **PPO_SETTINGS)
 
     @property
-    def steps(self) -> int:
-        """The number of lines said in training."""
+    def lines_trained(self) -> int:
+        """The number of script lines said in training so far."""
         return int(self.model.num_timesteps)
 
-    def learn(self) -> None:
-        """Train for one chunk.
+    def train_one_chunk(self) -> None:
+        """Train the policy for the next :data:`CHUNK` script lines.
 
-        Every chunk starts new calls with seeds of its own, so that a resumed training is identical
+        Every chunk starts new calls with new seeds, so that a resumed training is identical
         to an uninterrupted one.
         """
-        seed = self.seed * 1000 + self.steps // CHUNK
+        seed = self.seed * 1000 + self.lines_trained // CHUNK
         set_random_seed(seed)
         self._env.seed(TRAINING_SEEDS + seed * CALLS)
         self.model.set_env(self._env, force_reset=True)
         self.model.learn(CHUNK, reset_num_timesteps=False)
 
-    def load(self, file: Path) -> None:
-        """Load a checkpoint's model."""
+    def load_model(self, file: Path) -> None:
+        """Replace the policy by one that stable-baselines3 saved to ``file``."""
         self.model = PPO.load(file, self._env, device="cpu")
 
-    def policy(self, *, greedy: bool = False) -> Policy:
-        """Return the policy: it samples lines as in training, or takes the most likely one.
+    def action_function(self, *, greedy: bool = False) -> Policy:
+        """Return a function from observations to script lines: sampled, or the most likely one.
 
-        The same samples each time this is called.
+        Each returned function samples the same lines.
         """
         set_random_seed(self.seed)
 
@@ -106,8 +106,10 @@ class PPOSalesAgent:
         return act
 
 
-def train(folder: Path, evaluation: HeldOutEvaluation, seed: int, steps: int) -> PPOSalesAgent:
-    """Train with one seed, or resume from the checkpoint in the folder.
+def train_sales_agent(
+    folder: Path, evaluation: HeldOutEvaluation, seed: int, steps: int
+) -> PPOSalesAgent:
+    """Train a PPO salesperson with one seed, or resume from the checkpoint in ``folder``.
 
     Args:
         folder: Folder of the checkpoint, which is replaced at every point of the curve.
@@ -129,46 +131,46 @@ def train(folder: Path, evaluation: HeldOutEvaluation, seed: int, steps: int) ->
         "seed": seed,
     }
     agent = PPOSalesAgent(evaluation.group, evaluation.encoder, seed)
-    load_checkpoint(agent, folder, settings)
+    _load_checkpoint(agent, folder, settings)
     if not agent.curve:
-        agent.curve.append(curve_point(agent, evaluation))
+        agent.curve.append(_learning_curve_point(agent, evaluation))
 
-    with tqdm(total=steps, initial=agent.steps, desc=f"seed {seed}", unit="line") as bar:
-        while agent.steps < steps:
+    with tqdm(total=steps, initial=agent.lines_trained, desc=f"seed {seed}", unit="line") as bar:
+        while agent.lines_trained < steps:
             start = time.perf_counter()
             cpu_start = time.process_time()
-            agent.learn()
+            agent.train_one_chunk()
             seconds = time.perf_counter() - start
             cpu_seconds = time.process_time() - cpu_start
 
-            agent.curve.append(curve_point(agent, evaluation, seconds, cpu_seconds))
-            save_checkpoint(agent, folder, settings)
+            agent.curve.append(_learning_curve_point(agent, evaluation, seconds, cpu_seconds))
+            _save_checkpoint(agent, folder, settings)
             bar.update(CHUNK)
             bar.set_postfix(accepted=f"{agent.curve[-1]['rate']:.0%}")
     return agent
 
 
-def curve_point(
+def _learning_curve_point(
     agent: PPOSalesAgent,
     evaluation: HeldOutEvaluation,
     seconds: float = 0.0,
     cpu_seconds: float = 0.0,
 ) -> dict[str, float]:
-    """Return a point of the curve: lines so far, acceptance rate, time of the chunk."""
-    rate = float(evaluation.accepted_by_policy(agent.policy()).mean())
+    """Return a learning-curve point: lines so far, held-out acceptance rate, chunk time."""
+    rate = float(evaluation.play_with_policy(agent.action_function()).mean())
     return {
-        "steps": agent.steps,
+        "steps": agent.lines_trained,
         "rate": round(rate, 4),
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu_seconds, 1),
     }
 
 
-def load_checkpoint(agent: PPOSalesAgent, folder: Path, settings: Mapping[str, Any]) -> None:
-    """Load the folder's checkpoint into an agent, if there is one.
+def _load_checkpoint(agent: PPOSalesAgent, folder: Path, settings: Mapping[str, Any]) -> None:
+    """Load the checkpoint in ``folder``, if there is one, into an agent.
 
     Raises:
-        ConfigurationError: if it has other settings.
+        ConfigurationError: if the checkpoint has other settings.
     """
     file = folder / CHECKPOINT
     if not file.is_file():
@@ -180,16 +182,16 @@ def load_checkpoint(agent: PPOSalesAgent, folder: Path, settings: Mapping[str, A
             f"{folder} contains a training with {checkpoint['settings']}, but the settings are "
             f"{settings}. Choose another --out."
         )
-    agent.load(folder / checkpoint["model"])
+    agent.load_model(folder / checkpoint["model"])
     agent.curve = checkpoint["curve"]
 
 
-def save_checkpoint(agent: PPOSalesAgent, folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write the agent's checkpoint and delete the previous model.
+def _save_checkpoint(agent: PPOSalesAgent, folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write a checkpoint of an agent to ``folder`` and delete the previous model.
 
     The file that names the model is written after it, so a crash leaves the last checkpoint whole.
     """
-    name = f"model_{agent.steps}.zip"
+    name = f"model_{agent.lines_trained}.zip"
     agent.model.save(folder / name)
     checkpoint = {"settings": settings, "model": name, "curve": agent.curve}
     write_atomically(folder / CHECKPOINT, json.dumps(checkpoint))

@@ -1,4 +1,4 @@
-"""Held-out evaluation: calls to customers that training never meets, with fixed seeds."""
+"""Held-out evaluation of policies: calls to customers not seen in training, with fixed seeds."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from gsim_env.simulation.drivers import drive
 from gsim_env.simulation.salespeople import SalespersonFactory, UtteranceFlow
 from gsim_env.util.aio import block_on
 
-__all__ = ["ENV_ID", "TRAINING_SEEDS", "HeldOutEvaluation", "Policy", "env_settings"]
+__all__ = ["ENV_ID", "TRAINING_SEEDS", "HeldOutEvaluation", "Policy", "scripted_env_settings"]
 
 ENV_ID = "GroupedSim-Telemarketing-v0"
 
@@ -29,14 +29,14 @@ Policy = Callable[[NDArray[np.float32]], NDArray[np.int64]]
 """Observations, shape (calls, width), to actions, shape (calls,)."""
 
 
-def env_settings(group: str, encoder: str) -> dict[str, Any]:
-    """Return the environment's arguments; the customer is ``scripted``, without a model."""
+def scripted_env_settings(group: str, encoder: str) -> dict[str, Any]:
+    """Return ``gym.make`` arguments for calls to ``scripted`` customers, without a model."""
     return {"group": group, "encoder": encoder, "customer": "scripted", "library": "memory"}
 
 
 @dataclass(frozen=True)
 class HeldOutEvaluation:
-    """Calls to held-out customers; every policy gets the same customers with the same seeds.
+    """Evaluation of policies by calls to the same held-out customers with the same seeds.
 
     The customers are those of the group's ``held_out.jsonl``, who are not in its corpus; each is
     called several times. For a group without that file, each customer is drawn from the corpus with
@@ -53,15 +53,15 @@ class HeldOutEvaluation:
     calls: int
 
     @property
-    def source(self) -> str:
-        """Where the customers come from."""
+    def customer_source(self) -> str:
+        """A phrase that says which data the held-out customers come from."""
         if self._file.is_file():
             return "held_out.jsonl"
         return "drawn from the corpus by seeds that training never used"
 
     @property
     def customers(self) -> list[CustomerProfile]:
-        """The customer of each call; customer ``i`` of ``n`` gets calls ``i``, ``i + n``, ..."""
+        """The profile of the customer of each call; ``n`` customers take turns in a fixed order."""
         if self._file.is_file():
             people = [call.profile for call in read_recorded_calls(self._file)]
             return [people[row % len(people)] for row in range(self.calls)]
@@ -72,16 +72,16 @@ class HeldOutEvaluation:
             for row in range(self.calls)
         ]
 
-    def accepted_by_policy(self, policy: Policy) -> NDArray[np.bool_]:
-        """Play the calls with a policy; return which were accepted, shape (calls,)."""
+    def play_with_policy(self, policy: Policy) -> NDArray[np.bool_]:
+        """Play the calls with a policy; return which ended in acceptance, shape (calls,)."""
         env = VectorScriptLines(self._make_env())
         observations = self._reset(env)
         return self._play(env, observations, lambda observations, _: policy(observations))
 
-    def accepted_by_salespeople(self, name: str) -> NDArray[np.bool_]:
-        """Play the calls with a fixed policy of :class:`SalespersonFactory`.
+    def play_with_salespeople(self, name: str) -> NDArray[np.bool_]:
+        """Play the calls with a baseline of :class:`SalespersonFactory`, such as "pitching".
 
-        Return which calls were accepted, shape (calls,).
+        Return which calls ended in acceptance, shape (calls,).
         """
         factory = SalespersonFactory(self.group, name, self.encoder)
         salespeople = [
@@ -102,9 +102,9 @@ class HeldOutEvaluation:
         # The salespeople start without an observation: the brief is no customer utterance.
         return self._play(env, [None] * self.calls, respond)
 
-    def transcript(self, call: int, policy: Policy) -> str:
-        """Play one of the calls with a policy; return its transcript."""
-        settings = env_settings(self.group, self.encoder)
+    def transcribe_call(self, call: int, policy: Policy) -> str:
+        """Play one of the calls with a policy and return its transcript as text."""
+        settings = scripted_env_settings(self.group, self.encoder)
         env = ScriptLines(gym.make(ENV_ID, render_mode="ansi", **settings))
 
         observation, info = env.reset(seed=call, options={"profile": self.customers[call]})
@@ -117,7 +117,7 @@ class HeldOutEvaluation:
         return load_group(self.group).path / "held_out.jsonl"
 
     def _make_env(self) -> Any:
-        settings = env_settings(self.group, self.encoder)
+        settings = scripted_env_settings(self.group, self.encoder)
         return gym.make_vec(ENV_ID, self.calls, autoreset_mode="Disabled", **settings)
 
     def _reset(self, env: Any) -> Any:

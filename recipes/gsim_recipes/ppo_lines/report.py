@@ -1,4 +1,4 @@
-"""Results: acceptance rates with confidence intervals, and the learning curve."""
+"""Acceptance rates with confidence intervals, and the learning curve as CSV and plot."""
 
 import csv
 import io
@@ -14,7 +14,12 @@ from gsim_env.util.files import write_atomically
 from gsim_env.util.stats import bootstrap_interval
 from gsim_recipes.ppo_lines.held_out_evaluation import HeldOutEvaluation
 
-__all__ = ["acceptance", "acceptance_by_archetype", "draw_curve", "write_curve"]
+__all__ = [
+    "acceptance_rate_by_archetype",
+    "acceptance_rate_interval",
+    "save_learning_curve_plot",
+    "write_learning_curve_csv",
+]
 
 RESAMPLES = 2000
 
@@ -31,8 +36,10 @@ Curves = Mapping[int, Sequence[Mapping[str, float]]]
 """Learning curve of each seed: points with ``steps`` and ``rate``."""
 
 
-def acceptance(accepted: NDArray[np.bool_], evaluation: HeldOutEvaluation) -> dict[str, Any]:
-    """Return the acceptance rate, in [0, 1], and its 95 % confidence interval.
+def acceptance_rate_interval(
+    accepted: NDArray[np.bool_], evaluation: HeldOutEvaluation
+) -> dict[str, Any]:
+    """Return the share of accepted calls, in [0, 1], and its 95 % confidence interval.
 
     The bootstrap resamples customers, because calls to one customer are alike, and, if there are
     several trained policies, policies too.
@@ -58,10 +65,15 @@ def acceptance(accepted: NDArray[np.bool_], evaluation: HeldOutEvaluation) -> di
     }
 
 
-def acceptance_by_archetype(
+def acceptance_rate_by_archetype(
     accepted: NDArray[np.bool_], evaluation: HeldOutEvaluation
 ) -> dict[str, float]:
-    """Return the acceptance rate by archetype; ``accepted`` has shape (policies, calls)."""
+    """Return the share of accepted calls by customer archetype.
+
+    Args:
+        accepted: Which calls were accepted, shape (policies, calls).
+        evaluation: The evaluation that played the calls.
+    """
     archetypes = np.array([customer.archetype for customer in evaluation.customers])
     return {
         str(archetype): round(float(accepted[:, archetypes == archetype].mean()), 4)
@@ -69,8 +81,8 @@ def acceptance_by_archetype(
     }
 
 
-def write_curve(file: Path, curves: Curves) -> None:
-    """Write a CSV file with one row per seed and point of the curve."""
+def write_learning_curve_csv(file: Path, curves: Curves) -> None:
+    """Write learning curves as CSV: one row per training seed and curve point."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["seed", "steps", "acceptance_rate"])
@@ -80,8 +92,10 @@ def write_curve(file: Path, curves: Curves) -> None:
     write_atomically(file, table.getvalue())
 
 
-def draw_curve(file: Path, curves: Curves, baselines: Mapping[str, Mapping[str, Any]]) -> None:
-    """Draw acceptance over training steps: each seed, their mean, and the baselines as lines."""
+def save_learning_curve_plot(
+    file: Path, curves: Curves, baselines: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Plot acceptance rate over training lines, with baselines as horizontal lines, to an image."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
 

@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 from gsim_env.envs.script_lines import script_lines
 from gsim_env.groups import load_group
 from gsim_env.util.files import write_atomically
-from gsim_recipes.ppo_lines.agent import CHUNK, PPO_SETTINGS, PPOSalesAgent, train
+from gsim_recipes.ppo_lines.agent import CHUNK, PPO_SETTINGS, PPOSalesAgent, train_sales_agent
 from gsim_recipes.ppo_lines.held_out_evaluation import HeldOutEvaluation, Policy
 from gsim_recipes.ppo_lines.report import (
-    acceptance,
-    acceptance_by_archetype,
-    draw_curve,
-    write_curve,
+    acceptance_rate_by_archetype,
+    acceptance_rate_interval,
+    save_learning_curve_plot,
+    write_learning_curve_csv,
 )
 
-__all__ = ["make_report", "random_policy", "sample_calls"]
+__all__ = ["acceptance_report", "before_and_after_transcripts", "random_line_policy"]
 
 SEEDS = [0, 1, 2]
 
@@ -75,55 +75,61 @@ def main(
     torch.set_num_threads(1)  # the network is small: more threads mostly wait for each other
     evaluation = HeldOutEvaluation(group, encoder, evaluation_calls)
     seeds = seed or SEEDS
-    trained = {number: train(out / f"seed_{number}", evaluation, number, steps) for number in seeds}
+    trained = {
+        number: train_sales_agent(out / f"seed_{number}", evaluation, number, steps)
+        for number in seeds
+    }
 
     command = shlex.join(["python", "-m", "gsim_recipes.ppo_lines.train", *sys.argv[1:]])
-    report = {"command": command, **make_report(evaluation, trained, steps)}
+    report = {"command": command, **acceptance_report(evaluation, trained, steps)}
     curves = {number: agent.curve for number, agent in trained.items()}
 
     write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
-    write_atomically(out / "calls.md", sample_calls(evaluation, trained[seeds[0]]))
-    write_curve(out / "curve.csv", curves)
-    draw_curve(out / "curve.png", curves, report["baselines"])
+    write_atomically(out / "calls.md", before_and_after_transcripts(evaluation, trained[seeds[0]]))
+    write_learning_curve_csv(out / "curve.csv", curves)
+    save_learning_curve_plot(out / "curve.png", curves, report["baselines"])
 
     print(json.dumps({key: report[key] for key in PRINTED}, indent=1))
 
 
-def make_report(
+def acceptance_report(
     evaluation: HeldOutEvaluation, trained: Mapping[int, PPOSalesAgent], steps: int
 ) -> dict[str, Any]:
-    """Return the report: acceptance rates of policies and baselines on the same calls."""
+    """Return a report of acceptance rates of trained, untrained and baseline policies."""
     untrained = {
         seed: PPOSalesAgent(evaluation.group, evaluation.encoder, seed) for seed in trained
     }
-    before = play_each(evaluation, untrained)
-    after = play_each(evaluation, trained)
-    greedy = play_each(evaluation, trained, greedy=True)
+    before = _play_each(evaluation, untrained)
+    after = _play_each(evaluation, trained)
+    greedy = _play_each(evaluation, trained, greedy=True)
     baselines = {
-        "random": evaluation.accepted_by_policy(random_policy(evaluation.group))[None],
-        "pitching": evaluation.accepted_by_salespeople("pitching")[None],
-        "listening": evaluation.accepted_by_salespeople("scripted")[None],
+        "random": evaluation.play_with_policy(random_line_policy(evaluation.group))[None],
+        "pitching": evaluation.play_with_salespeople("pitching")[None],
+        "listening": evaluation.play_with_salespeople("scripted")[None],
     }
 
-    by_policy = {**baselines, "before": stacked(before), "after": stacked(after)}
+    by_policy = {**baselines, "before": _stacked(before), "after": _stacked(after)}
     return {
-        **describe_run(evaluation, trained, steps),
-        "baselines": {name: acceptance(calls, evaluation) for name, calls in baselines.items()},
-        "before": acceptance_with_seeds(before, evaluation),
-        "after": acceptance_with_seeds(after, evaluation),
-        "after_taking_the_likeliest_line": acceptance_with_seeds(greedy, evaluation),
-        "gain": gain(before, after),
+        **_describe_run(evaluation, trained, steps),
+        "baselines": {
+            name: acceptance_rate_interval(calls, evaluation) for name, calls in baselines.items()
+        },
+        "before": _acceptance_with_seeds(before, evaluation),
+        "after": _acceptance_with_seeds(after, evaluation),
+        "after_taking_the_likeliest_line": _acceptance_with_seeds(greedy, evaluation),
+        "gain": _acceptance_ratio(before, after),
         "by_archetype": {
-            name: acceptance_by_archetype(calls, evaluation) for name, calls in by_policy.items()
+            name: acceptance_rate_by_archetype(calls, evaluation)
+            for name, calls in by_policy.items()
         },
         "injections": INJECTIONS,
     }
 
 
-def describe_run(
+def _describe_run(
     evaluation: HeldOutEvaluation, trained: Mapping[int, PPOSalesAgent], steps: int
 ) -> dict[str, Any]:
-    """Return the report's part about versions, settings, cost and evaluation customers."""
+    """Return the versions, settings, training time and evaluation customers of a report."""
     group = load_group(evaluation.group)
     return {
         "versions": {name: version(name) for name in PACKAGES},
@@ -133,59 +139,62 @@ def describe_run(
         "ppo": PPO_SETTINGS,
         "seeds": list(trained),
         "steps": steps,
-        "time_to_learn": {str(seed): training_time(agent) for seed, agent in trained.items()},
+        "time_to_learn": {str(seed): _training_time(agent) for seed, agent in trained.items()},
         "held_out": {
             "calls": evaluation.calls,
             "customers": len(set(map(repr, evaluation.customers))),
-            "source": evaluation.source,
+            "source": evaluation.customer_source,
         },
     }
 
 
-def play_each(
+def _play_each(
     evaluation: HeldOutEvaluation, agents: Mapping[int, PPOSalesAgent], *, greedy: bool = False
 ) -> Accepted:
-    """Play the evaluation with each agent."""
+    """Play the held-out calls with each agent; return which were accepted, by seed."""
     return {
-        seed: evaluation.accepted_by_policy(agent.policy(greedy=greedy))
+        seed: evaluation.play_with_policy(agent.action_function(greedy=greedy))
         for seed, agent in agents.items()
     }
 
 
-def stacked(accepted: Accepted) -> NDArray[np.bool_]:
-    """Return the calls of all seeds, shape (seeds, calls)."""
+def _stacked(accepted: Accepted) -> NDArray[np.bool_]:
+    """Return which calls were accepted as one array, shape (seeds, calls)."""
     return np.stack(list(accepted.values()))
 
 
-def acceptance_with_seeds(accepted: Accepted, evaluation: HeldOutEvaluation) -> dict[str, Any]:
+def _acceptance_with_seeds(accepted: Accepted, evaluation: HeldOutEvaluation) -> dict[str, Any]:
     """Return the acceptance rate with its interval, over all seeds and by seed."""
-    by_seed = {str(seed): acceptance(calls[None], evaluation) for seed, calls in accepted.items()}
-    return {**acceptance(stacked(accepted), evaluation), "by_seed": by_seed}
+    by_seed = {
+        str(seed): acceptance_rate_interval(calls[None], evaluation)
+        for seed, calls in accepted.items()
+    }
+    return {**acceptance_rate_interval(_stacked(accepted), evaluation), "by_seed": by_seed}
 
 
-def gain(before: Accepted, after: Accepted) -> float | None:
-    """Return the ratio of the acceptance rates, or ``None`` if the first is 0."""
-    rate = stacked(before).mean()
-    return round(float(stacked(after).mean() / rate), 2) if rate else None
+def _acceptance_ratio(before: Accepted, after: Accepted) -> float | None:
+    """Return the acceptance rate after training over that before, or ``None`` if that is 0."""
+    rate = _stacked(before).mean()
+    return round(float(_stacked(after).mean() / rate), 2) if rate else None
 
 
-def training_time(agent: PPOSalesAgent) -> dict[str, int]:
-    """Return the wall-clock and CPU time of the whole training."""
+def _training_time(agent: PPOSalesAgent) -> dict[str, int]:
+    """Return the wall-clock and CPU seconds of an agent's training."""
     return {
         unit: round(sum(point[unit] for point in agent.curve))
         for unit in ("seconds", "cpu_seconds")
     }
 
 
-def random_policy(group: str) -> Policy:
-    """Return the policy that picks any line with equal probability."""
+def random_line_policy(group: str) -> Policy:
+    """Return a policy that picks any line of a group's script with equal probability."""
     rng = np.random.default_rng(0)
     lines = script_lines(load_group(group))
     return lambda observations: rng.integers(len(lines), size=len(observations))
 
 
-def sample_calls(evaluation: HeldOutEvaluation, agent: PPOSalesAgent) -> str:
-    """Return transcripts before and after training, of one call to each archetype."""
+def before_and_after_transcripts(evaluation: HeldOutEvaluation, agent: PPOSalesAgent) -> str:
+    """Return Markdown transcripts of one call per archetype, before and after training."""
     customers = evaluation.customers
     first_call: dict[str, int] = {}
     for row, customer in enumerate(customers):
@@ -195,7 +204,7 @@ def sample_calls(evaluation: HeldOutEvaluation, agent: PPOSalesAgent) -> str:
     parts = [f"# The same calls before and after training (seed {agent.seed})"]
     for row in sorted(first_call.values()):
         for when, player in (("before", untrained), ("after", agent)):
-            transcript = evaluation.transcript(row, player.policy())
+            transcript = evaluation.transcribe_call(row, player.action_function())
             title = f"## Call {row}, {customers[row].archetype}, {when}"
             parts.append(f"{title}\n\n```text\n{transcript}\n```")
     return "\n\n".join(parts) + "\n"

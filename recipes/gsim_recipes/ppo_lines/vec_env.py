@@ -13,7 +13,9 @@ __all__ = ["ScriptLinesVecEnv"]
 
 
 class ScriptLinesVecEnv(VecEnv):
-    """Calls played in parallel; a finished call is replaced in the same step (``SameStep``).
+    """A stable-baselines3 ``VecEnv`` over a Gymnasium vector environment of script-line calls.
+
+    A finished call is replaced in the same step (``SameStep``).
 
     Args:
         env: The vector environment.
@@ -38,7 +40,7 @@ class ScriptLinesVecEnv(VecEnv):
     def step_wait(
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
-        """Play one turn of every call."""
+        """Play one turn of every call with the actions of ``step_async``."""
         observations, rewards, terminated, truncated, vector_info = self.calls.step(self._actions)
         done = terminated | truncated
 
@@ -53,17 +55,17 @@ class ScriptLinesVecEnv(VecEnv):
         return observations, rewards.astype(np.float32), done, infos
 
     def close(self) -> None:
-        """Close the environment."""
+        """Close the wrapped vector environment."""
         self.calls.close()
 
     def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
-        """Return an attribute once per call; all calls share it."""
+        """Return an attribute of the vector environment, repeated once per call."""
         return [getattr(self.calls, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(
         self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None
     ) -> None:
-        """Raise: calls share their settings, which are fixed at construction."""
+        """Raise NotImplementedError: calls share settings that are fixed at construction."""
         raise NotImplementedError(
             f"{attr_name} cannot be set per call: pass it to gym.make_vec instead."
         )
@@ -75,7 +77,7 @@ class ScriptLinesVecEnv(VecEnv):
         indices: int | Iterable[int] | None = None,
         **kwargs: Any,
     ) -> list[Any]:
-        """Raise: there are no single environments to call a method of."""
+        """Raise NotImplementedError: calls are not environments with methods."""
         raise NotImplementedError(
             f"{method_name} cannot be called per call: use the vector environment's methods."
         )

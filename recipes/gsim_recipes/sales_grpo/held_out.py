@@ -1,4 +1,4 @@
-"""Comparison of salespeople on held-out calls, from verl's validation dumps."""
+"""Comparison of salesperson models on held-out calls, from verl's validation dumps."""
 
 import json
 import math
@@ -11,9 +11,9 @@ import typer
 from gsim_env.evaluation.compare import difference
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
-from gsim_recipes.command_line import format_command, parse_named
+from gsim_recipes.command_line import current_shell_command, parse_name_value
 
-FIGURES = ("score", "outcome", "progress")
+METRICS = ("score", "outcome", "progress")
 """Reward, deal (0 or 1) and progress toward one (0 to 1); see ``gsim_env.rewards``."""
 
 SAMPLES = 3
@@ -29,81 +29,82 @@ def main(
     ],
     out: Annotated[Path, typer.Option(help="Folder for report.json and samples.md.")],
 ) -> None:
-    """Compare the held-out calls of models, with confidence intervals.
+    """Compare salesperson models by their held-out calls, with confidence intervals.
 
     verl dumps the calls of a validation to trainer.validation_data_dir; with trainer.val_only=true
     it only validates. The dumps' calls are in no common order, so differences are those of
     independent samples.
     """
-    files = dict(map(parse_file, calls))
-    calls_by_model = {name: read_calls(file) for name, file in files.items()}
+    files = dict(map(_parse_name_file, calls))
+    calls_by_model = {name: _read_dumped_calls(file) for name, file in files.items()}
 
-    models = {name: mean_figures(calls_by_model[name]) for name in calls_by_model}
-    differences = differences_from_first(calls_by_model)
+    models = {name: _mean_metrics(calls_by_model[name]) for name in calls_by_model}
+    differences = _differences_from_first(calls_by_model)
     report = {
-        "command": format_command("gsim_recipes.sales_grpo.held_out"),
+        "command": current_shell_command("gsim_recipes.sales_grpo.held_out"),
         "sha256": {name: sha256_file(file) for name, file in files.items()},
         "models": models,
         "differences": differences,
     }
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
-    write_atomically(out / "samples.md", format_samples(calls_by_model))
+    write_atomically(out / "samples.md", _calls_as_markdown(calls_by_model))
     print(json.dumps({**models, **differences}, indent=1))
 
 
-def parse_file(text: str) -> tuple[str, Path]:
-    """Return name and file of an option ``NAME=FILE``.
+def _parse_name_file(text: str) -> tuple[str, Path]:
+    """Parse a command-line option ``NAME=FILE`` and return its name and existing file.
 
     Raises:
         typer.BadParameter: if the text is malformed or there is no such file.
     """
-    name, file = parse_named(text)
+    name, file = parse_name_value(text)
     if not Path(file).is_file():
         raise typer.BadParameter(f"Expected NAME=FILE with a file that verl dumped, got {text!r}.")
     return name, Path(file)
 
 
-def read_calls(file: Path) -> list[Call]:
-    """Return the calls of a validation dump."""
+def _read_dumped_calls(file: Path) -> list[Call]:
+    """Read the calls of a validation dump of verl."""
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def mean_figures(calls: Sequence[Call]) -> dict[str, dict[str, float | None]]:
-    """Return the mean of each figure over calls, with its interval."""
+def _mean_metrics(calls: Sequence[Call]) -> dict[str, dict[str, float | None]]:
+    """Return the mean of each metric over calls, with its confidence interval."""
     return {
-        name: to_json(mean_confidence_interval([call[name] for call in calls])) for name in FIGURES
+        name: _interval_as_json(mean_confidence_interval([call[name] for call in calls]))
+        for name in METRICS
     }
 
 
-def differences_from_first(calls_by_model: Mapping[str, Sequence[Call]]) -> dict[str, Any]:
-    """Return each model's mean figures minus the first model's."""
+def _differences_from_first(calls_by_model: Mapping[str, Sequence[Call]]) -> dict[str, Any]:
+    """Return each model's mean metrics minus the first model's."""
     first, *others = calls_by_model
     return {
-        f"{name} - {first}": compare_models(calls_by_model[first], calls_by_model[name])
+        f"{name} - {first}": _metric_differences(calls_by_model[first], calls_by_model[name])
         for name in others
     }
 
 
-def compare_models(first: Sequence[Call], second: Sequence[Call]) -> dict[str, Any]:
-    """Return the difference of each mean figure, second minus first, with its interval."""
+def _metric_differences(first: Sequence[Call], second: Sequence[Call]) -> dict[str, Any]:
+    """Return the mean of each metric, second minus first, with its confidence interval."""
     differences = {}
-    for name in FIGURES:
+    for name in METRICS:
         columns = [
             {("", number): float(call[name]) for number, call in enumerate(calls)}
             for calls in (first, second)
         ]
-        differences[name] = to_json(difference(*columns, paired=False))
+        differences[name] = _interval_as_json(difference(*columns, paired=False))
     return differences
 
 
-def to_json(interval: ConfidenceInterval) -> dict[str, float | None]:
-    """Return an interval's fields; ``None`` for those that are not a number."""
+def _interval_as_json(interval: ConfidenceInterval) -> dict[str, float | None]:
+    """Return an interval's fields as JSON values, with ``None`` for NaN."""
     fields = interval._asdict()
     return {name: None if math.isnan(value) else round(value, 6) for name, value in fields.items()}
 
 
-def format_samples(calls_by_model: Mapping[str, Sequence[Call]]) -> str:
+def _calls_as_markdown(calls_by_model: Mapping[str, Sequence[Call]]) -> str:
     """Return the first calls of each model as Markdown, unedited."""
     title = (
         "# Held-out calls\n\nThe first calls of each model, unedited. `assistant` is the "
@@ -113,8 +114,8 @@ def format_samples(calls_by_model: Mapping[str, Sequence[Call]]) -> str:
     for name, calls in calls_by_model.items():
         for number, call in enumerate(calls[:SAMPLES]):
             lines = [f"    {line}" for line in call["output"].splitlines() if line.strip()]
-            figures = f"progress {call['progress']:.2f}, deal {call['outcome']:.0f}"
-            parts.append(f"## {name}, call {number}: {figures}\n\n" + "\n".join(lines) + "\n")
+            metrics = f"progress {call['progress']:.2f}, deal {call['outcome']:.0f}"
+            parts.append(f"## {name}, call {number}: {metrics}\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
