@@ -18,7 +18,7 @@ from gsim_env.models.registry import build_model, parse_model
 from gsim_env.util.progress import Progress, no_progress
 from gsim_env.util.text_safety import sanitize
 
-__all__ = ["JudgeClient", "Question"]
+__all__ = ["JudgeClient", "JudgeQuestion"]
 
 MAX_TOKENS = 512
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=MAX_TOKENS)
@@ -39,8 +39,8 @@ EXCERPT_LENGTH = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """One question to a judge.
+class JudgeQuestion:
+    """One question to a language-model judge: prompt, answer schema and answer parser.
 
     Attributes:
         about: A label for people who read the cache file.
@@ -57,7 +57,7 @@ class Question:
     vote: int = 0
 
 
-class TokenCounter:
+class _TokenCountingModel:
     """A language model that counts the tokens of the requests it passes on.
 
     Attributes:
@@ -84,7 +84,7 @@ class TokenCounter:
 
 
 class JudgeClient:
-    """A language model as a judge, with a cache of its answers.
+    """Asks a language-model judge questions concurrently, with a cache of its answers.
 
     Args:
         model: A backend: its name or settings (``gsim_env.models.registry``), or a language model.
@@ -133,7 +133,10 @@ class JudgeClient:
         self._max_concurrent = int(limit)
 
     async def ask(
-        self, questions: Sequence[Question], progress: Progress = no_progress, step: str = "judge"
+        self,
+        questions: Sequence[JudgeQuestion],
+        progress: Progress = no_progress,
+        step: str = "judge",
     ) -> list[Judgment]:
         """Return the judgments of all questions, in order, requested concurrently.
 
@@ -158,7 +161,7 @@ class JudgeClient:
 
         slots = asyncio.Semaphore(self._max_concurrent)
 
-        async def answer(key: str, question: Question) -> None:
+        async def answer(key: str, question: JudgeQuestion) -> None:
             nonlocal done
             async with slots:
                 judgment = await self._request(key, question)
@@ -189,7 +192,7 @@ class JudgeClient:
             counted.add(key)
         return judgments
 
-    def _key(self, question: Question) -> str:
+    def _key(self, question: JudgeQuestion) -> str:
         """Return the hash of everything that determines the answer."""
         content = {
             **self._key_base,
@@ -201,7 +204,7 @@ class JudgeClient:
         text = json.dumps(content, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
-    async def _request(self, key: str, question: Question) -> Judgment:
+    async def _request(self, key: str, question: JudgeQuestion) -> Judgment:
         """Request one judgment; a failure of infrastructure makes it missing until the next run."""
 
         def request(attempt: int) -> Complete:
@@ -213,7 +216,7 @@ class JudgeClient:
                 schema=question.schema,
             )
 
-        counter = TokenCounter(self._model)
+        counter = _TokenCountingModel(self._model)
         answer, error = None, None
         try:
             value = await acomplete_json(counter, request, question.read, subject="The judge")

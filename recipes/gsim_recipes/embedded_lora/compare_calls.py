@@ -16,8 +16,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from gsim_env.evaluation.output import read_evaluation_results
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall
-from gsim_env.evaluation.run import read_results
 from gsim_env.util.files import write_atomically
 from gsim_env.util.stats import bootstrap
 from gsim_env.util.text import count_words
@@ -42,7 +42,7 @@ def main(
     figures: dict[str, Figures] = {}
     lengths: dict[str, Lengths] = {}
     for folder in evaluations:
-        results = read_results(folder)
+        results = read_evaluation_results(folder)
         calls = calls_by_method(folder / "calls.jsonl")
         for method, fidelity in results["fidelity"].items():
             lengths[method] = turn_lengths(calls[method])

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 
-from gsim_env.evaluation.metrics.fidelity import Fidelity
-from gsim_env.evaluation.output import read_results
+from gsim_env.evaluation.metrics.fidelity import FidelityDistances
+from gsim_env.evaluation.output import read_evaluation_results
 from gsim_env.evaluation.records import HUMAN
-from gsim_env.evaluation.schema import as_interval
+from gsim_env.evaluation.schema import field_as_interval
 
 OUTCOMES = "outcome_distance"
 
@@ -42,7 +42,7 @@ def main() -> None:
     args = parser.parse_args()
 
     for folder in args.evaluations:
-        by_method = gaps(read_results(folder).fidelity)
+        by_method = gaps(read_evaluation_results(folder).fidelity)
         names = list(by_method[UNTUNED])
         print(f"| {folder.name} | {' | '.join(names)} | mean | mean without outcomes |")
         print(f"|{'---|' * (len(names) + 3)}")
@@ -52,15 +52,15 @@ def main() -> None:
             print(f"| {method} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
 
 
-def gaps(fidelity: Mapping[str, Fidelity]) -> dict[str, dict[str, float]]:
+def gaps(fidelity: Mapping[str, FidelityDistances]) -> dict[str, dict[str, float]]:
     """Return the gaps of each method, by metric.
 
     Metrics that were not measured, or in which the untuned model is at the floor, are left out.
     """
     floor = fidelity[HUMAN]
 
-    def excess(method: Fidelity, name: str) -> float:
-        distance = as_interval(method, name).value - as_interval(floor, name).value
+    def excess(method: FidelityDistances, name: str) -> float:
+        distance = field_as_interval(method, name).value - field_as_interval(floor, name).value
         return DIRECTIONS[name] * distance
 
     # NaN, for a metric that was not measured, is not above zero.

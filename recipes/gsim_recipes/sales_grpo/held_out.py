@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gsim_env.evaluation.compare import difference
+from gsim_env.evaluation.compare import mean_difference_interval
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.stats import Interval, mean_interval
 from gsim_recipes.command_line import format_command, parse_named
@@ -91,7 +91,7 @@ def compare_models(first: Sequence[Call], second: Sequence[Call]) -> dict[str, A
             {("", number): float(call[name]) for number, call in enumerate(calls)}
             for calls in (first, second)
         ]
-        differences[name] = to_json(difference(*columns, paired=False))
+        differences[name] = to_json(mean_difference_interval(*columns, paired=False))
     return differences
 
 
