@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.sop.probe import LinearProbe
+from gsim_env.util.text import split_sentences
 from gsim_env.util.text_safety import sanitize_text
 
 SEED, FOLDS = 0, 5
@@ -72,7 +73,7 @@ class Camper:
         self.id = row["id"]
         self.gold: Order = tuple(order[level] for level in ("High", "Medium", "Low"))
         self.utterances = [sanitize_text(text) for text in turns]
-        self.sentences = list(chain.from_iterable(map(sentences, self.utterances))) or ["..."]
+        self.sentences = list(chain.from_iterable(map(split_sentences, self.utterances))) or ["..."]
         self.lines = [text for text in self.utterances if names_an_item(text)] or self.utterances
 
     def quantity(self, item: str) -> float:

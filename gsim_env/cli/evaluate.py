@@ -36,9 +36,9 @@ from gsim_env.util.progress import ProgressCallback as ReportProgress
 from gsim_env.util.stats import ConfidenceInterval
 
 if TYPE_CHECKING:
-    from gsim_env.evaluation.compare import Comparison
+    from gsim_env.evaluation.compare import MethodComparison
     from gsim_env.evaluation.report.results import EvaluationResults
-    from gsim_env.evaluation.report.table import Table
+    from gsim_env.evaluation.report.table import ResultsTable
 
 __all__ = ["app"]
 
@@ -82,7 +82,7 @@ CallsOption = Annotated[
     int, typer.Option("--calls", min=1, help="Calls per archetype, method and salesperson.")
 ]
 MaxTurnsOption = Annotated[
-    int, typer.Option("--max-turns", min=1, help="Exchanges after which a call is truncated.")
+    int, typer.Option("--max-turns", min=1, help="Turns after which a call is truncated.")
 ]
 DiscriminatorOption = Annotated[
     str | None,
@@ -135,8 +135,8 @@ FolderArgument = Annotated[
 ]
 
 
-@app.command()
-def run(
+@app.command("run")
+def run_evaluation_command(
     out_folder: OutOption,
     group: GroupOption = "food_delivery",
     methods: MethodsOption = "prompt_only,without_sop,full",
@@ -156,14 +156,14 @@ def run(
 ) -> None:
     """Play calls with each method and compare them with recorded calls of people.
 
-    Writes results.json, tables, figures and report.html to the output folder.
+    Writes results.json, tables, charts and report.html to the output folder.
 
     gsim evaluate run --out runs/first --methods prompt_only,full --calls 10
     """
     check_extra_installed(EXTRA)
-    from gsim_env.evaluation.methods import known_methods
-    from gsim_env.evaluation.play import Plan
-    from gsim_env.evaluation.run import Judging, evaluate
+    from gsim_env.evaluation.methods import load_named_methods
+    from gsim_env.evaluation.play import EvaluationPlan
+    from gsim_env.evaluation.run import JudgeSettings, run_evaluation
 
     if judge is None and (profiles or checks or judged_calls or prices or votes > 1):
         raise ConfigurationError(
@@ -172,10 +172,10 @@ def run(
 
     names = [name.strip() for name in methods.split(",") if name.strip()]
     policies = [parse_salesperson_option(text) for text in salesperson or ["scripted"]]
-    plan = Plan(
+    plan = EvaluationPlan(
         simulator=SimulatorConfig(group=group, max_turns=max_turns, encoder=encoder),
-        methods=known_methods(names, methods_file),
-        salespeople=name_salespeople(policies),
+        methods=load_named_methods(names, methods_file),
+        salespeople=_name_salespeople(policies),
         calls=calls,
         seed=seed,
     )
@@ -183,17 +183,17 @@ def run(
     judging = None
     if judge is not None:
         model = parse_model_option(judge, "--judge")
-        judging = Judging(model, votes, judged_calls, profiles, checks, prices)
+        judging = JudgeSettings(model, votes, judged_calls, profiles, checks, prices)
 
     steps = ["play", *(["judge"] if judge else []), *(["profiles"] if profiles else [])]
-    with progress_bars(steps) as progress:
-        results = evaluate(plan, out_folder, judging, discriminator, progress)
+    with _progress_bars(steps) as progress:
+        results = run_evaluation(plan, out_folder, judging, discriminator, progress)
 
-    print_summary(results, out_folder)
+    _print_results(results, out_folder)
 
 
-@app.command()
-def rating_sheet(
+@app.command("rating-sheet")
+def write_rating_sheet_command(
     folder: FolderArgument,
     out_file: Annotated[
         Path,
@@ -213,17 +213,17 @@ def rating_sheet(
     """
     check_extra_installed(EXTRA)
     from gsim_env.evaluation.judge.rating_sheet import write_rating_sheet
-    from gsim_env.evaluation.output import read_calls, read_results
+    from gsim_env.evaluation.output import read_evaluated_calls, read_evaluation_results
 
-    cohort = evaluated_group(group, read_results(folder))
-    sheet = write_rating_sheet(read_calls(folder), cohort, out_file, calls, seed)
+    cohort = _load_evaluated_group(group, read_evaluation_results(folder))
+    sheet = write_rating_sheet(read_evaluated_calls(folder), cohort, out_file, calls, seed)
 
     out.print(f"For the raters: {sheet.sheet} and {sheet.instructions}", soft_wrap=True)
     out.print(f"Not for the raters: {sheet.key}", soft_wrap=True)
 
 
-@app.command()
-def agreement(
+@app.command("agreement")
+def measure_agreement_command(
     folder: FolderArgument,
     sheets: Annotated[
         list[Path], typer.Argument(metavar="SHEET...", help="Completed rating sheets.")
@@ -233,24 +233,29 @@ def agreement(
 ) -> None:
     """Measure how well the judge agrees with human raters (table 3), and update the report."""
     check_extra_installed(EXTRA)
-    from gsim_env.evaluation.judge.rating_sheet import read_ratings as read_human_ratings
-    from gsim_env.evaluation.metrics.agreement import agreement as measure_agreement
-    from gsim_env.evaluation.output import read_calls, read_ratings, read_results, write_results
-    from gsim_env.evaluation.report.tables import make_tables
+    from gsim_env.evaluation.judge.rating_sheet import read_human_ratings
+    from gsim_env.evaluation.metrics.agreement import judge_human_agreement
+    from gsim_env.evaluation.output import (
+        read_evaluated_calls,
+        read_evaluation_results,
+        read_judge_ratings,
+        write_results_and_report,
+    )
+    from gsim_env.evaluation.report.tables import make_results_tables
 
     human = read_human_ratings(sheets, key)
-    report = measure_agreement(human, read_ratings(folder))
-    results = read_results(folder).model_copy(update={"agreement": report})
-    write_results(folder, results, read_calls(folder))
+    report = judge_human_agreement(human, read_judge_ratings(folder))
+    results = read_evaluation_results(folder).model_copy(update={"agreement": report})
+    write_results_and_report(folder, results, read_evaluated_calls(folder))
 
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
-        out.print(terminal_table(make_tables(results)["table_3"]))
+        out.print(_terminal_table(make_results_tables(results)["table_3"]))
 
 
-@app.command()
-def compare(
+@app.command("compare")
+def compare_methods_command(
     a: Annotated[
         str, typer.Argument(metavar="A", help="A finished evaluation: FOLDER or FOLDER:METHOD.")
     ],
@@ -260,31 +265,32 @@ def compare(
 ) -> None:
     """Compare two methods call by call: differences with 95 % intervals, and rank correlations."""
     check_extra_installed(EXTRA)
-    from gsim_env.evaluation.compare import compare as compare_methods
-    from gsim_env.evaluation.compare import load_method
-    from gsim_env.evaluation.metrics.features import FeatureExtractor
+    from gsim_env.evaluation.compare import compare_methods, load_evaluated_method
+    from gsim_env.evaluation.metrics.features import CallFeatureExtractor
     from gsim_env.models.registry import shared_cached_encoder
 
-    first = load_method(a)
-    second = load_method(b)
+    first = load_evaluated_method(a)
+    second = load_evaluated_method(b)
     cohort = load_group(group or first.manifest.group)
-    extractor = FeatureExtractor(cohort, shared_cached_encoder(str(first.manifest.plan["encoder"])))
+    extractor = CallFeatureExtractor(
+        cohort, shared_cached_encoder(str(first.manifest.plan["encoder"]))
+    )
     comparison = compare_methods(first, second, extractor, cohort)
 
     if as_json:
         print_json(comparison.model_dump(mode="json"))
     else:
-        print_comparison(comparison)
+        _print_comparison(comparison)
 
 
-def evaluated_group(group: str | None, results: "EvaluationResults") -> Group:
-    """Return the group of an evaluation: the one given, else the one in its manifest."""
+def _load_evaluated_group(group: str | None, results: "EvaluationResults") -> Group:
+    """Load the group of an evaluation: the one given, else the one in its manifest."""
     if group is None and results.manifest is None:
         raise ConfigurationError("The evaluation has no manifest. Name its group: --group FOLDER")
     return load_group(group or (results.manifest.group if results.manifest else ""))
 
 
-def name_salespeople(policies: Sequence[PolicySpec]) -> dict[str, PolicySpec]:
+def _name_salespeople(policies: Sequence[PolicySpec]) -> dict[str, PolicySpec]:
     """Return salespeople by the name of their policy; later ones of a name are numbered."""
     named: dict[str, PolicySpec] = {}
     for policy in policies:
@@ -295,7 +301,7 @@ def name_salespeople(policies: Sequence[PolicySpec]) -> dict[str, PolicySpec]:
 
 
 @contextmanager
-def progress_bars(steps: Sequence[str]) -> Iterator[ReportProgress]:
+def _progress_bars(steps: Sequence[str]) -> Iterator[ReportProgress]:
     """Show a progress bar per step, and yield the function that reports progress."""
     columns = (
         SpinnerColumn(),
@@ -314,18 +320,18 @@ def progress_bars(steps: Sequence[str]) -> Iterator[ReportProgress]:
         yield progress
 
 
-def print_summary(results: "EvaluationResults", out_folder: Path) -> None:
+def _print_results(results: "EvaluationResults", out_folder: Path) -> None:
     """Print the tables, the number of failed calls and the path of the report."""
-    from gsim_env.evaluation.report.tables import make_tables
+    from gsim_env.evaluation.report.tables import make_results_tables
 
-    for table in make_tables(results).values():
-        out.print(terminal_table(table))
+    for table in make_results_tables(results).values():
+        out.print(_terminal_table(table))
 
     failed = results.manifest.missing_calls if results.manifest else {}
     missing = {name: count for name, count in failed.items() if count}
     if missing:
         out.print(
-            f"Failed calls, which count in no figure: {missing}. Rerun the command to play them.",
+            f"Failed calls, which count in no metric: {missing}. Rerun the command to play them.",
             style="red",
         )
 
@@ -333,13 +339,13 @@ def print_summary(results: "EvaluationResults", out_folder: Path) -> None:
     out.print(report, soft_wrap=True)
 
 
-def print_comparison(comparison: "Comparison") -> None:
+def _print_comparison(comparison: "MethodComparison") -> None:
     """Print the differences of two methods."""
     title = f"A {comparison.a}   B {comparison.b}"
     table = TerminalTable("", "A", "B", "B - A", title=title, title_justify="left")
     for name, figure in comparison.figures.items():
         intervals = (figure.a, figure.b, figure.difference)
-        table.add_row(name.replace("_", " "), *map(interval_text, intervals))
+        table.add_row(name.replace("_", " "), *map(_interval_text, intervals))
     out.print(table)
 
     if comparison.paired:
@@ -350,25 +356,25 @@ def print_comparison(comparison: "Comparison") -> None:
     ranking = comparison.agents
     if ranking is not None:
         out.print(
-            f"Rank correlation of salespeople: Spearman {number_text(ranking.spearman)}, "
-            f"Kendall {number_text(ranking.kendall)}."
+            f"Rank correlation of salespeople: Spearman {_number_text(ranking.spearman)}, "
+            f"Kendall {_number_text(ranking.kendall)}."
         )
 
 
-def interval_text(interval: ConfidenceInterval) -> str:
-    """Return a figure with its interval for the terminal."""
+def _interval_text(interval: ConfidenceInterval) -> str:
+    """Return a value with its interval for the terminal."""
     if math.isnan(interval.value):
         return "–"  # noqa: RUF001
     ends = "" if math.isnan(interval.low) else f" [{interval.low:.2f}, {interval.high:.2f}]"
     return f"{interval.value:.2f}{ends}"
 
 
-def number_text(value: float | None) -> str:
+def _number_text(value: float | None) -> str:
     """Return a number for the terminal, or a dash."""
     return "–" if value is None else f"{value:.2f}"  # noqa: RUF001
 
 
-def terminal_table(table: "Table") -> TerminalTable:
+def _terminal_table(table: "ResultsTable") -> TerminalTable:
     """Return a table of the report for the terminal, without intervals."""
     terminal = TerminalTable(
         title=table.title, title_justify="left", title_style="bold", padding=(0, 1)

@@ -1,4 +1,4 @@
-"""Comparison of two methods: differences of their figures, paired by call where possible."""
+"""Comparison of two methods: differences of their metrics, paired by call where possible."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -8,18 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.errors import ConfigurationError, unknown_name_error
-from gsim_env.evaluation.judge.judge import FIGURES, call_figures
-from gsim_env.evaluation.metrics.agreement import RankCorrelation, rank_correlation
-from gsim_env.evaluation.metrics.diversity import irs, snr, tlv
-from gsim_env.evaluation.metrics.features import CallFeatures, FeatureExtractor
-from gsim_env.evaluation.output import RATINGS, read_calls, read_ratings, read_results
+from gsim_env.evaluation.judge.judge import SCORE_NAMES, mean_scores_by_call
+from gsim_env.evaluation.metrics.agreement import (
+    SalespeopleRankCorrelation,
+    salespeople_rank_correlation,
+)
+from gsim_env.evaluation.metrics.diversity import (
+    inter_response_similarity,
+    turn_length_variance,
+    visited_stage_share,
+)
+from gsim_env.evaluation.metrics.features import CallFeatureExtractor, CallFeatures
+from gsim_env.evaluation.output import (
+    RATINGS,
+    read_evaluated_calls,
+    read_evaluation_results,
+    read_judge_ratings,
+)
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.evaluation.report.results import EvaluationManifest
-from gsim_env.evaluation.schema import ABSENT, IntervalField, Section
+from gsim_env.evaluation.schema import ABSENT, IntervalField, ResultsSection
 from gsim_env.groups import Group
 from gsim_env.util.stats import ConfidenceInterval, bootstrap_interval, mean_confidence_interval
 
-__all__ = ["Comparison", "EvaluatedMethod", "compare", "difference", "load_method"]
+__all__ = [
+    "EvaluatedMethod",
+    "MethodComparison",
+    "compare_methods",
+    "load_evaluated_method",
+    "mean_difference_interval",
+]
 
 DIFFERENCE_SEED = 1
 """Seeds the resamples of ``a``; those of ``b`` are the bootstrap's own."""
@@ -28,41 +46,44 @@ CallKey = tuple[str, int]
 """Salesperson and number: calls of two methods with the same key are to the same customer."""
 
 
-class FigureComparison(Section):
-    """A figure of both methods, and the difference b - a."""
+class MetricComparison(ResultsSection):
+    """One metric of two methods ``a`` and ``b`` with intervals, and the difference b - a."""
 
     a: IntervalField
     b: IntervalField
     difference: IntervalField
 
 
-class SalespeopleRanking(RankCorrelation):
-    """Whether both methods rank the salespeople alike; ``a`` and ``b`` are acceptance rates."""
+class SalespeopleRankComparison(SalespeopleRankCorrelation):
+    """Rank correlation of salespeople with two methods, and the acceptance rates behind it.
+
+    ``a`` and ``b`` map each salesperson to an acceptance rate.
+    """
 
     a: dict[str, float]
     b: dict[str, float]
 
 
-class Comparison(Section):
-    """Two methods compared.
+class MethodComparison(ResultsSection):
+    """The comparison of two customer simulation methods, metric by metric.
 
     Attributes:
         a: Name of the first method, as ``folder:method``.
         b: Name of the second.
         paired: Whether calls to the same customer are compared in pairs.
-        figures: The comparison of each figure, by name.
-        agents: Whether both rank the salespeople alike; ``None`` with fewer than two in common.
+        figures: The comparison of each metric, by name.
+        agents: Rank correlation of the salespeople that called both; ``None`` with fewer than two.
     """
 
     a: str
     b: str
     paired: bool
-    figures: dict[str, FigureComparison]
-    agents: SalespeopleRanking | None
+    figures: dict[str, MetricComparison]
+    agents: SalespeopleRankComparison | None
 
 
 class EvaluatedMethod:
-    """A method of a finished evaluation.
+    """A customer simulation method of a finished evaluation, with its calls and ratings.
 
     Args:
         folder: The evaluation's output folder.
@@ -72,7 +93,7 @@ class EvaluatedMethod:
         name: ``folder:method``.
         manifest: Where the evaluation's results come from.
         calls: The method's calls.
-        ratings: The judge's figures of each call, by its id; empty without a judge.
+        ratings: The judge's mean scores of each call, by the call's id; empty without a judge.
 
     Raises:
         ConfigurationError: if the folder holds no finished evaluation, or no such method.
@@ -80,7 +101,7 @@ class EvaluatedMethod:
 
     def __init__(self, folder: Path, method: str) -> None:
         """Read the evaluation."""
-        results = read_results(folder)
+        results = read_evaluation_results(folder)
         if method not in results.methods:
             raise unknown_name_error(f"method of {folder}", method, results.methods)
         if results.manifest is None:
@@ -88,16 +109,20 @@ class EvaluatedMethod:
 
         self.name = f"{folder}:{method}"
         self.manifest: EvaluationManifest = results.manifest
-        self.calls = [call for call in read_calls(folder) if call.method == method]
-        self.ratings = call_figures(read_ratings(folder)) if (folder / RATINGS).is_file() else {}
+        self.calls = [call for call in read_evaluated_calls(folder) if call.method == method]
+        self.ratings = (
+            mean_scores_by_call(read_judge_ratings(folder)) if (folder / RATINGS).is_file() else {}
+        )
 
 
-Figure = Callable[[EvaluatedMethod, CallFeatures], float]
-"""A figure of one call; NaN if the call does not have it."""
+CallMetric = Callable[[EvaluatedMethod, CallFeatures], float]
+"""A metric of one call; NaN if the call does not have it."""
 
 
-def load_method(text: str) -> EvaluatedMethod:
-    """Return the method named by ``FOLDER:METHOD``, or by ``FOLDER`` if it has a single method.
+def load_evaluated_method(text: str) -> EvaluatedMethod:
+    """Load one method of a finished evaluation, named ``FOLDER:METHOD`` or just ``FOLDER``.
+
+    ``FOLDER`` alone names the only method of its evaluation.
 
     Raises:
         ConfigurationError: if the folder holds no finished evaluation or no such method, or if it
@@ -107,7 +132,7 @@ def load_method(text: str) -> EvaluatedMethod:
     if colon and method and Path(folder).is_dir():
         return EvaluatedMethod(Path(folder), method)
 
-    methods = read_results(Path(text)).methods
+    methods = read_evaluation_results(Path(text)).methods
     if len(methods) > 1:
         raise ConfigurationError(
             f"{text} has several methods: {', '.join(methods)}. Name one: {text}:{methods[0]}"
@@ -115,10 +140,10 @@ def load_method(text: str) -> EvaluatedMethod:
     return EvaluatedMethod(Path(text), methods[0])
 
 
-def compare(
-    a: EvaluatedMethod, b: EvaluatedMethod, extractor: FeatureExtractor, group: Group
-) -> Comparison:
-    """Return the figures of two methods of one group, and their differences.
+def compare_methods(
+    a: EvaluatedMethod, b: EvaluatedMethod, extractor: CallFeatureExtractor, group: Group
+) -> MethodComparison:
+    """Return every call-level metric of two methods of one group, and their differences.
 
     Calls with the same salesperson and the same customer are compared in pairs if both evaluations
     have the same seed, customers and number of calls; otherwise both sets of calls are resampled
@@ -139,40 +164,40 @@ def compare(
             "Evaluate both with the same group."
         )
 
-    paired = same_calls(a.manifest, b.manifest)
+    paired = _have_same_calls(a.manifest, b.manifest)
     features_a = extractor.extract(a.calls)
     features_b = extractor.extract(b.calls)
 
     figures = {}
-    for name, figure in call_level_figures(group, a, b).items():
-        values_a = {key(features.call): figure(a, features) for features in features_a}
-        values_b = {key(features.call): figure(b, features) for features in features_b}
-        figures[name] = FigureComparison(
+    for name, figure in _call_metrics(group, a, b).items():
+        values_a = {_call_key(features.call): figure(a, features) for features in features_a}
+        values_b = {_call_key(features.call): figure(b, features) for features in features_b}
+        figures[name] = MetricComparison(
             a=mean_confidence_interval(list(values_a.values())),
             b=mean_confidence_interval(list(values_b.values())),
-            difference=difference(values_a, values_b, paired=paired),
+            difference=mean_difference_interval(values_a, values_b, paired=paired),
         )
 
-    ranking = rank_salespeople(a.calls, b.calls)
-    return Comparison(a=a.name, b=b.name, paired=paired, figures=figures, agents=ranking)
+    ranking = _rank_salespeople(a.calls, b.calls)
+    return MethodComparison(a=a.name, b=b.name, paired=paired, figures=figures, agents=ranking)
 
 
-def same_calls(a: EvaluationManifest, b: EvaluationManifest) -> bool:
+def _have_same_calls(a: EvaluationManifest, b: EvaluationManifest) -> bool:
     """Return whether two evaluations called the same customers with the same seeds."""
     return (a.seed, a.people_digest, a.calls) == (b.seed, b.people_digest, b.calls)
 
 
-def key(call: EvaluatedCall) -> CallKey:
-    """Return what two methods' calls to the same customer have in common."""
+def _call_key(call: EvaluatedCall) -> CallKey:
+    """Return the key that two methods' calls to the same customer share."""
     return call.salesperson, call.number
 
 
-def call_level_figures(group: Group, *methods: EvaluatedMethod) -> dict[str, Figure]:
-    """Return the figures that a single call has; the judge's only if all methods were judged."""
-    figures: dict[str, Figure] = {
-        "tlv": lambda _, call: tlv(call.lengths),
-        "irs": lambda _, call: irs(call),
-        "snr": lambda _, call: snr(call.stages, group),
+def _call_metrics(group: Group, *methods: EvaluatedMethod) -> dict[str, CallMetric]:
+    """Return the metrics of a single call; the judge's scores only if all methods were judged."""
+    figures: dict[str, CallMetric] = {
+        "tlv": lambda _, call: turn_length_variance(call.lengths),
+        "irs": lambda _, call: inter_response_similarity(call),
+        "snr": lambda _, call: visited_stage_share(call.stages, group),
         "words_per_turn": lambda _, call: float(call.lengths.mean()),
         "turns": lambda _, call: float(len(call.lengths)),
         "role_inversion": lambda _, call: float(call.inverted.mean()),
@@ -180,21 +205,21 @@ def call_level_figures(group: Group, *methods: EvaluatedMethod) -> dict[str, Fig
         "accepted": lambda _, call: float(call.call.outcome == "accepted"),
     }
     if all(method.ratings for method in methods):
-        figures |= {name: judged_figure(name) for name in FIGURES}
+        figures |= {name: _judge_rating_of(name) for name in SCORE_NAMES}
     return figures
 
 
-def judged_figure(name: str) -> Figure:
-    """Return the judge's figure of a call; NaN where the rating is missing."""
+def _judge_rating_of(name: str) -> CallMetric:
+    """Return a function that gives a call's judge score; NaN where the rating is missing."""
     return lambda method, call: method.ratings.get(call.call.id, {}).get(name, math.nan)
 
 
-def difference(
+def mean_difference_interval(
     a: Mapping[CallKey, float], b: Mapping[CallKey, float], *, paired: bool
 ) -> ConfidenceInterval:
-    """Return the mean of b minus the mean of a, with its interval.
+    """Return the mean of b minus the mean of a, with its bootstrap_interval interval.
 
-    Calls without the figure (NaN) are left out; if paired, with their partners.
+    Calls without the metric (NaN) are left out; if paired, with their partners.
     """
     if paired:
         return mean_confidence_interval([b[call] - a[call] for call in a if call in b])
@@ -215,25 +240,27 @@ def difference(
     return interval._replace(value=float(second.mean() - first.mean()))
 
 
-def rank_salespeople(
+def _rank_salespeople(
     a: Sequence[EvaluatedCall], b: Sequence[EvaluatedCall]
-) -> SalespeopleRanking | None:
+) -> SalespeopleRankComparison | None:
     """Return whether two methods rank the salespeople that called both alike.
 
     ``None`` with fewer than two salespeople in common.
     """
-    rates_a = acceptance_rates(a)
-    rates_b = acceptance_rates(b)
+    rates_a = _acceptance_rates(a)
+    rates_b = _acceptance_rates(b)
     common = [name for name in rates_a if name in rates_b]
     if len(common) < 2:
         return None
 
     first = {name: rates_a[name] for name in common}
     second = {name: rates_b[name] for name in common}
-    return SalespeopleRanking(a=first, b=second, **dict(rank_correlation(first, second)))
+    return SalespeopleRankComparison(
+        a=first, b=second, **dict(salespeople_rank_correlation(first, second))
+    )
 
 
-def acceptance_rates(calls: Sequence[EvaluatedCall]) -> dict[str, float]:
+def _acceptance_rates(calls: Sequence[EvaluatedCall]) -> dict[str, float]:
     """Return the share of accepted calls, by salesperson."""
     outcomes: dict[str, list[bool]] = {}
     for call in calls:

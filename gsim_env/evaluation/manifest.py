@@ -1,4 +1,4 @@
-"""The manifest: plan, versions and hashes behind an evaluation's figures."""
+"""The manifest: plan, versions and hashes behind an evaluation's results."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ from pydantic import JsonValue
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.rubric import PROMPTS
-from gsim_env.evaluation.play import Plan
+from gsim_env.evaluation.play import EvaluationPlan
 from gsim_env.evaluation.reference import HELD_OUT
 from gsim_env.groups import Group
 from gsim_env.util.files import sha256_file, write_atomically
 
-__all__ = ["MANIFEST", "claim_output_dir", "manifest_of"]
+__all__ = ["MANIFEST", "build_evaluation_manifest", "create_or_check_output_dir"]
 
 MANIFEST = "manifest.json"
 
@@ -32,33 +32,35 @@ PACKAGES = (
     "xllamacpp",
     "openai",
 )
-"""Packages that can change the figures."""
+"""Packages that can change the results."""
 
 IDENTITY_FIELDS = ("plan", "group_digest", "people_digest")
 """The fields that must be equal for two runs to share an output folder."""
 
 
-def manifest_of(plan: Plan, group: Group) -> dict[str, JsonValue]:
-    """Return everything that determines an evaluation's figures, without API keys."""
+def build_evaluation_manifest(plan: EvaluationPlan, group: Group) -> dict[str, JsonValue]:
+    """Return plan, package versions and file hashes of an evaluation, without API keys."""
     from_shell = sys.argv[0].endswith("gsim")
     methods: dict[str, JsonValue] = {name: method.settings for name, method in plan.methods.items()}
 
     return {
         "command": shlex.join(["gsim", *sys.argv[1:]]) if from_shell else None,
-        "plan": plan_settings(plan, group, methods),
+        "plan": _plan_settings(plan, group, methods),
         "group": group.config.name,
         "group_digest": group.digest,
         "people_digest": sha256_file(group.path / HELD_OUT),
-        "judge_prompts_digest": prompts_digest(PROMPTS),
+        "judge_prompts_digest": _prompts_digest(PROMPTS),
         "seed": plan.seed,
         "salespeople": list(plan.salespeople),
         "calls": plan.calls,
         "methods": methods,
-        "versions": dict(installed_versions()),
+        "versions": dict(_installed_versions()),
     }
 
 
-def plan_settings(plan: Plan, group: Group, methods: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _plan_settings(
+    plan: EvaluationPlan, group: Group, methods: dict[str, JsonValue]
+) -> dict[str, JsonValue]:
     """Return the plan as JSON; the group by its name, whatever its path on this machine."""
     salespeople = plan.model_dump(mode="json")["salespeople"]
 
@@ -70,23 +72,23 @@ def plan_settings(plan: Plan, group: Group, methods: dict[str, JsonValue]) -> di
     return {
         "group": group.config.name,
         "methods": methods,
-        "salespeople": without_keys(salespeople),
+        "salespeople": _without_api_keys(salespeople),
         "calls": plan.calls,
         "seed": plan.seed,
-        **{name: without_keys(value) for name, value in changed.items()},
+        **{name: _without_api_keys(value) for name, value in changed.items()},
         "max_turns": plan.simulator.max_turns,
         "encoder": plan.simulator.encoder_name,
     }
 
 
-def without_keys(settings: JsonValue) -> JsonValue:
+def _without_api_keys(settings: JsonValue) -> JsonValue:
     """Return settings without the API keys at any depth."""
     if not isinstance(settings, dict):
         return settings
-    return {name: without_keys(value) for name, value in settings.items() if name != "api_key"}
+    return {name: _without_api_keys(value) for name, value in settings.items() if name != "api_key"}
 
 
-def prompts_digest(folder: Path) -> str:
+def _prompts_digest(folder: Path) -> str:
     """Return the SHA-256 of all prompts of a folder together."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.txt")):
@@ -94,7 +96,7 @@ def prompts_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def installed_versions() -> dict[str, str]:
+def _installed_versions() -> dict[str, str]:
     """Return the versions of :data:`PACKAGES`, without those that are not installed."""
     versions: dict[str, str] = {}
     for package in PACKAGES:
@@ -105,8 +107,8 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def claim_output_dir(out: Path, manifest: Mapping[str, JsonValue]) -> None:
-    """Claim a folder for an evaluation: a new one, or one where the same evaluation was started.
+def create_or_check_output_dir(out: Path, manifest: Mapping[str, JsonValue]) -> None:
+    """Create an evaluation's output folder, or check that it holds the same evaluation.
 
     Raises:
         ConfigurationError: if the folder holds another evaluation; names the differences.

@@ -11,11 +11,11 @@ from gsim_env.models import ModelSpec
 from gsim_env.models.registry import parse_model_spec
 from gsim_env.util.files import load_toml_model
 
-__all__ = ["METHODS", "PAPER_METHODS", "Method", "known_methods"]
+__all__ = ["METHODS", "PAPER_METHODS", "SimulationMethod", "load_named_methods"]
 
 
-class Method(BaseModel):
-    """A way to simulate a customer.
+class SimulationMethod(BaseModel):
+    """A way to simulate a customer: the customer model, with or without the Manager's guidance.
 
     Attributes:
         customer: The customer's backend: a name or settings (``gsim_env.models.registry``).
@@ -29,14 +29,14 @@ class Method(BaseModel):
 
     @property
     def settings(self) -> dict[str, JsonValue]:
-        """The settings that results record, without API keys."""
+        """The method's settings as results record them, without API keys."""
         name, config = parse_model_spec(self.customer)
         settings = config.model_dump()
         settings.pop("api_key", None)
         return {"backend": name, **settings, "guidance": self.guidance}
 
 
-class MethodsFile(RootModel[dict[str, Method]]):
+class _MethodsFile(RootModel[dict[str, SimulationMethod]]):
     """The contents of a methods file: a table for each method."""
 
 
@@ -44,10 +44,12 @@ PAPER_METHODS = ("prompt_only", "userlm", "usp", "without_rl", "without_sop", "f
 """The methods of tables 1 and 2."""
 
 METHODS = {
-    "prompt_only": Method(customer={"backend": "embedded", "model": "base"}, guidance=False),
-    "without_sop": Method(customer="embedded", guidance=False),
-    "full": Method(customer="embedded", guidance=True),
-    "scripted": Method(customer="scripted", guidance=True),
+    "prompt_only": SimulationMethod(
+        customer={"backend": "embedded", "model": "base"}, guidance=False
+    ),
+    "without_sop": SimulationMethod(customer="embedded", guidance=False),
+    "full": SimulationMethod(customer="embedded", guidance=True),
+    "scripted": SimulationMethod(customer="scripted", guidance=True),
 }
 """The methods that need no further weights: the base model alone, or with the group's adapter.
 
@@ -55,8 +57,8 @@ METHODS = {
 """
 
 
-def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
-    """Return the named methods, from a methods file and the built-in ones.
+def load_named_methods(names: Sequence[str], file: Path | None) -> dict[str, SimulationMethod]:
+    """Return simulation methods by name, from a methods file and the built-in ones.
 
     Args:
         names: The methods to return, in the order in which they are shown.
@@ -68,7 +70,10 @@ def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
         ConfigurationError: if the file is malformed, or a name is unknown, repeated, or
             ``"human"``.
     """
-    known: Mapping[str, Method] = {**METHODS, **(read_methods(file) if file else {})}
+    known: Mapping[str, SimulationMethod] = {
+        **METHODS,
+        **(_read_methods_file(file) if file else {}),
+    }
     for name in names:
         if name not in known and name in PAPER_METHODS:
             raise ConfigurationError(
@@ -86,10 +91,10 @@ def known_methods(names: Sequence[str], file: Path | None) -> dict[str, Method]:
     return {name: known[name] for name in names}
 
 
-def read_methods(file: Path) -> dict[str, Method]:
+def _read_methods_file(file: Path) -> dict[str, SimulationMethod]:
     """Return the methods of a TOML file, by name.
 
     Raises:
         ConfigurationError: if the file is missing or malformed; names the file.
     """
-    return load_toml_model(MethodsFile, file, error=ConfigurationError).root
+    return load_toml_model(_MethodsFile, file, error=ConfigurationError).root

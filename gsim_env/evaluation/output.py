@@ -6,9 +6,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.judge.judge import Rating
+from gsim_env.evaluation.judge.judge import JudgeRating
 from gsim_env.evaluation.records import EvaluatedCall
-from gsim_env.evaluation.report.page import write_report
+from gsim_env.evaluation.report.page import write_html_report
 from gsim_env.evaluation.report.results import EvaluationResults
 from gsim_env.util.files import write_atomically, write_jsonl
 
@@ -16,12 +16,12 @@ __all__ = [
     "CALLS",
     "RATINGS",
     "RESULTS",
-    "read_calls",
-    "read_ratings",
-    "read_results",
-    "write_calls",
-    "write_ratings",
-    "write_results",
+    "read_evaluated_calls",
+    "read_evaluation_results",
+    "read_judge_ratings",
+    "write_evaluated_calls",
+    "write_judge_ratings",
+    "write_results_and_report",
 ]
 
 RESULTS = "results.json"
@@ -29,23 +29,25 @@ CALLS = "calls.jsonl"
 RATINGS = "ratings.jsonl"
 
 
-def write_results(out: Path, results: EvaluationResults, calls: Sequence[EvaluatedCall]) -> None:
-    """Write ``results.json``, the report, its tables and its figures."""
+def write_results_and_report(
+    out: Path, results: EvaluationResults, calls: Sequence[EvaluatedCall]
+) -> None:
+    """Write ``results.json`` and the HTML report with its tables and charts to a folder."""
     write_atomically(out / RESULTS, results.model_dump_json(indent=1) + "\n")
-    write_report(results, calls, out)
+    write_html_report(results, calls, out)
 
 
-def write_calls(out: Path, calls: Sequence[EvaluatedCall]) -> None:
-    """Write ``calls.jsonl``."""
+def write_evaluated_calls(out: Path, calls: Sequence[EvaluatedCall]) -> None:
+    """Write the calls of an evaluation to ``calls.jsonl`` in its output folder."""
     write_jsonl(out / CALLS, (call.model_dump_json() for call in calls))
 
 
-def write_ratings(out: Path, ratings: Sequence[Rating]) -> None:
-    """Write ``ratings.jsonl``."""
+def write_judge_ratings(out: Path, ratings: Sequence[JudgeRating]) -> None:
+    """Write a judge's ratings to ``ratings.jsonl`` in the evaluation's output folder."""
     write_jsonl(out / RATINGS, (rating.model_dump_json() for rating in ratings))
 
 
-def read_results(folder: Path) -> EvaluationResults:
+def read_evaluation_results(folder: Path) -> EvaluationResults:
     """Read the ``results.json`` of a finished evaluation.
 
     Raises:
@@ -66,18 +68,18 @@ def read_results(folder: Path) -> EvaluationResults:
         ) from error
 
 
-def read_calls(folder: Path) -> list[EvaluatedCall]:
+def read_evaluated_calls(folder: Path) -> list[EvaluatedCall]:
     """Read the calls of a finished evaluation; recorded calls have the method ``"human"``.
 
     Raises:
         ConfigurationError: if the folder holds no finished evaluation.
     """
-    read_results(folder)
+    read_evaluation_results(folder)
     lines = (folder / CALLS).read_bytes().split(b"\n")
     return [EvaluatedCall.model_validate_json(line) for line in lines if line]
 
 
-def read_ratings(folder: Path) -> list[Rating]:
+def read_judge_ratings(folder: Path) -> list[JudgeRating]:
     """Read the judge's ratings of an evaluation.
 
     Raises:
@@ -90,4 +92,4 @@ def read_ratings(folder: Path) -> list[Rating]:
             f"Run first: gsim evaluate run --out {folder} --judge ..."
         )
     lines = file.read_bytes().split(b"\n")
-    return [Rating.model_validate_json(line) for line in lines if line]
+    return [JudgeRating.model_validate_json(line) for line in lines if line]

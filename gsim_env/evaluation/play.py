@@ -11,7 +11,7 @@ from gsim_env.envs.episode import Episode
 from gsim_env.envs.playing import play_call
 from gsim_env.envs.rewards import StepReward
 from gsim_env.errors import ConfigurationError, SimulatorError
-from gsim_env.evaluation.methods import Method
+from gsim_env.evaluation.methods import SimulationMethod
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.models.backends.embedded import EmbeddedModel
 from gsim_env.profiles import CustomerProfile
@@ -22,13 +22,13 @@ from gsim_env.util.aio import block_on
 from gsim_env.util.files import write_jsonl
 from gsim_env.util.progress import ProgressCallback, no_progress
 
-__all__ = ["BLOCK_SIZE", "Plan", "play_calls"]
+__all__ = ["BLOCK_SIZE", "EvaluationPlan", "play_planned_calls"]
 
 BLOCK_SIZE = 16
 """Calls played concurrently: the embedded model decodes as many in one batch."""
 
 
-class Plan(BaseModel):
+class EvaluationPlan(BaseModel):
     """The calls of an evaluation: methods, salespeople, customers per archetype.
 
     Two runs with the same plan play the same calls, if the backends are deterministic.
@@ -45,13 +45,13 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     simulator: SimulatorConfig
-    methods: dict[str, Method]
+    methods: dict[str, SimulationMethod]
     salespeople: dict[str, PolicySpec]
     calls: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
 
-    def build_simulator(self, method: Method) -> Simulator:
-        """Return the simulator of one method."""
+    def build_simulator(self, method: SimulationMethod) -> Simulator:
+        """Return the customer simulator of one method of the plan."""
         config = self.simulator.replace(
             customer=method.customer,
             guidance=method.guidance,
@@ -60,15 +60,15 @@ class Plan(BaseModel):
         return Simulator(config)
 
 
-def play_calls(
-    plan: Plan,
+def play_planned_calls(
+    plan: EvaluationPlan,
     customers: Sequence[CustomerProfile],
     out: Path,
     progress: ProgressCallback = no_progress,
 ) -> list[EvaluatedCall]:
-    """Play every call of a plan that is not stored yet, and return all.
+    """Simulate all calls of an evaluation plan, reuse stored ones, and return all of them.
 
-    A call that fails in infrastructure is stored with its error and counts in no figure; the next
+    A call that fails in infrastructure is stored with its error and counts in no metric; the next
     run plays it again.
 
     Args:
@@ -86,11 +86,11 @@ def play_calls(
     for method in plan.methods:
         method_calls: list[EvaluatedCall] = []
         for salesperson in plan.salespeople:
-            for numbers in blocks(len(customers)):
+            for numbers in _number_blocks(len(customers)):
                 file = out / method / salesperson / f"{numbers.start:05}.jsonl"
-                block = read_block(file)
+                block = _read_block(file)
                 if block is None:
-                    block = play_block(plan, method, salesperson, customers, numbers)
+                    block = _play_block(plan, method, salesperson, customers, numbers)
                     file.parent.mkdir(parents=True, exist_ok=True)
                     write_jsonl(file, (call.model_dump_json() for call in block))
                 method_calls += block
@@ -105,12 +105,12 @@ def play_calls(
     return calls
 
 
-def blocks(n: int) -> list[range]:
+def _number_blocks(n: int) -> list[range]:
     """Return the numbers of ``n`` calls in blocks of :data:`BLOCK_SIZE`."""
     return [range(start, min(start + BLOCK_SIZE, n)) for start in range(0, n, BLOCK_SIZE)]
 
 
-def read_block(file: Path) -> list[EvaluatedCall] | None:
+def _read_block(file: Path) -> list[EvaluatedCall] | None:
     """Return the calls of a file; ``None`` if it is absent or has a failed call."""
     if not file.is_file():
         return None
@@ -120,8 +120,8 @@ def read_block(file: Path) -> list[EvaluatedCall] | None:
     return None if any(call.error for call in calls) else calls
 
 
-def play_block(
-    plan: Plan,
+def _play_block(
+    plan: EvaluationPlan,
     method: str,
     salesperson: str,
     customers: Sequence[CustomerProfile],
@@ -146,7 +146,7 @@ def play_block(
         try:
             call = await play_call(episode, salespeople, rng, {"profile": customer})
         except SimulatorError as error:
-            return EvaluatedCall.failed(method, salesperson, number, customer, error)
+            return EvaluatedCall.from_failure(method, salesperson, number, customer, error)
         return EvaluatedCall.from_simulation(method, salesperson, number, call)
 
     async def play_all() -> list[EvaluatedCall]:

@@ -23,7 +23,7 @@ DECIMALS = 6
 """Decimals of a stored interval."""
 
 
-def interval_to_json(interval: ConfidenceInterval) -> dict[str, float | int | None]:
+def _interval_to_json(interval: ConfidenceInterval) -> dict[str, float | int | None]:
     """Return an interval by its field names, rounded; NaN, which JSON lacks, becomes ``None``."""
     return {
         name: None if np.isnan(number) else round(number, DECIMALS)
@@ -31,21 +31,21 @@ def interval_to_json(interval: ConfidenceInterval) -> dict[str, float | int | No
     }
 
 
-def interval_from_json(value: object) -> object:
-    """Return what :func:`interval_to_json` returned with NaN where it holds ``None``."""
+def _interval_from_json(value: object) -> object:
+    """Return what :func:`_interval_to_json` returned with NaN where it holds ``None``."""
     if not isinstance(value, Mapping):
         return value
     return {name: np.nan if number is None else number for name, number in value.items()}
 
 
 IntervalField = Annotated[
-    ConfidenceInterval, BeforeValidator(interval_from_json), PlainSerializer(interval_to_json)
+    ConfidenceInterval, BeforeValidator(_interval_from_json), PlainSerializer(_interval_to_json)
 ]
 """A ``ConfidenceInterval``; as JSON an object with ``value``, ``low``, ``high`` and ``n``."""
 
 
 class EvaluatedTurn(BaseModel):
-    """One exchange of a call: the salesperson's utterance and the customer's answer.
+    """One turn of an evaluated call: the salesperson's utterance and the customer's answer.
 
     Attributes:
         sales: The salesperson's utterance u_t.
@@ -67,7 +67,7 @@ class EvaluatedTurn(BaseModel):
 
     @classmethod
     def from_exchange(cls, exchange: Exchange) -> Self:
-        """Return an exchange of a simulated call."""
+        """Return a turn of a simulated call as an evaluated turn."""
         return cls(
             sales=exchange.sales,
             customer=exchange.customer,
@@ -77,7 +77,7 @@ class EvaluatedTurn(BaseModel):
 
 
 class EvaluatedCall(BaseModel):
-    """One call of an evaluation.
+    """One call of an evaluation, simulated or recorded: profile, turns and outcome.
 
     Attributes:
         method: The method that simulated the customer; :data:`HUMAN` for a recorded human call.
@@ -85,10 +85,10 @@ class EvaluatedCall(BaseModel):
         number: Number of the call within its method. Calls of two methods with the same number go
             to the same customer with the same seed.
         profile: The customer's profile.
-        turns: The exchanges; empty if the call failed.
+        turns: Utterance and answer of each turn; empty if the call failed.
         outcome: How the call ended; ``None`` if it failed.
-        error: The failure of infrastructure; a failed call is missing and counts in no figure.
-        seconds: Duration of the exchanges, with other calls running concurrently.
+        error: The failure of infrastructure; a failed call is missing and counts in no metric.
+        seconds: Duration of the call, with other calls running concurrently.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -128,7 +128,7 @@ class EvaluatedCall(BaseModel):
 
     @classmethod
     def from_recording(cls, number: int, call: RecordedCall) -> Self:
-        """Return a recorded human call, without a last sales turn that has no answer."""
+        """Convert a recorded human call; a last sales turn without an answer is left out."""
         pairs = zip(call.turns[::2], call.turns[1::2], strict=False)
         turns = tuple(
             EvaluatedTurn(sales=sales.text, customer=customer.text) for sales, customer in pairs
@@ -144,7 +144,7 @@ class EvaluatedCall(BaseModel):
 
     @classmethod
     def from_simulation(cls, method: str, salesperson: str, number: int, call: PlayedCall) -> Self:
-        """Return a simulated call that was played to its end."""
+        """Convert a simulated call that was played to its end."""
         return cls(
             method=method,
             salesperson=salesperson,
@@ -156,7 +156,7 @@ class EvaluatedCall(BaseModel):
         )
 
     @classmethod
-    def failed(
+    def from_failure(
         cls,
         method: str,
         salesperson: str,
@@ -164,7 +164,7 @@ class EvaluatedCall(BaseModel):
         customer: CustomerProfile,
         error: SimulatorError,
     ) -> Self:
-        """Return a call that failed in infrastructure: it has no turns and no outcome."""
+        """Return the record of a call that failed in infrastructure: no turns, no outcome."""
         return cls(
             method=method,
             salesperson=salesperson,

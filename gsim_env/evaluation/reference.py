@@ -11,7 +11,7 @@ from gsim_env.groups import Group
 from gsim_env.groups.bundle import read_recorded_calls
 from gsim_env.profiles import CustomerProfile, RecordedCall
 
-__all__ = ["HELD_OUT", "ReferenceSet", "select_reference"]
+__all__ = ["HELD_OUT", "ReferenceSet", "select_reference_set"]
 
 HELD_OUT = "held_out.jsonl"
 """A group's calls that the simulator does not see."""
@@ -22,7 +22,7 @@ SEED_STREAM = 0x9E09
 
 @dataclass(frozen=True, eq=False)
 class ReferenceSet:
-    """The customers of an evaluation, and recorded human calls.
+    """The customers that an evaluation calls, and recorded human calls to compare with.
 
     Attributes:
         customers: The customer of each call, by the call's number; archetype by archetype.
@@ -38,8 +38,8 @@ class ReferenceSet:
     source: str
 
 
-def select_reference(group: Group, calls: int, seed: int) -> ReferenceSet:
-    """Choose the customers of an evaluation from the group's held-out calls.
+def select_reference_set(group: Group, calls: int, seed: int) -> ReferenceSet:
+    """Choose an evaluation's customers and human calls from the group's held-out calls.
 
     A customer is called again only after all others of their archetype.
 
@@ -65,8 +65,8 @@ def select_reference(group: Group, calls: int, seed: int) -> ReferenceSet:
     chosen: list[RecordedCall] = []
     others: list[RecordedCall] = []
     for archetype in group.config.archetypes:
-        candidates = shuffled(with_archetype(held_out, archetype), rng)
-        recorded = shuffled(with_archetype(group.calls, archetype), rng)
+        candidates = _shuffled(_with_archetype(held_out, archetype), rng)
+        recorded = _shuffled(_with_archetype(group.calls, archetype), rng)
         if not candidates and recorded:
             raise ConfigurationError(
                 f"{file} has no customer of the archetype {archetype!r}, which the corpus has. "
@@ -79,22 +79,22 @@ def select_reference(group: Group, calls: int, seed: int) -> ReferenceSet:
     reference = list({call.id: call for call in chosen}.values())
     return ReferenceSet(
         customers=tuple(call.profile for call in chosen),
-        reference=recorded_calls(reference),
-        human_floor=recorded_calls(others),
+        reference=_as_evaluated_calls(reference),
+        human_floor=_as_evaluated_calls(others),
         source=f"{HELD_OUT} of {group.config.name}",
     )
 
 
-def with_archetype(calls: Sequence[RecordedCall], archetype: str) -> list[RecordedCall]:
+def _with_archetype(calls: Sequence[RecordedCall], archetype: str) -> list[RecordedCall]:
     """Return the calls of customers of one archetype."""
     return [call for call in calls if call.profile.archetype == archetype]
 
 
-def shuffled(calls: Sequence[RecordedCall], rng: np.random.Generator) -> list[RecordedCall]:
+def _shuffled(calls: Sequence[RecordedCall], rng: np.random.Generator) -> list[RecordedCall]:
     """Return calls in random order."""
     return [calls[index] for index in rng.permutation(len(calls))]
 
 
-def recorded_calls(calls: Sequence[RecordedCall]) -> tuple[EvaluatedCall, ...]:
+def _as_evaluated_calls(calls: Sequence[RecordedCall]) -> tuple[EvaluatedCall, ...]:
     """Return recorded calls as evaluated calls, numbered in order."""
     return tuple(EvaluatedCall.from_recording(number, call) for number, call in enumerate(calls))

@@ -7,18 +7,22 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from gsim_env.evaluation.judge.bias import bias_checks
-from gsim_env.evaluation.judge.judge import Judge, judge_report
-from gsim_env.evaluation.judge.reports import JudgeReport, RobustnessReport
-from gsim_env.evaluation.judge.robustness import robustness_test
-from gsim_env.evaluation.manifest import claim_output_dir, manifest_of
-from gsim_env.evaluation.metrics.features import CallFeatures, FeatureExtractor
-from gsim_env.evaluation.metrics.fidelity import FidelityMetrics
-from gsim_env.evaluation.output import write_calls, write_ratings, write_results
-from gsim_env.evaluation.play import Plan, play_calls
+from gsim_env.evaluation.judge.bias import run_bias_checks
+from gsim_env.evaluation.judge.judge import Judge, build_judge_report
+from gsim_env.evaluation.judge.reports import JudgeReport, ProfileRobustnessReport
+from gsim_env.evaluation.judge.robustness import run_profile_robustness_test
+from gsim_env.evaluation.manifest import build_evaluation_manifest, create_or_check_output_dir
+from gsim_env.evaluation.metrics.features import CallFeatureExtractor, CallFeatures
+from gsim_env.evaluation.metrics.fidelity import FidelityMeasurer
+from gsim_env.evaluation.output import (
+    write_evaluated_calls,
+    write_judge_ratings,
+    write_results_and_report,
+)
+from gsim_env.evaluation.play import EvaluationPlan, play_planned_calls
 from gsim_env.evaluation.records import EvaluatedCall
-from gsim_env.evaluation.reference import ReferenceSet, select_reference
-from gsim_env.evaluation.report.measure import measure
+from gsim_env.evaluation.reference import ReferenceSet, select_reference_set
+from gsim_env.evaluation.report.measure import compute_results_without_judge
 from gsim_env.evaluation.report.results import (
     EvaluationManifest,
     EvaluationResults,
@@ -32,14 +36,14 @@ from gsim_env.util.aio import block_on
 from gsim_env.util.extras import check_extra_installed
 from gsim_env.util.progress import ProgressCallback, no_progress
 
-__all__ = ["Judging", "evaluate"]
+__all__ = ["JudgeSettings", "run_evaluation"]
 
 JUDGMENTS = "judgments.jsonl"
 
 
 @dataclass(frozen=True)
-class Judging:
-    """How an evaluation is judged.
+class JudgeSettings:
+    """Settings of the language-model judge in an evaluation: model, votes, number of calls.
 
     Attributes:
         model: The judge: a backend that answers within a JSON schema.
@@ -58,18 +62,20 @@ class Judging:
     prices: tuple[float, float] | None = None
 
 
-def evaluate(
-    plan: Plan,
+def run_evaluation(
+    plan: EvaluationPlan,
     out: Path,
-    judging: Judging | None = None,
+    judging: JudgeSettings | None = None,
     discriminator: str | None = None,
     progress: ProgressCallback = no_progress,
 ) -> EvaluationResults:
-    """Evaluate methods. Resumes after an interruption: call it again with the same arguments.
+    """Play, measure and judge the calls of an evaluation plan, and write results and report.
+
+    Resumes after an interruption: call it again with the same arguments.
 
     Args:
         plan: Methods, salespeople and calls.
-        out: Output folder: ``results.json``, ``calls.jsonl``, ``report.html``, tables and figures.
+        out: Output folder: ``results.json``, ``calls.jsonl``, ``report.html``, tables and charts.
         judging: How calls are judged; ``None`` for no judge.
         discriminator: Computes P(real), as in ``gsim_env.rewards.pattern.load_discriminator``;
             ``None`` for the group's own, if it has one.
@@ -82,38 +88,40 @@ def evaluate(
     """
     check_extra_installed("evaluation")
     group = load_group(plan.simulator.group)
-    reference = select_reference(group, plan.calls, plan.seed)
-    manifest = manifest_of(plan, group)
-    claim_output_dir(out, manifest)
+    reference = select_reference_set(group, plan.calls, plan.seed)
+    manifest = build_evaluation_manifest(plan, group)
+    create_or_check_output_dir(out, manifest)
 
     # Play the calls, and extract their features and those of the recorded calls.
-    played = play_calls(plan, reference.customers, out / "calls", progress)
-    extractor = FeatureExtractor(group, shared_cached_encoder(plan.simulator.encoder_name))
+    played = play_planned_calls(plan, reference.customers, out / "calls", progress)
+    extractor = CallFeatureExtractor(group, shared_cached_encoder(plan.simulator.encoder_name))
     methods: dict[str, list[CallFeatures]] = {name: [] for name in plan.methods}
     for features in extractor.extract(played):
         methods[features.call.method].append(features)
     people = extractor.extract(reference.reference)
     others = extractor.extract(reference.human_floor)
 
-    # Figures without a judge.
-    d_phi = find_discriminator(discriminator, group.path)
-    results = measure(methods, others, group, FidelityMetrics(group, people, d_phi, plan.seed))
-    provenance = complete_manifest(manifest, reference, d_phi, played)
+    # Metrics without a judge.
+    d_phi = _find_discriminator(discriminator, group.path)
+    results = compute_results_without_judge(
+        methods, others, group, FidelityMeasurer(group, people, d_phi, plan.seed)
+    )
+    provenance = _complete_manifest(manifest, reference, d_phi, played)
     results = results.model_copy(update={"manifest": provenance})
 
     # Every call that appears in the report, simulated calls first.
     calls = [features.call for features in chain(*methods.values(), people)]
-    write_calls(out, calls)
+    write_evaluated_calls(out, calls)
 
     if judging is not None:
-        judge, robustness = judge_calls(judging, plan, calls, out, progress)
+        judge, robustness = _judge_calls(judging, plan, calls, out, progress)
         results = results.model_copy(update={"judge": judge, "robustness": robustness})
 
-    write_results(out, results, calls)
+    write_results_and_report(out, results, calls)
     return results
 
 
-def complete_manifest(
+def _complete_manifest(
     manifest: Mapping[str, JsonValue],
     reference: ReferenceSet,
     discriminator: Discriminator | None,
@@ -141,40 +149,44 @@ def complete_manifest(
     )
 
 
-def judge_calls(
-    judging: Judging,
-    plan: Plan,
+def _judge_calls(
+    judging: JudgeSettings,
+    plan: EvaluationPlan,
     calls: Sequence[EvaluatedCall],
     out: Path,
     progress: ProgressCallback,
-) -> tuple[JudgeReport, RobustnessReport | None]:
+) -> tuple[JudgeReport, ProfileRobustnessReport | None]:
     """Ask the judge to rate calls and, if requested, to check profiles; write the ratings."""
     store = out / JUDGMENTS
 
     # The judge rates the same number of calls of each method.
     rated: list[EvaluatedCall] = []
     for name in plan.methods:
-        rated += sample([call for call in calls if call.method == name], judging.calls)
+        rated += _sample_by_archetype(
+            [call for call in calls if call.method == name], judging.calls
+        )
     judge = Judge(load_group(plan.simulator.group), judging.model, judging.votes, store, plan.seed)
-    ratings = block_on(judge.rate(rated, progress))
-    write_ratings(out, ratings)
+    ratings = block_on(judge.rate_calls(rated, progress))
+    write_judge_ratings(out, ratings)
 
     checks = None
     if judging.checks:
-        checks = block_on(bias_checks(judge, rated, judging.checks, plan.seed))
-    report = judge_report(ratings, rated, judging.prices, checks)
+        checks = block_on(run_bias_checks(judge, rated, judging.checks, plan.seed))
+    report = build_judge_report(ratings, rated, judging.prices, checks)
     if not judging.profiles:
         return report, None
 
     # All methods draw profiles in the same way, so the first method's simulator is tested.
     simulator = plan.build_simulator(next(iter(plan.methods.values())))
     robustness = block_on(
-        robustness_test(simulator, judging.model, judging.profiles, plan.seed, store, progress)
+        run_profile_robustness_test(
+            simulator, judging.model, judging.profiles, plan.seed, store, progress
+        )
     )
     return report, robustness
 
 
-def sample(calls: Sequence[EvaluatedCall], n: int | None) -> list[EvaluatedCall]:
+def _sample_by_archetype(calls: Sequence[EvaluatedCall], n: int | None) -> list[EvaluatedCall]:
     """Return the first ``n`` calls, taking archetypes in turn; all calls if ``n`` is ``None``."""
     if n is None:
         return list(calls)
@@ -189,7 +201,7 @@ def sample(calls: Sequence[EvaluatedCall], n: int | None) -> list[EvaluatedCall]
     return [calls[index] for _, index in sorted(ranked)[:n]]
 
 
-def find_discriminator(source: str | None, group: Path) -> Discriminator | None:
+def _find_discriminator(source: str | None, group: Path) -> Discriminator | None:
     """Return the requested discriminator, else the group's own, else ``None``."""
     if source is not None:
         return load_discriminator(source)

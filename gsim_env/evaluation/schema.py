@@ -8,13 +8,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from gsim_env.evaluation.records import IntervalField
 from gsim_env.util.stats import ConfidenceInterval
 
-__all__ = ["ABSENT", "IntervalField", "Number", "Section", "as_interval"]
+__all__ = ["ABSENT", "IntervalField", "Number", "ResultsSection", "field_as_interval"]
 
 DECIMALS = 6
 """Decimals of a stored number."""
 
 ABSENT = ConfidenceInterval(math.nan, math.nan, math.nan, 0)
-"""Stands for a figure that was not measured."""
+"""Stands for a metric that was not measured."""
 
 
 def _to_json(value: float) -> float | None:
@@ -29,14 +29,14 @@ Number = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json,
 """A number without an interval. NaN means not measured, and is null in JSON."""
 
 
-class Section(BaseModel):
-    """A part of an evaluation's results; unknown keys are an error."""
+class ResultsSection(BaseModel):
+    """Base model of every section of ``results.json``; unknown keys are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def as_interval(section: BaseModel, name: str) -> ConfidenceInterval:
-    """Return a numeric field of a section as an interval.
+def field_as_interval(section: BaseModel, name: str) -> ConfidenceInterval:
+    """Return a numeric field of a results section as an interval.
 
     A number without an interval gets NaN ends and n = 0; ``None`` becomes :data:`ABSENT`.
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsim_env.evaluation.report.page import write_report
+from gsim_env.evaluation.report.page import write_html_report
 from gsim_env.evaluation.report.results import EvaluationResults
 from tests.evaluation.sample_report import make_calls, make_document
 
@@ -19,7 +19,7 @@ def calls():
 
 @pytest.fixture(scope="session")
 def report(results, calls, tmp_path_factory):
-    return write_report(results, calls, tmp_path_factory.mktemp("report"))
+    return write_html_report(results, calls, tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(scope="session")

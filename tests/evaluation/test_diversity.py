@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from gsim_env.evaluation.metrics.diversity import (
-    CallLengthLimits,
-    distinct,
-    irs,
-    irs_windows,
+    HumanCallLengthRange,
+    distinct_n_within_budget,
+    inter_response_similarity,
     measure_diversity,
-    ngram_budget,
-    snr,
-    tlv,
-    tlv_shares,
+    response_similarity_by_window,
+    smallest_ngram_count,
+    turn_length_variance,
+    turn_length_variance_shares,
+    visited_stage_share,
 )
 from gsim_env.evaluation.metrics.features import CallFeatures
 from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
@@ -49,16 +49,16 @@ def features_of(
 
 def test_tlv_is_the_variance_of_equation_2() -> None:
     lengths = np.array([2, 4, 9])  # mean 5; squares 9, 1, 16
-    assert tlv(lengths) == pytest.approx(26 / 3)
-    assert tlv(np.array([7, 7])) == 0.0
+    assert turn_length_variance(lengths) == pytest.approx(26 / 3)
+    assert turn_length_variance(np.array([7, 7])) == 0.0
 
 
 def test_irs_is_one_minus_the_mean_cosine_of_neighbors(group) -> None:
     one = features_of(
         group, ["a", "b", "c"], vectors=[0.0, np.pi / 3, np.pi / 3]
     )  # cosines .5 and 1
-    assert irs(one) == pytest.approx(1 - (0.5 + 1.0) / 2)
-    assert np.isnan(irs(features_of(group, ["a"])))
+    assert inter_response_similarity(one) == pytest.approx(1 - (0.5 + 1.0) / 2)
+    assert np.isnan(inter_response_similarity(features_of(group, ["a"])))
 
 
 def test_the_window_of_figure_4b_slides_over_the_last_three_turns(group) -> None:
@@ -66,30 +66,36 @@ def test_the_window_of_figure_4b_slides_over_the_last_three_turns(group) -> None
         features_of(group, list("abcde"), vectors=[0, 0, np.pi / 2, np.pi / 2, 0], number=n)
         for n in range(3)
     ]
-    values = {point.turn: point.value for point in irs_windows(calls)}
+    values = {point.turn: point.value for point in response_similarity_by_window(calls)}
     # neighbors: 0, 1, 0, 1; at turn t the mean of those that end at t - 1 and t, or what there is
     assert values == pytest.approx({2: 0.0, 3: 0.5, 4: 0.5, 5: 0.5}, abs=1e-6)
-    assert irs_windows(calls[:2]) == []  # two calls are too few
+    assert response_similarity_by_window(calls[:2]) == []  # two calls are too few
 
 
 def test_snr_counts_different_stages_over_all_of_the_taxonomy(group) -> None:
     names = list(group.taxonomy.customer)
-    assert snr([names[0], names[1], names[0]], group) == pytest.approx(2 / len(names))
+    assert visited_stage_share([names[0], names[1], names[0]], group) == pytest.approx(
+        2 / len(names)
+    )
 
 
 def test_distinct_n_is_over_the_same_number_of_n_grams(group) -> None:
     texts = ["No, no no!", "what is it", "no no"]
-    assert distinct(texts, 1, 100) == pytest.approx(4 / 8)
-    assert distinct(texts, 2, 100) == pytest.approx(3 / 5)  # no-no twice, what-is, is-it, no-no
-    assert distinct(texts, 1, 3) == pytest.approx(1 / 3)
-    assert np.isnan(distinct(["one"], 2, 10))
+    assert distinct_n_within_budget(texts, 1, 100) == pytest.approx(4 / 8)
+    assert distinct_n_within_budget(texts, 2, 100) == pytest.approx(
+        3 / 5
+    )  # no-no twice, what-is, is-it, no-no
+    assert distinct_n_within_budget(texts, 1, 3) == pytest.approx(1 / 3)
+    assert np.isnan(distinct_n_within_budget(["one"], 2, 10))
     methods = [[features_of(group, texts)], [features_of(group, ["a b c d"])]]
-    assert [ngram_budget(methods, n) for n in (1, 2)] == [4, 3]
+    assert [smallest_ngram_count(methods, n) for n in (1, 2)] == [4, 3]
 
 
 def test_tlv_shares_sum_to_one_as_in_figure_4a() -> None:
-    assert tlv_shares({"a": 1.0, "b": 3.0}) == {"a": 0.25, "b": 0.75}
-    assert all(np.isnan(share) for share in tlv_shares({"a": 0.0, "b": 0.0}).values())
+    assert turn_length_variance_shares({"a": 1.0, "b": 3.0}) == {"a": 0.25, "b": 0.75}
+    assert all(
+        np.isnan(share) for share in turn_length_variance_shares({"a": 0.0, "b": 0.0}).values()
+    )
 
 
 def test_a_methods_figures_are_means_over_its_calls(group) -> None:
@@ -101,7 +107,7 @@ def test_a_methods_figures_are_means_over_its_calls(group) -> None:
         ),
         features_of(group, ["x " * 51] * 2, outcome="accepted", number=2),
     ]
-    figures = measure_diversity(calls, group, CallLengthLimits.from_calls(people), (100, 100))
+    figures = measure_diversity(calls, group, HumanCallLengthRange.from_calls(people), (100, 100))
     assert figures.words_per_turn.value == pytest.approx((4 + 1 + 51) / 3)
     assert figures.short_turns.value == pytest.approx((0.5 + 1 + 0) / 3)
     assert figures.long_turns.value == pytest.approx(1 / 3)

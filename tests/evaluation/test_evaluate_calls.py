@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.methods import METHODS, Method, known_methods
-from gsim_env.evaluation.play import BLOCK_SIZE, Plan, play_calls
-from gsim_env.evaluation.reference import select_reference
+from gsim_env.evaluation.methods import METHODS, SimulationMethod, load_named_methods
+from gsim_env.evaluation.play import BLOCK_SIZE, EvaluationPlan, play_planned_calls
+from gsim_env.evaluation.reference import select_reference_set
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.testing import mock_openai_server
 
 SCRIPTED = {"scripted": METHODS["scripted"]}
 
 
-def plan_of(methods=None, calls=2, **simulator) -> Plan:
-    return Plan(
+def plan_of(methods=None, calls=2, **simulator) -> EvaluationPlan:
+    return EvaluationPlan(
         simulator=SimulatorConfig(encoder="hashing", **simulator),
         methods=methods or SCRIPTED,
         salespeople={"scripted": "scripted"},
@@ -46,7 +46,7 @@ def words_of(calls) -> list:
 
 
 def test_each_archetype_of_held_out_customers_is_called_and_all_before_any_twice(group) -> None:
-    people = select_reference(group, 10, 0)
+    people = select_reference_set(group, 10, 0)
     archetypes = [profile.archetype for profile in people.customers]
     assert {name: archetypes.count(name) for name in group.config.archetypes} == dict.fromkeys(
         group.config.archetypes, 10
@@ -60,20 +60,20 @@ def test_each_archetype_of_held_out_customers_is_called_and_all_before_any_twice
         len({profile.listing for profile in people.customers}) == 40
     )  # eight of each archetype are held out
     assert all(call.profile.listing in known for call in people.human_floor)
-    assert select_reference(group, 10, 1).customers != people.customers
+    assert select_reference_set(group, 10, 1).customers != people.customers
 
 
 def test_a_group_without_held_out_calls_is_refused(group, tmp_path) -> None:
     from dataclasses import replace
 
     with pytest.raises(ConfigurationError, match="--held-out"):
-        select_reference(replace(group, path=tmp_path), 2, 0)
+        select_reference_set(replace(group, path=tmp_path), 2, 0)
 
 
 def test_methods_call_the_same_customers_with_the_same_seeds(group, tmp_path) -> None:
     methods = {"a": METHODS["scripted"], "b": METHODS["scripted"]}
-    called = select_reference(group, 2, 0).customers
-    calls = play_calls(plan_of(methods), called, tmp_path)
+    called = select_reference_set(group, 2, 0).customers
+    calls = play_planned_calls(plan_of(methods), called, tmp_path)
     first, second = (words_of([call for call in calls if call.method == name]) for name in methods)
     assert [one[1:] for one in first] == [one[1:] for one in second]
     assert [call.profile for call in calls] == [*called, *called]
@@ -81,14 +81,14 @@ def test_methods_call_the_same_customers_with_the_same_seeds(group, tmp_path) ->
 
 
 def test_what_has_been_played_is_not_played_again(group, tmp_path, monkeypatch) -> None:
-    called = select_reference(group, 4, 0).customers
-    whole = play_calls(plan_of(calls=4), called, tmp_path / "whole")
-    play_calls(plan_of(calls=4), called, tmp_path / "cut")
+    called = select_reference_set(group, 4, 0).customers
+    whole = play_planned_calls(plan_of(calls=4), called, tmp_path / "whole")
+    play_planned_calls(plan_of(calls=4), called, tmp_path / "cut")
     files = sorted((tmp_path / "cut").rglob("*.jsonl"))
     assert len(files) == -(-len(called) // BLOCK_SIZE) == 2
     files[1].unlink()
     kept = files[0].stat().st_mtime_ns
-    again = play_calls(plan_of(calls=4), called, tmp_path / "cut")
+    again = play_planned_calls(plan_of(calls=4), called, tmp_path / "cut")
     assert files[0].stat().st_mtime_ns == kept
     assert words_of(again) == words_of(whole)
 
@@ -97,7 +97,7 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
     group, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
-    called = select_reference(group, 3, 0).customers
+    called = select_reference_set(group, 3, 0).customers
     with mock_openai_server() as server:
         model = {
             "backend": "openai",
@@ -106,20 +106,20 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
             "max_retries": 0,
             "backoff": 0.0,
         }
-        plan = plan_of({"served": Method(customer=model, guidance=True)}, calls=3)
-        server.plan_faults(
+        plan = plan_of({"served": SimulationMethod(customer=model, guidance=True)}, calls=3)
+        server.plan(
             lambda body: (
                 500 if zlib.crc32(body["messages"][0]["content"].encode()) % 3 == 0 else "ok"
             )
         )
-        calls = play_calls(plan, called, tmp_path)
+        calls = play_planned_calls(plan, called, tmp_path)
         failed = [call for call in calls if call.error]
         assert 0 < len(failed) < len(calls)
         assert all(
             not call.turns and call.outcome is None and "500" in call.error for call in failed
         )
-        server.plan_faults(())
-        again = play_calls(plan, called, tmp_path)
+        server.plan(())
+        again = play_planned_calls(plan, called, tmp_path)
     assert not any(call.error for call in again)
     fine = {call.id: call for call in calls if not call.error}
     assert words_of([call for call in again if call.id in fine]) == words_of(list(fine.values()))
@@ -131,9 +131,9 @@ def test_if_every_call_fails_the_configuration_is_at_fault(group, tmp_path, monk
     with pytest.raises(
         ConfigurationError, match=r"'served' failed; the first error: .*failed 1 time"
     ):
-        play_calls(
-            plan_of({"served": Method(customer=model, guidance=True)}),
-            select_reference(group, 1, 0).customers,
+        play_planned_calls(
+            plan_of({"served": SimulationMethod(customer=model, guidance=True)}),
+            select_reference_set(group, 1, 0).customers,
             tmp_path,
         )
 
@@ -142,15 +142,15 @@ RUN = """
 import sys
 from pathlib import Path
 from tests.evaluation.test_evaluate_calls import embedded_plan
-from gsim_env.evaluation.play import play_calls
-from gsim_env.evaluation.reference import select_reference
+from gsim_env.evaluation.play import play_planned_calls
+from gsim_env.evaluation.reference import select_reference_set
 from gsim_env.groups import load_group
-customers = select_reference(load_group("food_delivery"), 4, 0).customers
-play_calls(embedded_plan(), customers, Path(sys.argv[1]))
+customers = select_reference_set(load_group("food_delivery"), 4, 0).customers
+play_planned_calls(embedded_plan(), customers, Path(sys.argv[1]))
 """
 
 
-def embedded_plan() -> Plan:
+def embedded_plan() -> EvaluationPlan:
     return plan_of(
         {"full": METHODS["full"], "without_sop": METHODS["without_sop"]}, calls=4, max_turns=3
     )
@@ -198,25 +198,25 @@ def test_a_methods_file_names_ways_to_simulate(tmp_path) -> None:
     file.write_text(
         '[userlm]\ncustomer = {backend = "embedded", adapter = "a"}\nguidance = false\n'
     )
-    found = known_methods(["full", "userlm"], file)
+    found = load_named_methods(["full", "userlm"], file)
     assert list(found) == ["full", "userlm"]
-    assert found["userlm"] == Method(
+    assert found["userlm"] == SimulationMethod(
         customer={"backend": "embedded", "adapter": "a"}, guidance=False
     )
     assert found["userlm"].settings["adapter"] == "a"
     with pytest.raises(ConfigurationError, match="needs weights that the package does not include"):
-        known_methods(["userlm"], None)
+        load_named_methods(["userlm"], None)
     with pytest.raises(ConfigurationError, match="fool"):
-        known_methods(["fool"], None)
+        load_named_methods(["fool"], None)
     with pytest.raises(ConfigurationError, match="once"):
-        known_methods(["full", "full"], None)
+        load_named_methods(["full", "full"], None)
     file.write_text("[userlm]\nguidance = 3\n")
     with pytest.raises(ConfigurationError, match=r"methods\.toml"):
-        known_methods(["userlm"], file)
+        load_named_methods(["userlm"], file)
 
 
 def test_results_never_hold_a_key() -> None:
-    method = Method(
+    method = SimulationMethod(
         customer={"backend": "openai", "model": "m", "api_key": "secret"}, guidance=True
     )
     assert "secret" not in json.dumps(method.settings)

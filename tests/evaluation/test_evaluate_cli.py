@@ -9,9 +9,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gsim_env.cli.app import app
-from gsim_env.evaluation.compare import compare, difference, load_method
-from gsim_env.evaluation.metrics.features import FeatureExtractor
-from gsim_env.evaluation.output import read_calls, read_results
+from gsim_env.evaluation.compare import (
+    compare_methods,
+    load_evaluated_method,
+    mean_difference_interval,
+)
+from gsim_env.evaluation.metrics.features import CallFeatureExtractor
+from gsim_env.evaluation.output import read_evaluated_calls, read_evaluation_results
 from gsim_env.models import Completion
 from gsim_env.models.encoders import HashingEncoder
 from gsim_env.testing import mock_openai_server
@@ -53,14 +57,14 @@ def evaluated(tmp_path_factory, methods_file) -> Path:
 
 
 def test_the_output_folder_is_complete_and_has_a_manifest(evaluated, group) -> None:
-    results = read_results(evaluated)
+    results = read_evaluation_results(evaluated)
     assert results.methods == ["first", "second"]
     manifest = results.manifest
     assert manifest.group_digest == group.digest
     assert manifest.human.source == "held_out.jsonl of food_delivery"
     assert manifest.missing_calls == {"first": 0, "second": 0}
     assert manifest.versions["gsim-env"]
-    calls = read_calls(evaluated)
+    calls = read_evaluated_calls(evaluated)
     assert len([call for call in calls if call.method == "first"]) == 3 * 5 * 2
     assert all(turn.stage in group.taxonomy.customer for call in calls for turn in call.turns)
     assert {file.name for file in evaluated.glob("*")} >= {
@@ -77,7 +81,7 @@ def test_the_output_folder_is_complete_and_has_a_manifest(evaluated, group) -> N
 
 
 def test_equal_methods_have_equal_figures(evaluated) -> None:
-    results = read_results(evaluated)
+    results = read_evaluation_results(evaluated)
     first, second = (results.diversity[name] for name in ("first", "second"))
     assert first.model_dump_json() == second.model_dump_json()
     assert first.tlv_share == 0.5
@@ -90,7 +94,7 @@ def test_equal_methods_have_equal_figures(evaluated) -> None:
 
 
 def test_salespeople_are_ranked_by_each_method(evaluated) -> None:
-    agents = read_results(evaluated).agents
+    agents = read_evaluation_results(evaluated).agents
     rates = {name: rate.value for name, rate in agents.acceptance["first"].items()}
     assert rates["scripted"] > rates["pitching"]
     (pair,) = agents.rank_correlation
@@ -143,13 +147,18 @@ def test_compare_pairs_the_calls_of_two_methods(evaluated) -> None:
 def test_a_difference_is_paired_by_customer_where_it_can_be(evaluated, group) -> None:
     a = {("s", n): float(n) for n in range(40)}
     b = {call: value + 1 for call, value in a.items()}
-    paired, apart = difference(a, b, paired=True), difference(a, b, paired=False)
+    paired, apart = (
+        mean_difference_interval(a, b, paired=True),
+        mean_difference_interval(a, b, paired=False),
+    )
     assert paired[:3] == (1.0, 1.0, 1.0)
     assert apart.value == pytest.approx(1.0)
     assert apart.low < 0 < 2 < apart.high
-    assert np.isnan(difference(a, {}, paired=False).value)
-    method = load_method(f"{evaluated}:first")
-    comparison = compare(method, method, FeatureExtractor(group, HashingEncoder()), group)
+    assert np.isnan(mean_difference_interval(a, {}, paired=False).value)
+    method = load_evaluated_method(f"{evaluated}:first")
+    comparison = compare_methods(
+        method, method, CallFeatureExtractor(group, HashingEncoder()), group
+    )
     assert comparison.figures["turns"].difference.value == 0.0
 
 
@@ -158,10 +167,10 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none asked for")
     from gsim_env import testing
-    from gsim_env.evaluation.judge.scripted import scripted_verdict
+    from gsim_env.evaluation.judge.scripted import scripted_judge_answer
 
     async def verdict(request):
-        return Completion(scripted_verdict(request))
+        return Completion(scripted_judge_answer(request))
 
     monkeypatch.setattr(testing, "mock_completion", verdict)
     folder = tmp_path / "out"
@@ -182,7 +191,7 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
             "2",
         )
     assert result.exit_code == 0, result.output
-    results = read_results(folder)
+    results = read_evaluation_results(folder)
     missing = sum(results.judge.missing["scripted"].values())
     assert 0 < missing < results.judge.asked == 30
     assert results.robustness.missing > 0
@@ -216,7 +225,7 @@ def test_a_judge_that_fails_three_times_in_ten_leaves_ratings_missing_and_no_zer
     assert (
         json.loads(agreed.stdout)["dimensions"]["business_realism"]["pearson"] is None
     )  # a rater who always says 3
-    assert read_results(folder).agreement.model_dump() == json.loads(agreed.stdout)
+    assert read_evaluation_results(folder).agreement.model_dump() == json.loads(agreed.stdout)
     assert "Table 3" in (folder / "report.html").read_text()
 
 

@@ -5,11 +5,11 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
-from gsim_env.evaluation.metrics.features import FeatureExtractor, fit_role_classifier
+from gsim_env.evaluation.metrics.features import CallFeatureExtractor, fit_speaker_role_classifier
 from gsim_env.evaluation.metrics.fidelity import (
-    FidelityMetrics,
-    c2st_accuracy,
-    stage_transitions,
+    FidelityMeasurer,
+    classifier_two_sample_accuracy,
+    stage_transition_probabilities,
 )
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.models.encoders import HashingEncoder
@@ -22,7 +22,7 @@ def test_words_distance_is_scipys(group) -> None:
         [features_of(group, ["a b c", "a"])],
         [features_of(group, ["a b", "a b c d e"]), features_of(group, ["a"], number=1)],
     )
-    found = FidelityMetrics(group, people, None).words_distance(own)
+    found = FidelityMeasurer(group, people, None).words_distance(own)
     assert found.value == pytest.approx(wasserstein_distance([3, 1], [2, 5, 1]))
     assert found.n == 1
 
@@ -33,9 +33,11 @@ def test_stage_distance_is_of_transitions_with_start_and_end(group) -> None:
     people = [features_of(group, ["x", "y"], stages=[first, first])]
     # own: start-1, 1-2, 2-end; people: start-1, 1-1, 1-end
     expected = jensenshannon([1, 1, 1, 0, 0], [1, 0, 0, 1, 1], base=2)
-    assert FidelityMetrics(group, people, None).stage_distance(own).value == pytest.approx(expected)
-    assert FidelityMetrics(group, people, None).stage_distance(people).value == pytest.approx(0.0)
-    assert stage_transitions(own) == {
+    assert FidelityMeasurer(group, people, None).stage_distance(own).value == pytest.approx(
+        expected
+    )
+    assert FidelityMeasurer(group, people, None).stage_distance(people).value == pytest.approx(0.0)
+    assert stage_transition_probabilities(own) == {
         "start": {first: 1.0},
         first: {second: 1.0},
         second: {"end": 1.0},
@@ -51,7 +53,7 @@ def test_outcome_distance_is_half_the_differences_of_shares(group) -> None:
         features_of(group, ["x"], outcome=outcome)
         for outcome in ("accepted", "accepted", "declined", "turn_limit")
     ]
-    found = FidelityMetrics(group, people, None).outcome_distance(own)
+    found = FidelityMeasurer(group, people, None).outcome_distance(own)
     assert found.value == pytest.approx((0.25 + 0.25 + 0.25 + 0.25) / 2)
 
 
@@ -62,7 +64,7 @@ def people_as(group, calls, method="human"):
 
 @pytest.fixture(scope="module")
 def extractor(group):
-    return FeatureExtractor(group, HashingEncoder())
+    return CallFeatureExtractor(group, HashingEncoder())
 
 
 def test_c2st_separates_a_parrot_from_people_but_not_people_from_people(group, extractor) -> None:
@@ -70,7 +72,7 @@ def test_c2st_separates_a_parrot_from_people_but_not_people_from_people(group, e
         extractor.extract(people_as(group, group.calls[::2])),
         extractor.extract(people_as(group, group.calls[1::2])),
     )
-    alike = c2st_accuracy(first, second, seed=0)
+    alike = classifier_two_sample_accuracy(first, second, seed=0)
     assert 0.4 < alike.value < 0.6
     parrots = [
         call.model_copy(
@@ -83,7 +85,7 @@ def test_c2st_separates_a_parrot_from_people_but_not_people_from_people(group, e
         )
         for call in people_as(group, group.calls[::2])
     ]
-    assert c2st_accuracy(extractor.extract(parrots), second, seed=0).value > 0.95
+    assert classifier_two_sample_accuracy(extractor.extract(parrots), second, seed=0).value > 0.95
 
 
 def test_c2st_separates_customers_with_the_same_listing_by_name(group, extractor) -> None:
@@ -104,7 +106,7 @@ def test_c2st_separates_customers_with_the_same_listing_by_name(group, extractor
         extractor.extract(unlisted(group.calls[:40:2])),
         extractor.extract(unlisted(group.calls[1:40:2])),
     )
-    assert not np.isnan(c2st_accuracy(first, second, seed=0).value)
+    assert not np.isnan(classifier_two_sample_accuracy(first, second, seed=0).value)
 
 
 def test_role_inversion_and_prompt_leaks_are_detected(group, extractor) -> None:
@@ -149,7 +151,7 @@ def test_no_example_line_of_the_taxonomy_sounds_like_the_salesperson(
     group,
 ) -> None:
     encoder = build_encoder("minilm")
-    roles = fit_role_classifier(group, encoder)
+    roles = fit_speaker_role_classifier(group, encoder)
     lines = [line for stage in group.taxonomy.customer.values() for line in stage.examples]
     lines += [line for concern in group.taxonomy.concerns.values() for line in concern.raised]
     inverted = roles.sounds_like_sales(encoder.encode(lines))

@@ -11,18 +11,18 @@ import pytest
 import gsim_env.testing
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError, CorpusError, SimulatorError
-from gsim_env.evaluation.judge.bias import bias_checks, length_check, order_check
+from gsim_env.evaluation.judge.bias import check_length_bias, check_order_bias, run_bias_checks
 from gsim_env.evaluation.judge.cache import JudgmentCache
 from gsim_env.evaluation.judge.judge import (
-    FIGURES,
+    SCORE_NAMES,
     Judge,
+    JudgeRating,
     JudgeReport,
-    Rating,
-    call_figures,
-    judge_report,
+    build_judge_report,
+    mean_scores_by_call,
 )
 from gsim_env.evaluation.judge.rubric import EVALUATORS, format_transcript
-from gsim_env.evaluation.judge.scripted import ScriptedJudge, scripted_verdict
+from gsim_env.evaluation.judge.scripted import ScriptedJudge, scripted_judge_answer
 from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
 from gsim_env.models import Completion, CompletionRequest, SamplingParams
 from gsim_env.models.backends.embedded import Config as EmbeddedConfig
@@ -52,7 +52,7 @@ def some_calls(group, n, methods=("ours", "prompt_only")):
 
 
 def rate(judge, *arguments, **settings):
-    return block_on(judge.rate(*arguments, **settings))
+    return block_on(judge.rate_calls(*arguments, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def judging_server(monkeypatch):
     """A server that judges by rule; it plays customers and Managers otherwise."""
 
     async def answer(request):
-        return Completion(scripted_verdict(request))
+        return Completion(scripted_judge_answer(request))
 
     monkeypatch.setattr(gsim_env.testing, "mock_completion", answer)
     with mock_openai_server() as server:
@@ -111,7 +111,7 @@ def rating(call, evaluator, scores, vote=0, **changes):
         "prompt_tokens": 100,
         "completion_tokens": 10,
     }
-    return Rating(**fields | changes)
+    return JudgeRating(**fields | changes)
 
 
 # What is asked
@@ -146,7 +146,7 @@ def test_one_vote_is_greedy_and_what_does_not_fit_is_asked_again_drawn(group, ca
     for misfit in misfits:
         text = misfit if isinstance(misfit, str) else json.dumps(misfit)
         with pytest.raises(ValueError, match=r"."):
-            EVALUATORS["profile_consistency"].read(text)
+            EVALUATORS["profile_consistency"].parse_answer(text)
     model = Answering("no json", json.dumps(right))
     model_judge = Judge(group, model)
     first, *_ = rate(model_judge, calls[:1])
@@ -229,7 +229,7 @@ def test_words_that_try_to_be_orders_stay_data(group, calls):
     profile = calls[0].profile.model_copy(update={"description": f"$definition {attack}"})
     call = calls[0].model_copy(update={"turns": turns, "profile": profile})
     for evaluator in EVALUATORS.values():
-        system, user = (message["content"] for message in evaluator.messages(group, call))
+        system, user = (message["content"] for message in evaluator.rating_messages(group, call))
         assert (
             user.count("$profile ${transcript} {profile}") == 3
         )  # as it was said: S, C and the description
@@ -273,7 +273,7 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
         lambda _, *counts: steps.append(counts),
     )
     assert steps == [(done, len(calls) * 3) for done in range(1, len(calls) * 3 + 1)]
-    report = judge_report(ratings, calls).model_dump()
+    report = build_judge_report(ratings, calls).model_dump()
     assert sum(sum(own.values()) for own in report["missing"].values()) == len(failing_calls)
     truth = {(r.call, r.evaluator): r.scores for r in rate(Judge(group, ScriptedJudge()), calls)}
     for r in ratings:
@@ -298,13 +298,13 @@ def test_missing_ratings_are_no_zeros_and_only_they_are_asked_again(
     assert len(judging_server.requests) - before == len(failing_calls)
     assert steps[-1] == (30, 30)
     assert {(r.call, r.evaluator): r.scores for r in again} == truth
-    assert not any(sum(own.values()) for own in judge_report(again, calls).missing.values())
+    assert not any(sum(own.values()) for own in build_judge_report(again, calls).missing.values())
     assert "secret" not in store.read_text()
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_figures(group, calls, tmp_path):
     whole = tmp_path / "whole.jsonl"
-    wanted = judge_report(rate(Judge(group, ScriptedJudge(), store=whole), calls), calls)
+    wanted = build_judge_report(rate(Judge(group, ScriptedJudge(), store=whole), calls), calls)
     wanted = wanted.model_dump()
     lines = whole.read_bytes().splitlines(keepends=True)
     assert len(lines) == len(calls) * 3
@@ -321,7 +321,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_figures(group, calls, tmp_pat
             calls,
             lambda _, n, total, done=done: done.append(n),
         )
-        assert judge_report(ratings, calls).model_dump() == wanted
+        assert build_judge_report(ratings, calls).model_dump() == wanted
         assert done[0] == 7
         assert sorted(torn.read_bytes().splitlines()) == sorted(whole.read_bytes().splitlines())
     whole.write_bytes(lines[0] + b'{"key": 3}\n' + lines[1])
@@ -360,7 +360,7 @@ def test_tokens_are_of_all_ratings_and_of_a_shared_one_once(group, calls, tmp_pa
     rate(Judge(group, ScriptedJudge(), store=store), calls[:3])
     twin = calls[0].model_copy(update={"method": "twin"})
     every = [*calls, twin]
-    report = judge_report(
+    report = build_judge_report(
         rate(Judge(group, ScriptedJudge(), store=store), every), every, prices=(2.0, 8.0)
     ).model_dump()
     assert report["asked"] == 33
@@ -391,7 +391,7 @@ def test_a_report_against_hand_calculation(calls):
             for vote in range(2)
         ),
     ]
-    report = judge_report(ratings, [a, b, c], prices=(1.0, 10.0)).model_dump()
+    report = build_judge_report(ratings, [a, b, c], prices=(1.0, 10.0)).model_dump()
     assert report | {"scores": None} == {
         "name": "m",
         "scripted": False,
@@ -408,7 +408,7 @@ def test_a_report_against_hand_calculation(calls):
         "checks": None,
     }
     ours = report["scores"]["ours"]["all"]
-    assert tuple(ours) == FIGURES
+    assert tuple(ours) == SCORE_NAMES
     expected = {
         "category_alignment": ((6 + 0) / 2, 2),
         "profile_adherence": ((7 + 1) / 2, 2),
@@ -435,7 +435,9 @@ def test_a_report_against_hand_calculation(calls):
     text = json.dumps(report, allow_nan=False)
     assert JudgeReport.model_validate_json(text).model_dump() == report
     with pytest.raises(ConfigurationError, match="2 judges: m, other"):
-        judge_report([*ratings, rating(a, "business_realism", (1, 1, 1), judge="other")], [a, b, c])
+        build_judge_report(
+            [*ratings, rating(a, "business_realism", (1, 1, 1), judge="other")], [a, b, c]
+        )
 
 
 def test_all_is_over_all_calls_and_not_over_archetypes(group):
@@ -450,7 +452,7 @@ def test_all_is_over_all_calls_and_not_over_archetypes(group):
         rating(call, "interaction_logic", (score, score))
         for call, score in zip(calls, (2, 2, 2, 10), strict=True)
     ]
-    scores = judge_report(ratings, calls).model_dump()["scores"]["human"]
+    scores = build_judge_report(ratings, calls).model_dump()["scores"]["human"]
     assert scores["all"]["interaction_logic"]["value"] == 4
     assert scores["price_sensitive"]["interaction_logic"]["value"] == 2
     assert scores["status_quo"]["interaction_logic"]["value"] == 10
@@ -461,7 +463,7 @@ def test_the_scripted_judge_says_that_it_is_one_and_failed_calls_are_not_rated(g
         update={"turns": (), "outcome": None, "error": "the server is down", "number": 99}
     )
     ratings = rate(Judge(group, ScriptedJudge()), [failed, *calls])
-    report = judge_report(ratings, [failed, *calls]).model_dump()
+    report = build_judge_report(ratings, [failed, *calls]).model_dump()
     assert report["scripted"]
     assert report["asked"] == 30
     assert report["scores"]["ours"]["all"]["overall"]["n"] == 5
@@ -473,7 +475,7 @@ def test_the_scripted_judge_says_that_it_is_one_and_failed_calls_are_not_rated(g
 
 def test_rating_works_inside_a_running_loop(group, calls):
     async def main():
-        return await Judge(group, ScriptedJudge()).rate(calls[:1])
+        return await Judge(group, ScriptedJudge()).rate_calls(calls[:1])
 
     assert asyncio.run(main()) == rate(Judge(group, ScriptedJudge()), calls[:1])
 
@@ -483,7 +485,7 @@ def test_rating_works_inside_a_running_loop(group, calls):
 
 def test_backwards_is_the_same_question_in_another_order():
     for evaluator in EVALUATORS.values():
-        forwards, backwards = evaluator.schema(), evaluator.schema(backwards=True)
+        forwards, backwards = evaluator.answer_schema(), evaluator.answer_schema(backwards=True)
         assert forwards == backwards | {"properties": forwards["properties"]}
         names = list(forwards["properties"]["scores"]["properties"])
         assert names[::-1] == list(backwards["properties"]["scores"]["properties"])
@@ -503,7 +505,7 @@ def test_a_judge_who_favours_what_comes_first_is_found_out(group, calls):
                 completion_tokens=1,
             )
 
-    found = block_on(bias_checks(Judge(group, FirstIsBest()), calls, n=4)).model_dump()["order"]
+    found = block_on(run_bias_checks(Judge(group, FirstIsBest()), calls, n=4)).model_dump()["order"]
     assert found["dimensions"]["brevity"] == {"shift": -4, "difference": 4, "n": 4}
     assert found["dimensions"]["context_immersion"] == {"shift": 4, "difference": 4, "n": 4}
     assert found["dimensions"]["naturalness"] == {"shift": 0, "difference": 0, "n": 4}
@@ -519,7 +521,7 @@ def test_the_order_check_counts_what_both_ratings_have(calls):
         rating(calls[0], "interaction_logic", (6, 3)),
         rating(calls[1], "interaction_logic", None),
     ]
-    found = order_check(before, after).model_dump()
+    found = check_order_bias(before, after).model_dump()
     assert found["dimensions"]["intent_responsiveness"] == {"shift": 2, "difference": 2, "n": 1}
     assert found["dimensions"]["brevity"] == {"shift": None, "difference": None, "n": 0}
     assert found["missing"] == 1
@@ -541,7 +543,7 @@ def test_the_length_check_finds_a_judge_who_pays_by_the_word(calls):
     ratings += [rating(call, "profile_consistency", (5, 5)) for call in calls]
     found = {
         evaluator: {group: correlation.model_dump() for group, correlation in by_group.items()}
-        for evaluator, by_group in length_check(ratings, calls).items()
+        for evaluator, by_group in check_length_bias(ratings, calls).items()
     }
     assert found["interaction_logic"]["all"]["spearman"] == pytest.approx(1)
     assert found["business_realism"]["ours"]["spearman"] == pytest.approx(-1)
@@ -557,7 +559,7 @@ def test_the_scripted_judge_refuses_what_is_not_asked_of_judges():
         0,
     )
     with pytest.raises(SimulatorError, match="scores and checks"):
-        scripted_verdict(request)
+        scripted_judge_answer(request)
 
 
 # A real model
@@ -582,6 +584,6 @@ def test_a_language_model_judges_over_http(group, calls, monkeypatch, tmp_path):
         assert all(isinstance(score, int) and 0 <= score <= 10 for score in r.scores.values())
         assert r.reasoning
         assert r.prompt_tokens > 300
-    figures = call_figures(ratings)
+    figures = mean_scores_by_call(ratings)
     assert all(0 <= own["overall"] <= 10 for own in figures.values())
     assert rate(judge, [calls[0], calls[5]]) == ratings  # the server is gone: the store answers

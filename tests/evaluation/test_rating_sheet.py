@@ -7,8 +7,12 @@ from collections import Counter
 import pytest
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.judge.rating_sheet import COLUMNS, read_ratings, write_rating_sheet
-from gsim_env.evaluation.judge.rubric import EVALUATORS, dimension_entry, prompt
+from gsim_env.evaluation.judge.rating_sheet import COLUMNS, read_human_ratings, write_rating_sheet
+from gsim_env.evaluation.judge.rubric import (
+    EVALUATORS,
+    dimension_rubric_line,
+    judge_prompt_template,
+)
 from gsim_env.evaluation.records import EvaluatedCall, EvaluatedTurn
 
 
@@ -72,12 +76,13 @@ def test_the_sheet_is_blind_and_the_key_is_elsewhere(group, calls, tmp_path):
 def test_raters_read_the_judges_rubric(group, calls, tmp_path):
     text = write_rating_sheet(calls, group, tmp_path / "rate.csv").instructions.read_text()
     for evaluator in EVALUATORS.values():
-        assert prompt(evaluator.name).template in text
+        assert judge_prompt_template(evaluator.name).template in text
         assert all(
-            dimension_entry(name) in evaluator.prompt(group) for name in evaluator.dimensions
+            dimension_rubric_line(name) in evaluator.system_prompt(group)
+            for name in evaluator.dimensions
         )
-        assert all(dimension_entry(name) in text for name in evaluator.dimensions)
-    assert prompt("rules").template in text
+        assert all(dimension_rubric_line(name) in text for name in evaluator.dimensions)
+    assert judge_prompt_template("rules").template in text
     assert "$" not in text
 
 
@@ -119,7 +124,7 @@ def test_what_was_filled_in_is_read(group, calls, tmp_path, delimiter):
         (2, "interaction_logic"): "10",
     }
     filled = fill(files.sheet, tmp_path / "mo.csv", cells, delimiter)
-    first, second = read_ratings([filled], files.key)
+    first, second = read_human_ratings([filled], files.key)
     assert (first.call, first.rater, first.scores) == (
         key[0],
         "Li",
@@ -139,7 +144,7 @@ def test_errors_name_file_line_value_and_legal_values(group, calls, tmp_path):
     filled = fill(files.sheet, tmp_path / "li.csv", cells)
     lines = filled.read_text().split("\n")
     with pytest.raises(ConfigurationError) as caught:
-        read_ratings([filled], files.key)
+        read_human_ratings([filled], files.key)
     head, *errors = str(caught.value).splitlines()
     assert head.startswith("4 rating(s)")
     ids = ["c0001", "c0002", "c0003", "c9999"]
@@ -155,9 +160,9 @@ def test_a_call_rated_twice_by_one_rater_is_an_error_and_by_two_is_not(group, ca
     files = write_rating_sheet(calls, group, tmp_path / "rate.csv", 1)
     li = fill(files.sheet, tmp_path / "li.csv", {(0, "business_realism"): "3"})
     mo = fill(files.sheet, tmp_path / "mo.csv", {(0, "business_realism"): "4"})
-    assert [rating.rater for rating in read_ratings([li, mo], files.key)] == ["li", "mo"]
+    assert [rating.rater for rating in read_human_ratings([li, mo], files.key)] == ["li", "mo"]
     with pytest.raises(ConfigurationError, match=r"li.csv, line 2: 'li' has rated 'c0001' before"):
-        read_ratings([li, li], files.key)
+        read_human_ratings([li, li], files.key)
 
 
 def test_files_that_cannot_be_used_are_named(group, calls, tmp_path):
@@ -167,9 +172,9 @@ def test_files_that_cannot_be_used_are_named(group, calls, tmp_path):
         ConfigurationError,
         match=r"odd.csv, line 1: no column profile_consistency, interaction_logic, rater",
     ):
-        read_ratings([tmp_path / "odd.csv"], files.key)
+        read_human_ratings([tmp_path / "odd.csv"], files.key)
     (tmp_path / "latin.csv").write_bytes("id,Größe".encode("latin-1"))
     with pytest.raises(ConfigurationError, match=r"latin.csv cannot be read.*UTF-8"):
-        read_ratings([tmp_path / "latin.csv"], files.key)
+        read_human_ratings([tmp_path / "latin.csv"], files.key)
     with pytest.raises(ConfigurationError, match=r"absent.json cannot be read"):
-        read_ratings([files.sheet], tmp_path / "absent.json")
+        read_human_ratings([files.sheet], tmp_path / "absent.json")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.output import read_results
+from gsim_env.evaluation.output import read_evaluation_results
 from gsim_env.evaluation.records import HUMAN
-from gsim_env.evaluation.report.figures import make_figures
-from gsim_env.evaluation.report.page import escape_json, write_report
+from gsim_env.evaluation.report.charts import make_charts
+from gsim_env.evaluation.report.page import escape_json_for_script, write_html_report
 from gsim_env.evaluation.report.results import EvaluationResults
-from gsim_env.evaluation.report.table import Column
-from gsim_env.evaluation.report.tables import make_tables
-from gsim_env.evaluation.schema import as_interval
+from gsim_env.evaluation.report.table import TableColumn
+from gsim_env.evaluation.report.tables import make_results_tables
+from gsim_env.evaluation.schema import field_as_interval
 from tests.evaluation.sample_report import IMAGE, KINDS, METHODS, PARTS, SCRIPT, make_document
 
 
@@ -71,7 +71,7 @@ def test_what_is_absent_is_empty_in_files_and_a_dash_on_the_page(report, html):
 def test_the_markdown_has_every_table_with_the_best_in_bold(report, results):
     blocks = (report.parent / "tables.md").read_text(encoding="utf-8").split("## ")[1:]
     assert [block.splitlines()[0] for block in blocks] == [
-        table.title for table in make_tables(results).values()
+        table.title for table in make_results_tables(results).values()
     ]
     first, second = (block.splitlines() for block in blocks[:2])
     assert (
@@ -91,7 +91,7 @@ def test_the_markdown_has_every_table_with_the_best_in_bold(report, results):
 
 
 def test_a_small_figure_is_not_rounded_to_zero():
-    column = Column("leaked", "leaked")
+    column = TableColumn("leaked", "leaked")
     assert [column.format(value) for value in (0.0, 0.001, -0.001, -0.5, float("nan"))] == [
         "0.00",
         "< 0.01",
@@ -106,13 +106,13 @@ def test_a_small_p_value_is_not_zero_in_the_file(report):
 
 
 def test_the_best_is_the_best_method_never_people(results):
-    fidelity = make_tables(results)["fidelity"]
+    fidelity = make_results_tables(results)["fidelity"]
     assert fidelity.rows[-1].name == "human floor"
-    assert [fidelity.best(fidelity.rows, place) for place in range(5)] == [{"grouped"}] * 5
-    faults = make_tables(results)["faults"]
-    assert faults.best(faults.rows, 0) == {"grouped"}
-    assert faults.best(faults.rows, 1) == set()  # all alike
-    assert faults.best(faults.rows, 4) == set()  # not measured
+    assert [fidelity.best_rows(fidelity.rows, place) for place in range(5)] == [{"grouped"}] * 5
+    faults = make_results_tables(results)["faults"]
+    assert faults.best_rows(faults.rows, 0) == {"grouped"}
+    assert faults.best_rows(faults.rows, 1) == set()  # all alike
+    assert faults.best_rows(faults.rows, 4) == set()  # not measured
 
 
 def test_figures_are_written_as_images(report):
@@ -142,7 +142,7 @@ def test_figures_take_the_color_of_the_page_and_ids_are_unique(html):
 
 def test_a_scripted_judge_and_what_is_missing_are_said(html):
     assert "These ratings are not meaningful." in html
-    assert "usp: 2 calls failed and count in no figure." in html
+    assert "usp: 2 calls failed and count in no metric." in html
     assert "userlm: 3 ratings of business realism missing." in html
     assert "Robustness: 1 verdict missing." in html
     assert "grouped: 0" not in html
@@ -158,7 +158,7 @@ def test_the_page_needs_nothing_from_elsewhere(html):
 
 
 def test_text_in_the_embedded_calls_cannot_end_their_element():
-    text = escape_json(json.dumps([SCRIPT, IMAGE], ensure_ascii=False))
+    text = escape_json_for_script(json.dumps([SCRIPT, IMAGE], ensure_ascii=False))
     assert not set("<>&\u2028\u2029") & set(text)
 
 
@@ -167,7 +167,7 @@ def test_a_report_without_judge_or_people(tmp_path):
     sections = {key: document[key] for key in ("methods", "archetypes", "diversity")}
     del sections["diversity"][HUMAN]
     results = EvaluationResults.model_validate({**sections, "judge": None, "agents": None})
-    page = write_report(results, [], tmp_path).read_text(encoding="utf-8")
+    page = write_html_report(results, [], tmp_path).read_text(encoding="utf-8")
     assert [row["s_pc"] for row in rows_of(tmp_path / "report.html", "table_2")] == [""] * 4
     assert "not meaningful" not in page
     assert not (tmp_path / "tables" / "table_1.csv").exists()
@@ -177,12 +177,12 @@ def test_a_report_without_judge_or_people(tmp_path):
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"matplotlib missing.*gsim-env\[evaluation\]"):
-        make_figures(EvaluationResults(methods=[], archetypes=[]))
+        make_charts(EvaluationResults(methods=[], archetypes=[]))
 
 
 def test_results_are_read_back_as_they_were_written(tmp_path, results):
     (tmp_path / "results.json").write_text(results.model_dump_json(), encoding="utf-8")
-    read = read_results(tmp_path)
+    read = read_evaluation_results(tmp_path)
     assert read.model_dump(mode="json") == results.model_dump(mode="json")
     absent = read.diversity["usp"].late_hang_up
     assert absent.value != absent.value  # null is NaN again
@@ -194,15 +194,15 @@ def test_a_results_file_of_another_form_is_refused_with_the_field(tmp_path, resu
     document["fidelity"]["usp"]["told_apart"] = None
     (tmp_path / "results.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"results\.json does not fit(.|\n)*told_apart"):
-        read_results(tmp_path)
+        read_evaluation_results(tmp_path)
 
 
 def test_a_column_without_a_field_is_an_error(results):
     with pytest.raises(AttributeError, match="told_apart"):
-        as_interval(results.fidelity["usp"], "told_apart")
+        field_as_interval(results.fidelity["usp"], "told_apart")
 
 
 @pytest.mark.parametrize("group", ["food_delivery", "p4g"])
 def test_committed_results_fit_the_models(group):
-    results = read_results(Path(__file__).parents[2] / "results" / "evaluation" / group)
+    results = read_evaluation_results(Path(__file__).parents[2] / "results" / "evaluation" / group)
     assert results.fidelity["full"].c2st_accuracy.n > 0

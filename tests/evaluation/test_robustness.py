@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gsim_env.errors import ConfigurationError, SimulatorError
-from gsim_env.evaluation.judge.robustness import robustness_test
+from gsim_env.evaluation.judge.robustness import run_profile_robustness_test
 from gsim_env.evaluation.judge.scripted import ScriptedJudge
 from gsim_env.models import Completion
 from gsim_env.simulation.config import SimulatorConfig
@@ -40,7 +40,7 @@ class Drawing(Simulator):
 
 
 def run_test(*arguments, **settings):
-    return block_on(robustness_test(*arguments, **settings))
+    return block_on(run_profile_robustness_test(*arguments, **settings))
 
 
 def simulator(kind=Simulator, **settings):

@@ -3,12 +3,14 @@
 import pytest
 from gsim_recipes.grouped_customer.gap import gaps_to_human_floor
 
-from gsim_env.evaluation.metrics.fidelity import Fidelity
+from gsim_env.evaluation.metrics.fidelity import FidelityDistances
 from gsim_env.evaluation.schema import ABSENT
 
 
 def fidelity(**values):
-    return Fidelity(**{name: ABSENT._replace(value=value) for name, value in values.items()})
+    return FidelityDistances(
+        **{name: ABSENT._replace(value=value) for name, value in values.items()}
+    )
 
 
 def test_a_gap_is_the_share_of_the_untuned_models_distance_that_is_left():

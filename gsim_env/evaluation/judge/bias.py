@@ -5,23 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gsim_env.evaluation.judge.judge import ALL, EVALUATORS, Judge, Rating, call_figures
-from gsim_env.evaluation.judge.reports import BiasReport, LengthCorrelation, OrderCheck, OrderShift
-from gsim_env.evaluation.metrics.agreement import correlation
+from gsim_env.evaluation.judge.judge import ALL, EVALUATORS, Judge, JudgeRating, mean_scores_by_call
+from gsim_env.evaluation.judge.reports import (
+    DimensionOrderShift,
+    JudgeBiasReport,
+    OrderBiasCheck,
+    ScoreLengthCorrelation,
+)
+from gsim_env.evaluation.metrics.agreement import correlation_with_p_value
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.util.progress import ProgressCallback, no_progress
 
-__all__ = ["BiasReport", "bias_checks", "length_check", "order_check"]
+__all__ = ["JudgeBiasReport", "check_length_bias", "check_order_bias", "run_bias_checks"]
 
 
-async def bias_checks(
+async def run_bias_checks(
     judge: Judge,
     calls: Sequence[EvaluatedCall],
     n: int = 50,
     seed: int = 0,
     progress: ProgressCallback = no_progress,
-) -> BiasReport:
-    """Run both checks on a random sample of calls.
+) -> JudgeBiasReport:
+    """Check a judge for order bias and length bias on a random sample of calls.
 
     Args:
         judge: The judge; ratings in its store are not requested again.
@@ -34,28 +39,32 @@ async def bias_checks(
     drawn = np.random.default_rng(seed).permutation(len(completed))[:n]
     sample = [completed[index] for index in sorted(drawn)]
 
-    ratings = await judge.rate(sample)
-    backwards = await judge.rate(sample, progress, backwards=True)
-    return BiasReport(order=order_check(ratings, backwards), length=length_check(ratings, sample))
+    ratings = await judge.rate_calls(sample)
+    backwards = await judge.rate_calls(sample, progress, backwards=True)
+    return JudgeBiasReport(
+        order=check_order_bias(ratings, backwards), length=check_length_bias(ratings, sample)
+    )
 
 
-def order_check(forwards: Sequence[Rating], backwards: Sequence[Rating]) -> OrderCheck:
-    """Compare ratings of the same calls with the dimensions listed in original and reverse order.
+def check_order_bias(
+    forwards: Sequence[JudgeRating], backwards: Sequence[JudgeRating]
+) -> OrderBiasCheck:
+    """Compare ratings of the same calls with dimensions listed in original and reverse order.
 
     Args:
         forwards: Ratings where prompt and schema list the dimensions in their original order.
         backwards: Ratings where both list them in reverse order.
     """
-    before, after = call_figures(forwards), call_figures(backwards)
+    before, after = mean_scores_by_call(forwards), mean_scores_by_call(backwards)
     common = [call for call in before if call in after]
 
-    shifts: dict[str, OrderShift] = {}
+    shifts: dict[str, DimensionOrderShift] = {}
     for evaluator in EVALUATORS.values():
         for name in evaluator.dimensions:
             changes = np.array([after[call][name] - before[call][name] for call in common])
             shifts[name] = _order_shift(changes[~np.isnan(changes)])
 
-    return OrderCheck(
+    return OrderBiasCheck(
         dimensions=shifts,
         missing=sum(rating.scores is None for rating in backwards),
         prompt_tokens=sum(rating.prompt_tokens for rating in backwards),
@@ -63,17 +72,17 @@ def order_check(forwards: Sequence[Rating], backwards: Sequence[Rating]) -> Orde
     )
 
 
-def _order_shift(changes: NDArray[np.float64]) -> OrderShift:
+def _order_shift(changes: NDArray[np.float64]) -> DimensionOrderShift:
     if not changes.size:
-        return OrderShift(shift=None, difference=None, n=0)
-    return OrderShift(
+        return DimensionOrderShift(shift=None, difference=None, n=0)
+    return DimensionOrderShift(
         shift=float(changes.mean()), difference=float(np.abs(changes).mean()), n=changes.size
     )
 
 
-def length_check(
-    ratings: Sequence[Rating], calls: Sequence[EvaluatedCall]
-) -> dict[str, dict[str, LengthCorrelation]]:
+def check_length_bias(
+    ratings: Sequence[JudgeRating], calls: Sequence[EvaluatedCall]
+) -> dict[str, dict[str, ScoreLengthCorrelation]]:
     """Correlate each evaluator's score with the mean number of words per customer turn.
 
     Brevity is part of ``business_realism``, so some correlation is intended there; the other
@@ -83,21 +92,21 @@ def length_check(
         By evaluator, then ``"all"`` and each method. Over all calls, a method that is both wordy
         and bad counts as bias; within one method's calls it does not.
     """
-    figures = call_figures(ratings)
+    figures = mean_scores_by_call(ratings)
     rated = [call for call in calls if call.turns and call.id in figures]
     words = {call.id: float(np.mean(call.lengths)) for call in rated}
     groups = {ALL: rated}
     for call in rated:
         groups.setdefault(call.method, []).append(call)
 
-    report: dict[str, dict[str, LengthCorrelation]] = {}
+    report: dict[str, dict[str, ScoreLengthCorrelation]] = {}
     for evaluator in EVALUATORS:
         report[evaluator] = {}
         for group, members in groups.items():
-            spearman, p, n = correlation(
+            spearman, p, n = correlation_with_p_value(
                 "spearmanr",
                 [figures[call.id][evaluator] for call in members],
                 [words[call.id] for call in members],
             )
-            report[evaluator][group] = LengthCorrelation(spearman=spearman, p=p, n=n)
+            report[evaluator][group] = ScoreLengthCorrelation(spearman=spearman, p=p, n=n)
     return report

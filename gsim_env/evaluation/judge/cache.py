@@ -33,7 +33,7 @@ class Judgment(BaseModel):
 
 
 class JudgmentCache:
-    """Judgments by key, in memory and, with a ``path``, in an append-only JSONL file.
+    """A judge's answers by question key, in memory and in an append-only JSONL file.
 
     Args:
         path: The file (:class:`~gsim_env.util.files.JsonlStore`); ``None`` to keep judgments in
@@ -51,16 +51,16 @@ class JudgmentCache:
         self._judgments = {judgment.key: judgment for judgment in stored}
 
     def get(self, key: str) -> Judgment | None:
-        """Return the judgment of a question; ``None`` if it was never requested."""
+        """Return the stored judgment of a question's key; ``None`` if it was never requested."""
         return self._judgments.get(key)
 
     def has_answer(self, key: str) -> bool:
-        """Return whether a question has an answer; a missing judgment is not one."""
+        """Return whether a question's key has a stored answer; a missing judgment is not one."""
         judgment = self.get(key)
         return judgment is not None and judgment.answer is not None
 
     def add(self, judgment: Judgment) -> None:
-        """Store a judgment, in the file at once."""
+        """Store a judgment in memory and in the file, at once."""
         self._judgments[judgment.key] = judgment
         if self._store is not None:
             self._store.append(judgment)

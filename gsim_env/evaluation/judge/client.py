@@ -25,7 +25,7 @@ from gsim_env.models.registry import build_language_model, parse_model_spec
 from gsim_env.util.progress import ProgressCallback, no_progress
 from gsim_env.util.text_safety import sanitize_text
 
-__all__ = ["JudgeClient", "Question"]
+__all__ = ["JudgeClient", "JudgeQuestion"]
 
 MAX_TOKENS = 512
 GREEDY = SamplingParams(temperature=0.0, top_p=1.0, max_tokens=MAX_TOKENS)
@@ -46,8 +46,8 @@ EXCERPT_LENGTH = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """One question to a judge.
+class JudgeQuestion:
+    """One question to a language-model judge: prompt, answer schema and answer parser.
 
     Attributes:
         about: A label for people who read the cache file.
@@ -64,7 +64,7 @@ class Question:
     vote: int = 0
 
 
-class TokenCounter:
+class _TokenCountingModel:
     """A language model that counts the tokens of the requests it passes on.
 
     Attributes:
@@ -91,7 +91,7 @@ class TokenCounter:
 
 
 class JudgeClient:
-    """A language model as a judge, with a cache of its answers.
+    """Asks a language-model judge questions concurrently, with a cache of its answers.
 
     Args:
         model: A backend: its name or settings (``gsim_env.models.registry``), or a language model.
@@ -141,7 +141,7 @@ class JudgeClient:
 
     async def ask(
         self,
-        questions: Sequence[Question],
+        questions: Sequence[JudgeQuestion],
         progress: ProgressCallback = no_progress,
         step: str = "judge",
     ) -> list[Judgment]:
@@ -168,7 +168,7 @@ class JudgeClient:
 
         slots = asyncio.Semaphore(self._max_concurrent)
 
-        async def answer(key: str, question: Question) -> None:
+        async def answer(key: str, question: JudgeQuestion) -> None:
             nonlocal done
             async with slots:
                 judgment = await self._request(key, question)
@@ -199,7 +199,7 @@ class JudgeClient:
             counted.add(key)
         return judgments
 
-    def _key(self, question: Question) -> str:
+    def _key(self, question: JudgeQuestion) -> str:
         """Return the hash of everything that determines the answer."""
         content = {
             **self._key_base,
@@ -211,7 +211,7 @@ class JudgeClient:
         text = json.dumps(content, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
-    async def _request(self, key: str, question: Question) -> Judgment:
+    async def _request(self, key: str, question: JudgeQuestion) -> Judgment:
         """Request one judgment; a failure of infrastructure makes it missing until the next run."""
 
         def request(attempt: int) -> CompletionRequest:
@@ -223,7 +223,7 @@ class JudgeClient:
                 schema=question.schema,
             )
 
-        counter = TokenCounter(self._model)
+        counter = _TokenCountingModel(self._model)
         answer, error = None, None
         try:
             value = await request_json_answer_async(

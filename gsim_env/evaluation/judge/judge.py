@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.cache import Judgment
-from gsim_env.evaluation.judge.client import JudgeClient, Question
-from gsim_env.evaluation.judge.reports import BiasReport, JudgeReport
+from gsim_env.evaluation.judge.client import JudgeClient, JudgeQuestion
+from gsim_env.evaluation.judge.reports import JudgeBiasReport, JudgeReport
 from gsim_env.evaluation.judge.rubric import EVALUATORS, Evaluator, EvaluatorAnswer
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
@@ -23,35 +23,35 @@ from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 __all__ = [
     "ALL",
     "EVALUATORS",
-    "FIGURES",
     "OVERALL",
+    "SCORE_NAMES",
     "Judge",
+    "JudgeRating",
     "JudgeReport",
-    "Rating",
-    "call_figures",
-    "judge_report",
+    "build_judge_report",
+    "mean_scores_by_call",
 ]
 
 ALL = "all"
 """The key of all calls of a method, among the names of archetypes."""
 
 OVERALL = "overall"
-"""The mean of the three evaluators' figures."""
+"""The mean of the three evaluators' scores."""
 
 
-def _figure_names() -> tuple[str, ...]:
+def _score_names() -> tuple[str, ...]:
     names: list[str] = []
     for evaluator in EVALUATORS.values():
         names += [*evaluator.dimensions, evaluator.name]
     return (*names, OVERALL)
 
 
-FIGURES = _figure_names()
+SCORE_NAMES = _score_names()
 """The columns of Table 1: each evaluator's dimensions, then their mean; last :data:`OVERALL`."""
 
 
-class Rating(BaseModel):
-    """One evaluator's scores of one call in one vote.
+class JudgeRating(BaseModel):
+    """One evaluator's scores of one call in one vote of the language-model judge.
 
     Attributes:
         judge: Backend and model of the judge.
@@ -93,7 +93,7 @@ class _Request(NamedTuple):
 
 
 class Judge:
-    """Rates calls: one request for each call, evaluator and vote.
+    """Rates calls with a language model: one request for each call, evaluator and vote.
 
     One vote is greedy (temperature 0), several are sampled at 0.7. An answer that does not fit the
     schema is requested again with another seed, in at most three tries. A rating that cannot be
@@ -127,17 +127,17 @@ class Judge:
 
     @property
     def name(self) -> str:
-        """Backend and model."""
+        """Backend and model of the judge."""
         return self._client.name
 
-    async def rate(
+    async def rate_calls(
         self,
         calls: Sequence[EvaluatedCall],
         progress: ProgressCallback = no_progress,
         *,
         backwards: bool = False,
-    ) -> list[Rating]:
-        """Return the ratings: by evaluator, then call, then vote.
+    ) -> list[JudgeRating]:
+        """Return the judge's ratings of calls: by evaluator, then call, then vote.
 
         Failed calls, which have no turns, are not rated.
 
@@ -163,20 +163,20 @@ class Judge:
         combinations = product(EVALUATORS.values(), calls, range(self._client.votes))
         return [_Request(call, evaluator, vote) for evaluator, call, vote in combinations]
 
-    def _question(self, request: _Request, *, backwards: bool) -> Question:
+    def _question(self, request: _Request, *, backwards: bool) -> JudgeQuestion:
         call, evaluator, vote = request
-        return Question(
+        return JudgeQuestion(
             about=f"{call.id}, {evaluator.name}, vote {vote}",
-            messages=evaluator.messages(self._group, call, backwards=backwards),
-            schema=evaluator.schema(backwards=backwards),
-            read=evaluator.read,
+            messages=evaluator.rating_messages(self._group, call, backwards=backwards),
+            schema=evaluator.answer_schema(backwards=backwards),
+            read=evaluator.parse_answer,
             vote=vote,
         )
 
-    def _rating(self, request: _Request, judgment: Judgment) -> Rating:
+    def _rating(self, request: _Request, judgment: Judgment) -> JudgeRating:
         answer = judgment.answer and EvaluatorAnswer.model_validate(judgment.answer)
 
-        return Rating(
+        return JudgeRating(
             judge=self.name,
             scripted=self._client.scripted,
             call=request.call.id,
@@ -192,10 +192,10 @@ class Judge:
         )
 
 
-def call_figures(ratings: Sequence[Rating]) -> dict[str, dict[str, float]]:
-    """Return each call's figures from 0 to 10: by call, then the names of :data:`FIGURES`.
+def mean_scores_by_call(ratings: Sequence[JudgeRating]) -> dict[str, dict[str, float]]:
+    """Return the judge's mean scores (0 to 10): by call, then the names of :data:`SCORE_NAMES`.
 
-    Votes are averaged first. An evaluator's figure is the mean of its dimensions, ``overall`` the
+    Votes are averaged first. An evaluator's score is the mean of its dimensions, ``overall`` the
     mean of the three evaluators. An evaluator without any vote has NaN, and so has ``overall``.
     """
     votes: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -203,10 +203,10 @@ def call_figures(ratings: Sequence[Rating]) -> dict[str, dict[str, float]]:
         call_votes = votes[rating.call]
         for dimension, score in (rating.scores or {}).items():
             call_votes[dimension].append(score)
-    return {call: _figures(call_votes) for call, call_votes in votes.items()}
+    return {call: _mean_call_scores(call_votes) for call, call_votes in votes.items()}
 
 
-def _figures(votes: Mapping[str, Sequence[int]]) -> dict[str, float]:
+def _mean_call_scores(votes: Mapping[str, Sequence[int]]) -> dict[str, float]:
     figures: dict[str, float] = {}
     for evaluator in EVALUATORS.values():
         means = {
@@ -220,19 +220,19 @@ def _figures(votes: Mapping[str, Sequence[int]]) -> dict[str, float]:
     return figures
 
 
-def judge_report(
-    ratings: Sequence[Rating],
+def build_judge_report(
+    ratings: Sequence[JudgeRating],
     calls: Sequence[EvaluatedCall],
     prices: tuple[float, float] | None = None,
-    checks: BiasReport | None = None,
+    checks: JudgeBiasReport | None = None,
 ) -> JudgeReport:
-    """Return the report of a judge's ratings (Table 1 with intervals).
+    """Summarize a judge's ratings: mean scores by method and archetype, tokens, cost (Table 1).
 
     Args:
         ratings: Ratings by one judge; those of calls that are not among ``calls`` are left out.
         calls: The calls to report.
         prices: The prices of a million prompt tokens and of a million completion tokens.
-        checks: The result of :func:`~gsim_env.evaluation.judge.bias.bias_checks`.
+        checks: The result of :func:`~gsim_env.evaluation.judge.bias.run_bias_checks`.
 
     Raises:
         ConfigurationError: if the ratings are by several judges.
@@ -256,7 +256,7 @@ def judge_report(
     for call in calls:
         calls_by_method[call.method].append(call)
 
-    figures = call_figures(kept)
+    figures = mean_scores_by_call(kept)
     scores = {name: _mean_scores(members, figures) for name, members in calls_by_method.items()}
     return JudgeReport(
         name=judges[0] if judges else "",
@@ -272,7 +272,9 @@ def judge_report(
     )
 
 
-def _count_missing(ratings: Sequence[Rating], methods: Sequence[str]) -> dict[str, dict[str, int]]:
+def _count_missing(
+    ratings: Sequence[JudgeRating], methods: Sequence[str]
+) -> dict[str, dict[str, int]]:
     """Return the number of missing ratings: by method, then evaluator."""
     missing = {method: dict.fromkeys(EVALUATORS, 0) for method in methods}
     for rating in ratings:
@@ -283,17 +285,18 @@ def _count_missing(ratings: Sequence[Rating], methods: Sequence[str]) -> dict[st
 def _mean_scores(
     calls: Sequence[EvaluatedCall], figures: Mapping[str, Mapping[str, float]]
 ) -> dict[str, dict[str, ConfidenceInterval]]:
-    """Return the mean figures of one method's calls: by archetype or :data:`ALL`, then figure."""
+    """Return the mean scores of a method's calls: by archetype or :data:`ALL`, then score name."""
     rated: dict[str, list[Mapping[str, float]]] = {ALL: []}
     for call in calls:
         by_archetype = rated.setdefault(call.profile.archetype, [])
         if call.id in figures:
             rated[ALL].append(figures[call.id])
             by_archetype.append(figures[call.id])
-    return {archetype: _mean_figures(of_calls) for archetype, of_calls in rated.items()}
+    return {archetype: _mean_score_intervals(of_calls) for archetype, of_calls in rated.items()}
 
 
-def _mean_figures(figures: Sequence[Mapping[str, float]]) -> dict[str, ConfidenceInterval]:
+def _mean_score_intervals(figures: Sequence[Mapping[str, float]]) -> dict[str, ConfidenceInterval]:
     return {
-        name: mean_confidence_interval([of_call[name] for of_call in figures]) for name in FIGURES
+        name: mean_confidence_interval([of_call[name] for of_call in figures])
+        for name in SCORE_NAMES
     }

@@ -15,16 +15,16 @@ from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.rubric import (
     EVALUATORS,
     MAX_SCORE,
-    dimension_entry,
-    format_ending,
-    format_profile,
+    describe_outcome,
+    dimension_rubric_line,
     format_transcript,
-    prompt,
+    judge_prompt_template,
+    profile_as_line,
 )
 from gsim_env.evaluation.records import EvaluatedCall
 from gsim_env.groups import Group
 
-__all__ = ["HumanRating", "Sheet", "read_ratings", "write_rating_sheet"]
+__all__ = ["HumanRating", "RatingSheetFiles", "read_human_ratings", "write_rating_sheet"]
 
 CALL_COLUMNS = ("id", "profile", "archetype_definition", "transcript")
 RATER_COLUMNS = (*EVALUATORS, "rater")
@@ -38,8 +38,8 @@ DELIMITERS = ",;\t"
 MAX_LISTED_ERRORS = 20
 
 
-class Sheet(NamedTuple):
-    """The files of a rating sheet.
+class RatingSheetFiles(NamedTuple):
+    """Paths of a rating sheet's files: sheet, instructions and key.
 
     Attributes:
         sheet: The CSV that raters fill in.
@@ -53,7 +53,7 @@ class Sheet(NamedTuple):
 
 
 class HumanRating(BaseModel):
-    """One rater's scores of one call.
+    """One human rater's scores of one call.
 
     Attributes:
         call: :attr:`EvaluatedCall.id`.
@@ -70,8 +70,8 @@ class HumanRating(BaseModel):
 
 def write_rating_sheet(
     calls: Sequence[EvaluatedCall], group: Group, out: Path, n_per_method: int = 50, seed: int = 0
-) -> Sheet:
-    """Write a blind sheet of calls of all methods in one shuffled order.
+) -> RatingSheetFiles:
+    """Write a blind rating sheet for people: sampled calls of all methods, shuffled.
 
     Recorded human calls are included if they are among ``calls``.
 
@@ -91,7 +91,9 @@ def write_rating_sheet(
         raise ConfigurationError(f"n_per_method must be at least 1, got {n_per_method}.")
 
     sampled = _sample(calls, n_per_method, seed)
-    files = Sheet(out, out.with_suffix(".instructions.txt"), out.with_suffix(".key.json"))
+    files = RatingSheetFiles(
+        out, out.with_suffix(".instructions.txt"), out.with_suffix(".key.json")
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
 
     # The byte order mark makes spreadsheets read UTF-8.
@@ -134,8 +136,8 @@ def _sample(
 def _row(name: str, call: EvaluatedCall, group: Group) -> tuple[str, ...]:
     group.check_profile(call.profile)
     definition = group.config.archetypes[call.profile.archetype].definition
-    transcript = f"{format_transcript(call)}\n({format_ending(call)})"
-    return name, format_profile(call.profile), definition, transcript
+    transcript = f"{format_transcript(call)}\n({describe_outcome(call)})"
+    return name, profile_as_line(call.profile), definition, transcript
 
 
 def _escape_formula(cell: str) -> str:
@@ -146,17 +148,17 @@ def _instructions() -> str:
     """Return the judge's rubric for people, without what only a program needs."""
     sections: list[str] = []
     for evaluator in EVALUATORS.values():
-        entries = map(dimension_entry, evaluator.dimensions)
-        task = prompt(evaluator.name).template
+        entries = map(dimension_rubric_line, evaluator.dimensions)
+        task = judge_prompt_template(evaluator.name).template
         sections.append("\n".join([evaluator.name.upper(), task, "Its points:", *entries]))
 
-    text = prompt("raters", "evaluators", "rules")
-    rules = prompt("rules").template
+    text = judge_prompt_template("raters", "evaluators", "rules")
+    rules = judge_prompt_template("rules").template
     return text.substitute(evaluators="\n\n".join(sections), rules=rules) + "\n"
 
 
-def read_ratings(sheets: Sequence[Path], key: Path) -> list[HumanRating]:
-    """Read filled-in sheets, one or more per rater.
+def read_human_ratings(sheets: Sequence[Path], key: Path) -> list[HumanRating]:
+    """Read the scores of filled-in rating sheets, one or more sheets per human rater.
 
     Rows without any score are skipped; blank cells are missing. Cells may be separated by comma,
     semicolon or tab, and numbers may have a decimal comma, as spreadsheets save them in some

@@ -1,18 +1,18 @@
 """Typed reports of the judge: the sections ``judge`` and ``robustness`` of ``results.json``."""
 
-from gsim_env.evaluation.schema import IntervalField, Section
+from gsim_env.evaluation.schema import IntervalField, ResultsSection
 
 __all__ = [
-    "BiasReport",
+    "DimensionOrderShift",
+    "JudgeBiasReport",
     "JudgeReport",
-    "LengthCorrelation",
-    "OrderCheck",
-    "OrderShift",
-    "RobustnessReport",
+    "OrderBiasCheck",
+    "ProfileRobustnessReport",
+    "ScoreLengthCorrelation",
 ]
 
 
-class OrderShift(Section):
+class DimensionOrderShift(ResultsSection):
     """The change of one dimension's scores when the dimensions are listed in reverse order.
 
     Attributes:
@@ -28,8 +28,8 @@ class OrderShift(Section):
     n: int
 
 
-class OrderCheck(Section):
-    """The check for order bias.
+class OrderBiasCheck(ResultsSection):
+    """Result of a judge's check for order bias, by dimension.
 
     Attributes:
         dimensions: The change of each dimension's scores.
@@ -38,13 +38,13 @@ class OrderCheck(Section):
         completion_tokens: Their completion tokens.
     """
 
-    dimensions: dict[str, OrderShift]
+    dimensions: dict[str, DimensionOrderShift]
     missing: int
     prompt_tokens: int
     completion_tokens: int
 
 
-class LengthCorrelation(Section):
+class ScoreLengthCorrelation(ResultsSection):
     """Spearman's correlation of a score with the mean number of words per customer turn.
 
     Attributes:
@@ -58,8 +58,8 @@ class LengthCorrelation(Section):
     n: int
 
 
-class BiasReport(Section):
-    """The checks of a judge for bias.
+class JudgeBiasReport(ResultsSection):
+    """Results of a judge's checks for order bias and length bias.
 
     Attributes:
         order: Whether the order of the dimensions matters.
@@ -67,12 +67,12 @@ class BiasReport(Section):
             ``"all"``.
     """
 
-    order: OrderCheck
-    length: dict[str, dict[str, LengthCorrelation]]
+    order: OrderBiasCheck
+    length: dict[str, dict[str, ScoreLengthCorrelation]]
 
 
-class JudgeReport(Section):
-    """A judge's scores of an evaluation (Table 1 with intervals).
+class JudgeReport(ResultsSection):
+    """A judge's mean scores of an evaluation's methods, tokens and cost (Table 1).
 
     Attributes:
         name: Backend and model of the judge.
@@ -83,8 +83,8 @@ class JudgeReport(Section):
         prompt_tokens: Prompt tokens of all tries.
         completion_tokens: Completion tokens of all tries.
         cost: The price of the tokens; ``None`` without prices.
-        scores: Means of 0 to 10 over the calls that have the figure: by method, then archetype or
-            ``"all"`` (all its calls, not the mean of archetypes), then the figures of Table 1.
+        scores: Means of 0 to 10 over the calls that have the score: by method, then archetype or
+            ``"all"`` (all its calls, not the mean of archetypes), then the columns of Table 1.
         checks: The checks for bias; ``None`` if they were not run.
     """
 
@@ -97,10 +97,10 @@ class JudgeReport(Section):
     completion_tokens: int
     cost: float | None
     scores: dict[str, dict[str, dict[str, IntervalField]]]
-    checks: BiasReport | None
+    checks: JudgeBiasReport | None
 
 
-class RobustnessReport(Section):
+class ProfileRobustnessReport(ResultsSection):
     """The result of the profile robustness test (Table 4).
 
     Attributes:

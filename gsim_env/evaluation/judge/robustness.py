@@ -10,10 +10,14 @@ from pydantic import BaseModel, ConfigDict
 
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.evaluation.judge.cache import Judgment
-from gsim_env.evaluation.judge.client import JudgeClient, Question
+from gsim_env.evaluation.judge.client import JudgeClient, JudgeQuestion
 from gsim_env.evaluation.judge.judge import ALL
-from gsim_env.evaluation.judge.reports import RobustnessReport
-from gsim_env.evaluation.judge.rubric import REASON_PATTERN, object_schema, prompt
+from gsim_env.evaluation.judge.reports import ProfileRobustnessReport
+from gsim_env.evaluation.judge.rubric import (
+    REASON_PATTERN,
+    json_object_schema,
+    judge_prompt_template,
+)
 from gsim_env.models import LanguageModel, ModelSpec
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.simulator import Simulator
@@ -21,14 +25,14 @@ from gsim_env.util.progress import ProgressCallback, no_progress
 from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 from gsim_env.util.text_safety import sanitize_text
 
-__all__ = ["RobustnessReport", "robustness_test"]
+__all__ = ["ProfileRobustnessReport", "run_profile_robustness_test"]
 
-SCHEMA = object_schema(
+SCHEMA = json_object_schema(
     {"reason": {"type": "string", "pattern": REASON_PATTERN}, "valid": {"type": "boolean"}}
 )
 
 
-class Verdict(BaseModel):
+class _ProfileVerdict(BaseModel):
     """The judge's answer; strict, because ``"yes"`` is not ``true``.
 
     Attributes:
@@ -42,15 +46,15 @@ class Verdict(BaseModel):
     valid: bool
 
 
-async def robustness_test(
+async def run_profile_robustness_test(
     simulator: Simulator,
     model: ModelSpec | LanguageModel,
     n: int = 20,
     seed: int = 0,
     store: Path | None = None,
     progress: ProgressCallback = no_progress,
-) -> RobustnessReport:
-    """Draw profiles of each archetype and let a judge decide whether they show the archetype.
+) -> ProfileRobustnessReport:
+    """Let a judge decide whether drawn customer profiles show their archetype (Table 4).
 
     The judge sees the archetype's definition, never its name, which is also removed from the
     profile: a profile that only repeats the name does not pass.
@@ -88,7 +92,7 @@ async def robustness_test(
     verdicts: dict[str, list[Judgment]] = {archetype: [] for archetype in archetypes}
     for (archetype, _), judgment in zip(profiles, judgments, strict=True):
         verdicts[archetype].append(judgment)
-    return RobustnessReport(
+    return ProfileRobustnessReport(
         judge=client.name,
         scripted=client.scripted,
         pass_rate=_pass_rates({ALL: judgments, **verdicts}),
@@ -101,7 +105,9 @@ def _pass_rates(judgments: Mapping[str, Sequence[Judgment]]) -> dict[str, Confid
     """Return the share of valid profiles among those with a verdict."""
     rates: dict[str, ConfidenceInterval] = {}
     for name, members in judgments.items():
-        verdicts = [Verdict.model_validate(member.answer) for member in members if member.answer]
+        verdicts = [
+            _ProfileVerdict.model_validate(member.answer) for member in members if member.answer
+        ]
         rates[name] = mean_confidence_interval([float(verdict.valid) for verdict in verdicts])
     return rates
 
@@ -131,16 +137,16 @@ async def _draw_profiles(
     return list(await asyncio.gather(*(draw(number) for number in range(n))))
 
 
-def _question(archetype: str, definition: str, profile: CustomerProfile) -> Question:
-    text = prompt("profile_robustness", "definition", "profile").substitute(
+def _question(archetype: str, definition: str, profile: CustomerProfile) -> JudgeQuestion:
+    text = judge_prompt_template("profile_robustness", "definition", "profile").substitute(
         definition=sanitize_text(definition),
         profile=_remove_name(sanitize_text(profile.text), archetype),
     )
-    return Question(
+    return JudgeQuestion(
         about=f"{archetype}: {profile.name}",
         messages=[{"role": "user", "content": text}],
         schema=SCHEMA,
-        read=Verdict.model_validate_json,
+        read=_ProfileVerdict.model_validate_json,
     )
 
 

@@ -22,12 +22,12 @@ __all__ = [
     "REASON_PATTERN",
     "Evaluator",
     "EvaluatorAnswer",
-    "dimension_entry",
-    "format_ending",
-    "format_profile",
+    "describe_outcome",
+    "dimension_rubric_line",
     "format_transcript",
-    "object_schema",
-    "prompt",
+    "json_object_schema",
+    "judge_prompt_template",
+    "profile_as_line",
 ]
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -48,7 +48,9 @@ ENDINGS = {
 
 
 class EvaluatorAnswer(BaseModel):
-    """An evaluator's answer; strict, because ``true`` and ``"7"`` are not scores.
+    """An evaluator's parsed answer: the judge's reasoning, and a score for each dimension.
+
+    Strict, because ``true`` and ``"7"`` are not scores.
 
     Attributes:
         reasoning: Why, in the judge's words.
@@ -63,42 +65,46 @@ class EvaluatorAnswer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """One of the three judges of section 2.2.1.
+    """One part of the judge (section 2.2.1): scored dimensions, prompt and answer schema.
 
     Attributes:
-        name: Name of the evaluator and of its figure, the mean of the dimensions.
+        name: Name of the evaluator and of its score, the mean of the dimensions.
         dimensions: The names of its dimensions, each scored from 0 to 10.
     """
 
     name: str
     dimensions: tuple[str, ...]
 
-    def ordered(self, *, backwards: bool = False) -> tuple[str, ...]:
-        """Return the dimensions in the order in which the prompt lists them."""
+    def ordered_dimensions(self, *, backwards: bool = False) -> tuple[str, ...]:
+        """Return the evaluator's dimensions in the order in which the prompt lists them."""
         return self.dimensions[::-1] if backwards else self.dimensions
 
-    def schema(self, *, backwards: bool = False) -> dict[str, JsonValue]:
-        """Return the JSON schema of an answer: reasoning first, so that scores follow from it."""
+    def answer_schema(self, *, backwards: bool = False) -> dict[str, JsonValue]:
+        """Return the JSON schema of an evaluator's answer: reasoning first, then scores."""
         scores: dict[str, JsonValue] = {}
-        for name in self.ordered(backwards=backwards):
+        for name in self.ordered_dimensions(backwards=backwards):
             scores[name] = {"type": "integer", "minimum": 0, "maximum": MAX_SCORE}
         reasoning: JsonValue = {"type": "string", "pattern": REASON_PATTERN}
-        return object_schema({"reasoning": reasoning, "scores": object_schema(scores)})
+        return json_object_schema({"reasoning": reasoning, "scores": json_object_schema(scores)})
 
-    def prompt(self, group: Group, *, backwards: bool = False) -> str:
-        """Return the system message, the same for all calls of a group: servers can cache it."""
-        dimensions = [dimension_entry(name) for name in self.ordered(backwards=backwards)]
-        return prompt("judge", "task", "brief", "dimensions", "rules").substitute(
-            task=prompt(self.name).template,
+    def system_prompt(self, group: Group, *, backwards: bool = False) -> str:
+        """Return the evaluator's system prompt; servers can cache it: all calls share it."""
+        dimensions = [
+            dimension_rubric_line(name) for name in self.ordered_dimensions(backwards=backwards)
+        ]
+        return judge_prompt_template("judge", "task", "brief", "dimensions", "rules").substitute(
+            task=judge_prompt_template(self.name).template,
             brief=sanitize_text(group.config.brief),
             dimensions="\n".join(dimensions),
-            rules=prompt("rules").template,
+            rules=judge_prompt_template("rules").template,
         )
 
-    def messages(
+    def rating_messages(
         self, group: Group, call: EvaluatedCall, *, backwards: bool = False
     ) -> list[ChatMessage]:
-        """Return the whole prompt for a call; it names neither the method nor the salesperson.
+        """Return the chat messages that ask the evaluator to rate one call.
+
+        They name neither the method nor the salesperson.
 
         Raises:
             ConfigurationError: if the group does not define the customer's archetype.
@@ -106,19 +112,19 @@ class Evaluator:
         group.check_profile(call.profile)
         archetype = group.config.archetypes[call.profile.archetype]
         fields = ("label", "definition", "profile", "transcript", "ending")
-        user = prompt("call", *fields).substitute(
+        user = judge_prompt_template("call", *fields).substitute(
             label=sanitize_text(archetype.judge_label),
             definition=sanitize_text(archetype.definition),
-            profile=format_profile(call.profile),
+            profile=profile_as_line(call.profile),
             transcript=format_transcript(call),
-            ending=format_ending(call),
+            ending=describe_outcome(call),
         )
 
-        system = self.prompt(group, backwards=backwards)
+        system = self.system_prompt(group, backwards=backwards)
         return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
-    def read(self, text: str) -> EvaluatorAnswer:
-        """Return the parsed answer with its reasoning sanitized.
+    def parse_answer(self, text: str) -> EvaluatorAnswer:
+        """Parse an evaluator's JSON answer, and sanitize its reasoning.
 
         Raises:
             ValueError: if it does not fit: some backends treat the schema as a hint.
@@ -144,8 +150,8 @@ EVALUATORS = {
 
 
 @cache
-def prompt(name: str, *fields: str) -> Template:
-    """Return a template of the folder ``prompts``.
+def judge_prompt_template(name: str, *fields: str) -> Template:
+    """Return a prompt template of the judge from the folder ``prompts``.
 
     Raises:
         CorpusError: if it has a placeholder that is not among ``fields``.
@@ -153,13 +159,13 @@ def prompt(name: str, *fields: str) -> Template:
     return read_prompt_template(PROMPTS / f"{name}.txt", fields)
 
 
-def dimension_entry(dimension: str) -> str:
-    """Return a dimension's entry of the rubric, on one line."""
-    return f"- {dimension}: {sanitize_text(prompt(dimension).template)}"
+def dimension_rubric_line(dimension: str) -> str:
+    """Return a dimension's name and rubric text as one list item."""
+    return f"- {dimension}: {sanitize_text(judge_prompt_template(dimension).template)}"
 
 
-def format_profile(profile: CustomerProfile) -> str:
-    """Return a profile on one line, without its archetype, which is given by definition."""
+def profile_as_line(profile: CustomerProfile) -> str:
+    """Return a customer profile as one line of text, without its archetype."""
     return sanitize_text(f"{profile.name}; {profile.listing}. {profile.text}")
 
 
@@ -171,12 +177,12 @@ def format_transcript(call: EvaluatedCall) -> str:
     return "\n".join(lines)
 
 
-def format_ending(call: EvaluatedCall) -> str:
-    """Return how a call ended, in words."""
+def describe_outcome(call: EvaluatedCall) -> str:
+    """Return how a call ended, in words for the judge and for human raters."""
     return ENDINGS[call.outcome] if call.outcome else "how it ended is not known"
 
 
-def object_schema(properties: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def json_object_schema(properties: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the JSON schema of an object with exactly these properties."""
     required: list[JsonValue] = list(properties)
     return {

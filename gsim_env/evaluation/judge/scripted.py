@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gsim_env.errors import SimulatorError
 from gsim_env.models import Completion, CompletionRequest
 
-__all__ = ["ScriptedJudge", "scripted_verdict"]
+__all__ = ["ScriptedJudge", "scripted_judge_answer"]
 
 POLITE = re.compile(
     r"\b(?:please|thank|certainly|of course|as an? (?:owner|merchant)|firstly|secondly|finally)\b",
@@ -18,7 +18,7 @@ LONG_WORD = re.compile(r"\w{5,}")
 
 
 class ScriptedJudge:
-    """A language model that answers the judge's questions by rule, deterministically.
+    """A stand-in for a language model that answers a judge's questions by fixed rules.
 
     Attributes:
         scripted: Always ``True``; reports carry it.
@@ -27,16 +27,16 @@ class ScriptedJudge:
     scripted = True
 
     async def acomplete(self, request: CompletionRequest) -> Completion:
-        """Answer one request.
+        """Answer one request for a rating or a profile check by rule.
 
         Raises:
             SimulatorError: if it is not a judge's.
         """
-        return Completion(scripted_verdict(request), prompt_tokens=100, completion_tokens=10)
+        return Completion(scripted_judge_answer(request), prompt_tokens=100, completion_tokens=10)
 
 
-def scripted_verdict(request: CompletionRequest) -> str:
-    """Return an answer that fits the request's schema.
+def scripted_judge_answer(request: CompletionRequest) -> str:
+    """Return a rule-based JSON answer that fits the schema of a judge's request.
 
     Raises:
         SimulatorError: if the schema is neither an evaluator's nor the robustness test's.

@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gsim_env.errors import ConfigurationError
-from gsim_env.evaluation.judge.judge import EVALUATORS, Rating, call_figures
+from gsim_env.evaluation.judge.judge import EVALUATORS, JudgeRating, mean_scores_by_call
 from gsim_env.evaluation.judge.rating_sheet import HumanRating
-from gsim_env.evaluation.schema import Section
+from gsim_env.evaluation.schema import ResultsSection
 
 __all__ = [
     "AgreementReport",
-    "JudgeAgreement",
-    "RankCorrelation",
-    "RaterAgreement",
-    "agreement",
-    "correlation",
-    "icc",
-    "rank_correlation",
+    "InterRaterAgreement",
+    "JudgeHumanCorrelation",
+    "SalespeopleRankCorrelation",
+    "correlation_with_p_value",
+    "intraclass_correlation",
+    "judge_human_agreement",
+    "salespeople_rank_correlation",
 ]
 
 MIN_PAIRS = 3
@@ -34,8 +34,8 @@ ScoresByRater = Mapping[str, Mapping[str, float]]
 """Scores of one dimension: by rater, then by call."""
 
 
-class JudgeAgreement(Section):
-    """Correlation of the judge's scores with the mean of human raters, over ``n`` calls.
+class JudgeHumanCorrelation(ResultsSection):
+    """Correlation of the judge's scores with the mean scores of human raters, over ``n`` calls.
 
     Attributes:
         pearson: In [-1, 1]; ``None`` with fewer than three calls, or if either side is constant.
@@ -52,11 +52,11 @@ class JudgeAgreement(Section):
     n: int
 
 
-class RaterAgreement(Section):
-    """Agreement of human raters with each other.
+class InterRaterAgreement(ResultsSection):
+    """Agreement of human raters with each other: ICC(2,k) and mean Spearman correlation.
 
     Attributes:
-        icc: ICC(2,k), see :func:`icc`; over calls that all raters rated.
+        icc: ICC(2,k), see :func:`intraclass_correlation`; over calls that all raters rated.
         mean_pairwise_spearman: Mean over pairs of raters with at least three calls in common.
         raters: The number of raters.
     """
@@ -66,15 +66,15 @@ class RaterAgreement(Section):
     raters: int
 
 
-class AgreementReport(Section):
-    """Table 3: agreement by evaluator, of the judge with people and of people with each other."""
+class AgreementReport(ResultsSection):
+    """Agreement by evaluator: of judge with people, and of people with each other (table 3)."""
 
-    dimensions: dict[str, JudgeAgreement]
-    raters: dict[str, RaterAgreement]
+    dimensions: dict[str, JudgeHumanCorrelation]
+    raters: dict[str, InterRaterAgreement]
 
 
-class RankCorrelation(Section):
-    """Whether two simulators rank the same salespeople alike.
+class SalespeopleRankCorrelation(ResultsSection):
+    """Rank correlation of salespeople's acceptance rates with two customer simulators.
 
     Attributes:
         spearman: In [-1, 1]; ``None`` with fewer than three salespeople, or if the rates of one
@@ -90,46 +90,50 @@ class RankCorrelation(Section):
     n: int
 
 
-def agreement(human: Sequence[HumanRating], judge: Sequence[Rating]) -> AgreementReport:
+def judge_human_agreement(
+    human: Sequence[HumanRating], judge: Sequence[JudgeRating]
+) -> AgreementReport:
     """Return how well the judge agrees with people, and people with each other (table 3).
 
     The human score of a call is the mean over its raters; the judge's is the mean over dimensions
     and votes. Calls without either are left out.
     """
-    judged = call_figures(judge)
-    dimensions: dict[str, JudgeAgreement] = {}
-    raters: dict[str, RaterAgreement] = {}
+    judged = mean_scores_by_call(judge)
+    dimensions: dict[str, JudgeHumanCorrelation] = {}
+    raters: dict[str, InterRaterAgreement] = {}
 
     for evaluator in EVALUATORS:
-        scores = scores_by_rater(human, evaluator)
-        means = {call: mean for call, mean in mean_scores(scores).items() if call in judged}
+        scores = _scores_by_rater(human, evaluator)
+        means = {call: mean for call, mean in _mean_scores(scores).items() if call in judged}
         judge_scores = [judged[call][evaluator] for call in means]
 
-        dimensions[evaluator] = judge_agreement(list(means.values()), judge_scores)
-        raters[evaluator] = RaterAgreement(
-            icc=icc_of_common_calls(scores),
-            mean_pairwise_spearman=mean_pairwise_spearman(scores),
+        dimensions[evaluator] = _judge_human_correlation(list(means.values()), judge_scores)
+        raters[evaluator] = InterRaterAgreement(
+            icc=_icc_of_common_calls(scores),
+            mean_pairwise_spearman=_mean_pairwise_spearman(scores),
             raters=len(scores),
         )
 
     return AgreementReport(dimensions=dimensions, raters=raters)
 
 
-def judge_agreement(human: Sequence[float], judge: Sequence[float]) -> JudgeAgreement:
+def _judge_human_correlation(
+    human: Sequence[float], judge: Sequence[float]
+) -> JudgeHumanCorrelation:
     """Return the correlations of human and judge scores of the same calls."""
-    pearson, pearson_p, n = correlation("pearsonr", human, judge)
-    spearman, spearman_p, _ = correlation("spearmanr", human, judge)
-    return JudgeAgreement(
+    pearson, pearson_p, n = correlation_with_p_value("pearsonr", human, judge)
+    spearman, spearman_p, _ = correlation_with_p_value("spearmanr", human, judge)
+    return JudgeHumanCorrelation(
         pearson=pearson, pearson_p=pearson_p, spearman=spearman, spearman_p=spearman_p, n=n
     )
 
 
-def correlation(
+def correlation_with_p_value(
     kind: Literal["pearsonr", "spearmanr", "kendalltau"],
     first: Sequence[float],
     second: Sequence[float],
 ) -> tuple[float | None, float | None, int]:
-    """Return a correlation, its two-sided p value, and its number of pairs.
+    """Return a correlation coefficient, its two-sided p value, and its number of pairs.
 
     Args:
         kind: The function of ``scipy.stats``; ``"kendalltau"`` is tau-b.
@@ -151,7 +155,7 @@ def correlation(
     return float(result.statistic), float(result.pvalue), n
 
 
-def icc(ratings: ArrayLike) -> float | None:
+def intraclass_correlation(ratings: ArrayLike) -> float | None:
     """Return ICC(2,k), the reliability of the mean over raters.
 
     Two-way random effects, absolute agreement, from the mean squares of the analysis of variance of
@@ -171,13 +175,13 @@ def icc(ratings: ArrayLike) -> float | None:
     if table.ndim != 2 or min(table.shape) < 2 or np.ptp(table) <= SAME_VALUE:
         return None
 
-    between, judges, error = mean_squares(table)
+    between, judges, error = anova_mean_squares(table)
     denominator = between + (judges - error) / len(table)
     return float((between - error) / denominator) if denominator > SAME_VALUE else None
 
 
-def mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return BMS, JMS and EMS: mean squares between targets, between judges, and of the residual.
+def anova_mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return ANOVA mean squares: between targets (BMS), between judges (JMS), residual (EMS).
 
     Args:
         table: Shape (n targets, k judges).
@@ -194,8 +198,10 @@ def mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(between), float(judges), float(error)
 
 
-def rank_correlation(first: Mapping[str, float], second: Mapping[str, float]) -> RankCorrelation:
-    """Return whether two simulators rank the same salespeople alike.
+def salespeople_rank_correlation(
+    first: Mapping[str, float], second: Mapping[str, float]
+) -> SalespeopleRankCorrelation:
+    """Correlate salespeople's acceptance rates with two customer simulators, by rank.
 
     Args:
         first: Acceptance rate of each salesperson with one simulator, by name.
@@ -212,12 +218,12 @@ def rank_correlation(first: Mapping[str, float], second: Mapping[str, float]) ->
         )
 
     rates = list(first.values()), [second[name] for name in first]
-    spearman, p, n = correlation("spearmanr", *rates)
-    kendall, _, _ = correlation("kendalltau", *rates)
-    return RankCorrelation(spearman=spearman, p=p, kendall=kendall, n=n)
+    spearman, p, n = correlation_with_p_value("spearmanr", *rates)
+    kendall, _, _ = correlation_with_p_value("kendalltau", *rates)
+    return SalespeopleRankCorrelation(spearman=spearman, p=p, kendall=kendall, n=n)
 
 
-def scores_by_rater(ratings: Iterable[HumanRating], dimension: str) -> ScoresByRater:
+def _scores_by_rater(ratings: Iterable[HumanRating], dimension: str) -> ScoresByRater:
     """Return the scores of one dimension, by rater, then by call; empty cells are left out."""
     scores: dict[str, dict[str, float]] = defaultdict(dict)
     for rating in ratings:
@@ -227,7 +233,7 @@ def scores_by_rater(ratings: Iterable[HumanRating], dimension: str) -> ScoresByR
     return dict(scores)
 
 
-def mean_scores(scores: ScoresByRater) -> dict[str, float]:
+def _mean_scores(scores: ScoresByRater) -> dict[str, float]:
     """Return the mean over raters of each call."""
     by_call: dict[str, list[float]] = defaultdict(list)
     for rater_scores in scores.values():
@@ -236,7 +242,7 @@ def mean_scores(scores: ScoresByRater) -> dict[str, float]:
     return {call: float(np.mean(values)) for call, values in by_call.items()}
 
 
-def icc_of_common_calls(scores: ScoresByRater) -> float | None:
+def _icc_of_common_calls(scores: ScoresByRater) -> float | None:
     """Return ICC(2,k) over the calls that all raters rated; ``None`` if there are none."""
     if len(scores) < 2:
         return None
@@ -244,15 +250,15 @@ def icc_of_common_calls(scores: ScoresByRater) -> float | None:
     common = [call for call in first if all(call in other for other in others)]
     if not common:
         return None
-    return icc([[rater[call] for rater in scores.values()] for call in common])
+    return intraclass_correlation([[rater[call] for rater in scores.values()] for call in common])
 
 
-def mean_pairwise_spearman(scores: ScoresByRater) -> float | None:
+def _mean_pairwise_spearman(scores: ScoresByRater) -> float | None:
     """Return the mean Spearman correlation over pairs of raters; ``None`` if no pair has one."""
     correlations = []
     for first, second in combinations(scores.values(), 2):
         common = [call for call in first if call in second]
-        spearman, _, _ = correlation(
+        spearman, _, _ = correlation_with_p_value(
             "spearmanr", [first[call] for call in common], [second[call] for call in common]
         )
         if spearman is not None:

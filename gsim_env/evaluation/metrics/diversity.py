@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.schema import IntervalField, Number, Section
+from gsim_env.evaluation.schema import IntervalField, Number, ResultsSection
 from gsim_env.groups import Group
 from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 from gsim_env.util.text import distinct_n, ngrams, split_words
@@ -19,18 +19,18 @@ from gsim_env.util.text import distinct_n, ngrams, split_words
 __all__ = [
     "LONG_TURN",
     "SHORT_TURN",
-    "CallLengthLimits",
-    "Diversity",
-    "WindowedIRS",
-    "distinct",
-    "irs",
-    "irs_windows",
+    "DiversityMetrics",
+    "HumanCallLengthRange",
+    "WindowedResponseSimilarity",
+    "distinct_n_within_budget",
+    "inter_response_similarity",
     "measure_diversity",
-    "ngram_budget",
     "outcome_shares",
-    "snr",
-    "tlv",
-    "tlv_shares",
+    "response_similarity_by_window",
+    "smallest_ngram_count",
+    "turn_length_variance",
+    "turn_length_variance_shares",
+    "visited_stage_share",
 ]
 
 IRS_WINDOW = 3
@@ -51,8 +51,8 @@ TAIL = 0.05
 ENDED_BY_CUSTOMER = frozenset({"declined", "hung_up"})
 
 
-class Diversity(Section):
-    """Diversity and faults of one method's calls; intervals are over calls.
+class DiversityMetrics(ResultsSection):
+    """Diversity metrics and fault rates of one method's calls; intervals are over calls.
 
     Attributes:
         tlv: Turn length variance per call (eq. 2), in words squared.
@@ -93,8 +93,8 @@ class Diversity(Section):
     objective: Number = math.nan
 
 
-class WindowedIRS(Section):
-    """A point of figure 4b: IRS in the window that ends at a turn, with its interval."""
+class WindowedResponseSimilarity(ResultsSection):
+    """Inter-response similarity (IRS) in the window that ends at a turn (figure 4b)."""
 
     turn: int
     value: Number
@@ -104,8 +104,8 @@ class WindowedIRS(Section):
 
 
 @dataclass(frozen=True)
-class CallLengthLimits:
-    """The range of turns that 90 % of human calls fall into.
+class HumanCallLengthRange:
+    """The range of the number of turns that 90 % of human calls fall into.
 
     Attributes:
         early: Calls of fewer turns are short.
@@ -117,55 +117,60 @@ class CallLengthLimits:
 
     @classmethod
     def from_calls(cls, people: Sequence[CallFeatures]) -> Self:
-        """Return the limits of recorded calls of people."""
+        """Return the 5 % and 95 % quantiles of the number of turns of human calls."""
         turns = [len(call.lengths) for call in people]
         return cls(float(np.quantile(turns, TAIL)), float(np.quantile(turns, 1 - TAIL)))
 
 
-def tlv(lengths: NDArray[np.int64]) -> float:
-    """Return TLV, the variance of the turn lengths of a call (eq. 2), in words squared."""
+def turn_length_variance(lengths: NDArray[np.int64]) -> float:
+    """Return the variance of a call's turn lengths (TLV, eq. 2), in words squared."""
     return float(np.var(lengths))
 
 
-def irs(call: CallFeatures) -> float:
-    """Return IRS, one minus the mean cosine of adjacent turns (eq. 3), in [0, 2].
+def inter_response_similarity(call: CallFeatures) -> float:
+    """Return one minus the mean cosine of a call's adjacent turns (IRS, eq. 3), in [0, 2].
 
-    NaN for a call of one turn.
+    A distance: higher is more diverse. NaN for a call of one turn.
     """
     return float(call.adjacent_distances.mean()) if len(call.vectors) > 1 else math.nan
 
 
-def snr(stages: Iterable[str], group: Group) -> float:
-    """Return SNR, the share of the taxonomy's customer stages that occur (eq. 4), in (0, 1]."""
+def visited_stage_share(stages: Iterable[str], group: Group) -> float:
+    """Return the share of the taxonomy's customer stages that occur (SNR, eq. 4), in (0, 1]."""
     return len(set(stages)) / len(group.taxonomy.customer)
 
 
-def distinct(texts: Iterable[str], n: int, budget: int) -> float:
-    """Return distinct-n (Li et al. 2016) of the first ``budget`` n-grams, in (0, 1].
+def distinct_n_within_budget(texts: Iterable[str], n: int, budget: int) -> float:
+    """Return the share of distinct n-grams (Li et al. 2016) among the first ``budget``, in (0, 1].
 
     NaN where there is no n-gram.
     """
     return distinct_n(texts, n, budget) or math.nan
 
 
-def ngram_budget(methods: Iterable[Sequence[CallFeatures]], n: int) -> int:
-    """Return the number of n-grams that every method has at least.
+def smallest_ngram_count(methods: Iterable[Sequence[CallFeatures]], n: int) -> int:
+    """Return the number of n-grams of the method that has the fewest.
 
     Distinct-n falls as text is added, so all methods are measured over the same number of n-grams.
     """
-    return min(
-        sum(len(ngrams(split_words(text), n)) for text in customer_texts(calls))
-        for calls in methods
-    )
+    counts = []
+    for method in methods:
+        texts = _customer_texts(method)
+        counts.append(sum(len(ngrams(split_words(text), n)) for text in texts))
+    return min(counts)
 
 
-def customer_texts(calls: Iterable[CallFeatures]) -> Iterable[str]:
+def _customer_texts(calls: Iterable[CallFeatures]) -> Iterable[str]:
     """Return the customer's turns of all calls, in order."""
     return chain.from_iterable(features.call.customer_texts for features in calls)
 
 
-def irs_windows(calls: Sequence[CallFeatures]) -> list[WindowedIRS]:
-    """Return IRS in a sliding window that ends at turn t, for t >= 2 (figure 4b).
+def response_similarity_by_window(
+    calls: Sequence[CallFeatures],
+) -> list[WindowedResponseSimilarity]:
+    """Return inter-response similarity (IRS) in a sliding window over the turns (figure 4b).
+
+    One point per turn t >= 2, at which its window ends.
 
     Each point is over the calls that reach turn t. A turn that fewer than three calls reach is left
     out.
@@ -180,15 +185,20 @@ def irs_windows(calls: Sequence[CallFeatures]) -> list[WindowedIRS]:
             continue
 
         distances = [float(call.adjacent_distances[window].mean()) for call in reaching]
-        points.append(WindowedIRS(turn=turn, **mean_confidence_interval(distances)._asdict()))
+        points.append(
+            WindowedResponseSimilarity(turn=turn, **mean_confidence_interval(distances)._asdict())
+        )
 
     return points
 
 
 def measure_diversity(
-    calls: Sequence[CallFeatures], group: Group, limits: CallLengthLimits, budgets: tuple[int, int]
-) -> Diversity:
-    """Return the diversity and the faults of one method.
+    calls: Sequence[CallFeatures],
+    group: Group,
+    limits: HumanCallLengthRange,
+    budgets: tuple[int, int],
+) -> DiversityMetrics:
+    """Return the diversity metrics and fault rates of one method's calls.
 
     Args:
         calls: The method's calls.
@@ -200,20 +210,20 @@ def measure_diversity(
     def mean(figure: Callable[[CallFeatures], float | np.floating]) -> ConfidenceInterval:
         return mean_confidence_interval([float(figure(call)) for call in calls])
 
-    texts = list(customer_texts(calls))
+    texts = list(_customer_texts(calls))
     stages = chain.from_iterable(call.stages for call in calls)
 
-    return Diversity(
-        tlv=mean(lambda call: tlv(call.lengths)),
-        irs=mean(irs),
-        snr=mean(lambda call: snr(call.stages, group)),
-        snr_pooled=snr(stages, group),
-        distinct_1=distinct(texts, 1, budgets[0]),
-        distinct_2=distinct(texts, 2, budgets[1]),
+    return DiversityMetrics(
+        tlv=mean(lambda call: turn_length_variance(call.lengths)),
+        irs=mean(inter_response_similarity),
+        snr=mean(lambda call: visited_stage_share(call.stages, group)),
+        snr_pooled=visited_stage_share(stages, group),
+        distinct_1=distinct_n_within_budget(texts, 1, budgets[0]),
+        distinct_2=distinct_n_within_budget(texts, 2, budgets[1]),
         role_inversion=mean(lambda call: call.inverted.mean()),
         leaked=mean(lambda call: call.leaked.mean()),
         repetition=mean(lambda call: call.repeated.mean()),
-        premature_hang_up=mean(lambda call: is_premature(call, limits)),
+        premature_hang_up=mean(lambda call: _is_premature(call, limits)),
         late_hang_up=mean(lambda call: len(call.lengths) > limits.late),
         words_per_turn=mean(lambda call: call.lengths.mean()),
         short_turns=mean(lambda call: (call.lengths <= SHORT_TURN).mean()),
@@ -222,13 +232,13 @@ def measure_diversity(
     )
 
 
-def is_premature(call: CallFeatures, limits: CallLengthLimits) -> bool:
+def _is_premature(call: CallFeatures, limits: HumanCallLengthRange) -> bool:
     """Return whether the customer ended the call earlier than people do."""
     return call.call.outcome in ENDED_BY_CUSTOMER and len(call.lengths) < limits.early
 
 
-def tlv_shares(tlv_by_method: dict[str, float]) -> dict[str, float]:
-    """Return each method's TLV as a share of the sum over methods (figure 4a).
+def turn_length_variance_shares(tlv_by_method: dict[str, float]) -> dict[str, float]:
+    """Return each method's turn length variance as a share of all methods' sum (figure 4a).
 
     NaN where no method's turn lengths vary.
     """

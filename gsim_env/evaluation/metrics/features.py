@@ -26,7 +26,7 @@ from gsim_env.util.text_safety import CONTROL_TOKENS, ROLE_LABELS
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
-__all__ = ["CallFeatures", "FeatureExtractor", "RoleClassifier"]
+__all__ = ["CallFeatureExtractor", "CallFeatures", "SpeakerRoleClassifier"]
 
 MAX_TRAINING_CALLS = 400
 """The stage classifier learns from this many calls of the corpus, as it does in a group build."""
@@ -48,7 +48,7 @@ LEAK_PATTERNS = (CONTROL_TOKENS, PROMPT_PARTS, ROLE_LABELS)
 
 @dataclass(frozen=True, eq=False)
 class CallFeatures:
-    """Features of one call of T exchanges.
+    """Features of one call of T turns: lengths, sentence vectors, stages and faults.
 
     Attributes:
         call: The call, its turns labeled with stages.
@@ -69,7 +69,7 @@ class CallFeatures:
 
     @property
     def stages(self) -> list[str]:
-        """z_t of eq. 4."""
+        """The stage of each customer turn (z_t of eq. 4); empty where unlabeled."""
         return [turn.stage or "" for turn in self.call.turns]
 
     @property
@@ -79,8 +79,8 @@ class CallFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class RoleClassifier:
-    """Classifies turns by speaker: does a customer's turn sound like the salesperson's?
+class SpeakerRoleClassifier:
+    """Classifies whether a customer's turn sounds like a salesperson's.
 
     Attributes:
         model: A logistic regression on sentence vectors; positive margins are salespeople.
@@ -95,7 +95,7 @@ class RoleClassifier:
         return np.asarray(self.model.decision_function(vectors) > self.threshold)
 
 
-class FeatureExtractor:
+class CallFeatureExtractor:
     """Extracts features of calls with classifiers that are fitted to the group's corpus.
 
     Args:
@@ -112,10 +112,10 @@ class FeatureExtractor:
             "customer": group.taxonomy.phrases("customer"),
         }
         self._stages = StageClassifier(encoder).fit(group.calls[:MAX_TRAINING_CALLS], phrases)
-        self._roles = fit_role_classifier(group, encoder)
+        self._roles = fit_speaker_role_classifier(group, encoder)
 
     def extract(self, calls: Sequence[EvaluatedCall]) -> list[CallFeatures]:
-        """Return the features of calls; failed calls, which have no turns, are left out.
+        """Return the features of each call; failed calls, which have no turns, are left out.
 
         Raises:
             SimulatorError: if the encoder fails.
@@ -127,13 +127,13 @@ class FeatureExtractor:
 
         # Encode each text once, and label all dialogues together.
         vector_of = dict(zip(texts, self._encoder.encode(texts), strict=True))
-        labeled = self._stages.annotate([to_dialogue(call) for call in completed])
+        labeled = self._stages.annotate([_to_dialogue(call) for call in completed])
 
         features = []
         for call, dialogue in zip(completed, labeled, strict=True):
             vectors = np.array([vector_of[text] for text in call.customer_texts])
             stages = [turn.stage for turn in dialogue.turns[1::2]]
-            features.append(self._features(with_stages(call, stages), vectors))
+            features.append(self._features(_with_stages(call, stages), vectors))
         return features
 
     def _features(self, call: EvaluatedCall, vectors: NDArray[np.float32]) -> CallFeatures:
@@ -141,13 +141,13 @@ class FeatureExtractor:
             call=call,
             lengths=np.array([count_words(text, self._language) for text in call.customer_texts]),
             vectors=vectors,
-            inverted=violates_role(call) | self._roles.sounds_like_sales(vectors),
-            leaked=np.array([leaks_prompt(text) for text in call.customer_texts]),
-            repeated=repeats_earlier_turn(call.customer_texts),
+            inverted=_violates_role(call) | self._roles.sounds_like_sales(vectors),
+            leaked=np.array([_leaks_prompt(text) for text in call.customer_texts]),
+            repeated=_repeats_earlier_turn(call.customer_texts),
         )
 
 
-def to_dialogue(call: EvaluatedCall) -> Dialogue:
+def _to_dialogue(call: EvaluatedCall) -> Dialogue:
     """Return a call in the form of the stage classifier; an empty turn becomes ``...``."""
     turns: list[Turn] = []
     for exchange in call.turns:
@@ -156,7 +156,7 @@ def to_dialogue(call: EvaluatedCall) -> Dialogue:
     return Dialogue(id=call.id, turns=tuple(turns))
 
 
-def with_stages(call: EvaluatedCall, stages: Sequence[str | None]) -> EvaluatedCall:
+def _with_stages(call: EvaluatedCall, stages: Sequence[str | None]) -> EvaluatedCall:
     """Return a call with a stage for each of the customer's turns."""
     turns: list[EvaluatedTurn] = [
         turn.model_copy(update={"stage": stage})
@@ -165,7 +165,7 @@ def with_stages(call: EvaluatedCall, stages: Sequence[str | None]) -> EvaluatedC
     return call.model_copy(update={"turns": tuple(turns)})
 
 
-def violates_role(call: EvaluatedCall) -> NDArray[np.bool_]:
+def _violates_role(call: EvaluatedCall) -> NDArray[np.bool_]:
     """Return which turns name the other speaker or copy the salesperson, shape (T,)."""
     messages = call.messages
     faults = [
@@ -175,12 +175,12 @@ def violates_role(call: EvaluatedCall) -> NDArray[np.bool_]:
     return np.array([fault in ("wrong_role", "copy") for fault in faults])
 
 
-def leaks_prompt(text: str) -> bool:
+def _leaks_prompt(text: str) -> bool:
     """Return whether a turn contains parts of a prompt, a template or a model's reasoning."""
     return any(pattern.search(text) for pattern in LEAK_PATTERNS)
 
 
-def repeats_earlier_turn(texts: Sequence[str]) -> NDArray[np.bool_]:
+def _repeats_earlier_turn(texts: Sequence[str]) -> NDArray[np.bool_]:
     """Return which turns of three words or more equal an earlier one, shape (T,)."""
     normalized = [normalize_for_comparison(text) for text in texts]
     return np.array(
@@ -188,10 +188,10 @@ def repeats_earlier_turn(texts: Sequence[str]) -> NDArray[np.bool_]:
     )
 
 
-def fit_role_classifier(group: Group, encoder: Encoder) -> RoleClassifier:
-    """Fit a classifier of who speaks to the corpus, and find its threshold.
+def fit_speaker_role_classifier(group: Group, encoder: Encoder) -> SpeakerRoleClassifier:
+    """Fit a classifier of salesperson and customer turns to a group's corpus.
 
-    The threshold is the margin that 99 % of the customers' turns stay below, measured on calls that
+    Its threshold is the margin that 99 % of the customers' turns stay below, measured on calls that
     the classifier has not seen (five folds). So about one in a hundred human turns counts as
     inverted by construction: that is the human floor.
     """
@@ -222,4 +222,4 @@ def fit_role_classifier(group: Group, encoder: Encoder) -> RoleClassifier:
         method="decision_function",
     )
     threshold = float(np.quantile(margins[~is_sales], INVERSION_QUANTILE))
-    return RoleClassifier(model.fit(vectors, is_sales), threshold)
+    return SpeakerRoleClassifier(model.fit(vectors, is_sales), threshold)

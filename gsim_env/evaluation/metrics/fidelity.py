@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.schema import ABSENT, IntervalField, Section
+from gsim_env.evaluation.schema import ABSENT, IntervalField, ResultsSection
 from gsim_env.groups import Group
 from gsim_env.rewards.pattern import Discriminator, pattern_reward
 from gsim_env.rewards.turns import Turn
 from gsim_env.util.stats import ConfidenceInterval, bootstrap_interval, mean_confidence_interval
 
-__all__ = ["END", "START", "Fidelity", "FidelityMetrics", "c2st_accuracy", "stage_transitions"]
+__all__ = [
+    "END",
+    "START",
+    "FidelityDistances",
+    "FidelityMeasurer",
+    "classifier_two_sample_accuracy",
+    "stage_transition_probabilities",
+]
 
 START = "start"
 END = "end"
@@ -28,8 +35,8 @@ FOLDS = 5
 OUTCOMES = [outcome.value for outcome in Outcome]
 
 
-class Fidelity(Section):
-    """Distances of one method's calls from people's; an absent figure has the value NaN.
+class FidelityDistances(ResultsSection):
+    """Distances of one method's calls from people's calls; NaN where not measured.
 
     Attributes:
         words_distance: Wasserstein-1 distance of the words per turn, in words.
@@ -48,8 +55,8 @@ class Fidelity(Section):
 
 
 @dataclass(frozen=True, eq=False)
-class FidelityMetrics:
-    """Measures calls against recorded calls of people.
+class FidelityMeasurer:
+    """Measures distances between calls and recorded calls of people.
 
     Attributes:
         group: The group.
@@ -63,18 +70,18 @@ class FidelityMetrics:
     discriminator: Discriminator | None
     seed: int = 0
 
-    def measure(self, calls: Sequence[CallFeatures]) -> Fidelity:
-        """Return all distances between calls and the reference."""
-        return Fidelity(
+    def measure_distances(self, calls: Sequence[CallFeatures]) -> FidelityDistances:
+        """Return all distances between calls and the recorded calls of people."""
+        return FidelityDistances(
             words_distance=self.words_distance(calls),
-            c2st_accuracy=c2st_accuracy(calls, self.people, self.seed),
+            c2st_accuracy=classifier_two_sample_accuracy(calls, self.people, self.seed),
             p_real=self.p_real(calls),
             stage_distance=self.stage_distance(calls),
             outcome_distance=self.outcome_distance(calls),
         )
 
-    def human_floor(self, others: Sequence[CallFeatures]) -> Fidelity:
-        """Return the human-to-human floor: other people measured like a method.
+    def human_floor(self, others: Sequence[CallFeatures]) -> FidelityDistances:
+        """Return the human-to-human floor: distances of other people's calls from the reference.
 
         P(real) is that of the reference calls, whose customers the methods simulate.
 
@@ -82,11 +89,11 @@ class FidelityMetrics:
             others: Recorded calls of people outside the reference; without any, distances are
                 absent.
         """
-        floor = self.measure(others) if others else Fidelity()
+        floor = self.measure_distances(others) if others else FidelityDistances()
         return floor.model_copy(update={"p_real": self.p_real(self.people)})
 
     def words_distance(self, calls: Sequence[CallFeatures]) -> ConfidenceInterval:
-        """Return the Wasserstein-1 distance of words per turn, in words."""
+        """Return the Wasserstein-1 distance of words per turn from people's, in words."""
         from scipy.stats import wasserstein_distance
 
         people = np.concatenate([call.lengths for call in self.people])
@@ -106,7 +113,7 @@ class FidelityMetrics:
             return ABSENT
 
         # Score the turns of all calls in one batch, then split the scores by call.
-        turns = list(chain.from_iterable(reward_turns(features) for features in calls))
+        turns = list(chain.from_iterable(_reward_turns(features) for features in calls))
         scores = np.array(pattern_reward(turns, self.discriminator))
         ends = np.cumsum([len(features.lengths) for features in calls])
 
@@ -115,15 +122,15 @@ class FidelityMetrics:
         )
 
     def stage_distance(self, calls: Sequence[CallFeatures]) -> ConfidenceInterval:
-        """Return the Jensen-Shannon distance (base 2) between the frequencies of transitions.
+        """Return the Jensen-Shannon distance of stage transitions from people's, in [0, 1].
 
-        The start and the end of a call count as stages.
+        Logarithms are to base 2. The start and the end of a call count as stages.
         """
         from scipy.spatial.distance import jensenshannon
 
         names = [START, *self.group.taxonomy.customer, END]
-        counts = np.stack([transition_counts(call, names) for call in calls])
-        people = np.sum([transition_counts(call, names) for call in self.people], axis=0)
+        counts = np.stack([_transition_counts(call, names) for call in calls])
+        people = np.sum([_transition_counts(call, names) for call in self.people], axis=0)
 
         def distance(rows: NDArray[np.int64]) -> float:
             return float(jensenshannon(counts[rows].sum(axis=0), people, base=2))
@@ -131,9 +138,9 @@ class FidelityMetrics:
         return bootstrap_interval(len(counts), distance)
 
     def outcome_distance(self, calls: Sequence[CallFeatures]) -> ConfidenceInterval:
-        """Return the total variation distance between the shares of outcomes."""
-        outcomes = one_hot_outcomes(calls)
-        people = one_hot_outcomes(self.people).mean(axis=0)
+        """Return the total variation distance of outcome shares from people's, in [0, 1]."""
+        outcomes = _one_hot_outcomes(calls)
+        people = _one_hot_outcomes(self.people).mean(axis=0)
 
         def distance(rows: NDArray[np.int64]) -> float:
             return float(np.abs(outcomes[rows].mean(axis=0) - people).sum() / 2)
@@ -141,38 +148,38 @@ class FidelityMetrics:
         return bootstrap_interval(len(outcomes), distance)
 
 
-def reward_turns(features: CallFeatures) -> Iterable[Turn]:
+def _reward_turns(features: CallFeatures) -> Iterable[Turn]:
     """Return the customer's turns with their contexts, as reward functions take them."""
     messages = features.call.messages
     texts = features.call.customer_texts
     return (Turn(messages[: 2 * t + 1], text) for t, text in enumerate(texts))
 
 
-def one_hot_outcomes(calls: Sequence[CallFeatures]) -> NDArray[np.float64]:
+def _one_hot_outcomes(calls: Sequence[CallFeatures]) -> NDArray[np.float64]:
     """Return the outcome of each call as a one-hot row, shape (calls, outcomes)."""
     rows = [[features.call.outcome == name for name in OUTCOMES] for features in calls]
     return np.array(rows, dtype=float)
 
 
-def transitions_of(call: CallFeatures) -> list[tuple[str, str]]:
+def _transitions_of(call: CallFeatures) -> list[tuple[str, str]]:
     """Return the stage transitions of a call, from :data:`START` to :data:`END`."""
     return list(pairwise([START, *call.stages, END]))
 
 
-def transition_counts(call: CallFeatures, names: Sequence[str]) -> NDArray[np.float64]:
+def _transition_counts(call: CallFeatures, names: Sequence[str]) -> NDArray[np.float64]:
     """Return how often each transition occurs in a call, flat, shape (names squared,)."""
     counts = np.zeros((len(names), len(names)))
-    for before, after in transitions_of(call):
+    for before, after in _transitions_of(call):
         counts[names.index(before), names.index(after)] += 1
     return counts.ravel()
 
 
-def stage_transitions(calls: Sequence[CallFeatures]) -> dict[str, dict[str, float]]:
+def stage_transition_probabilities(calls: Sequence[CallFeatures]) -> dict[str, dict[str, float]]:
     """Return the transition probabilities between stages: by stage, then next stage.
 
     The start and the end of a call count as stages; the most frequent transitions come first.
     """
-    counts = Counter(chain.from_iterable(transitions_of(call) for call in calls))
+    counts = Counter(chain.from_iterable(_transitions_of(call) for call in calls))
     totals: Counter[str] = Counter()
     for (before, _), count in counts.items():
         totals[before] += count
@@ -184,7 +191,7 @@ def stage_transitions(calls: Sequence[CallFeatures]) -> dict[str, dict[str, floa
 
 
 @dataclass(frozen=True, eq=False)
-class TurnSample:
+class _TurnSample:
     """Turns of a method and of people for the classifier two-sample test.
 
     Attributes:
@@ -199,14 +206,14 @@ class TurnSample:
     customers: NDArray[np.str_]
     calls: NDArray[np.int64]
 
-    def __getitem__(self, rows: NDArray[np.int64]) -> "TurnSample":
+    def __getitem__(self, rows: NDArray[np.int64]) -> "_TurnSample":
         """Return the turns at some indices."""
-        return TurnSample(
+        return _TurnSample(
             self.features[rows], self.real[rows], self.customers[rows], self.calls[rows]
         )
 
 
-def c2st_accuracy(
+def classifier_two_sample_accuracy(
     calls: Sequence[CallFeatures], people: Sequence[CallFeatures], seed: int
 ) -> ConfidenceInterval:
     """Return the accuracy of a classifier two-sample test (Lopez-Paz and Oquab 2017), in [0, 1].
@@ -217,13 +224,13 @@ def c2st_accuracy(
     with fewer than two customers.
     """
     rng = np.random.default_rng([seed, 0x25A])
-    turns = balanced_sample(collect_turns(calls, people), rng)
+    turns = _balanced_sample(_collect_turns(calls, people), rng)
 
     folds = min(FOLDS, len(set(turns.customers)))
     if folds < 2:
         return ABSENT
 
-    is_correct = c2st_predictions(turns, folds, seed) == turns.real
+    is_correct = _c2st_predictions(turns, folds, seed) == turns.real
 
     # Resample whole calls, in their order of appearance.
     correct_by_call = [is_correct[turns.calls == call] for call in dict.fromkeys(turns.calls)]
@@ -234,7 +241,7 @@ def c2st_accuracy(
     return bootstrap_interval(len(correct_by_call), accuracy)
 
 
-def collect_turns(calls: Sequence[CallFeatures], people: Sequence[CallFeatures]) -> TurnSample:
+def _collect_turns(calls: Sequence[CallFeatures], people: Sequence[CallFeatures]) -> _TurnSample:
     """Return the customer's turns of all calls: the method's first, then people's."""
     everyone = [*calls, *people]
     turns_per_call = [len(call.lengths) for call in everyone]
@@ -243,7 +250,7 @@ def collect_turns(calls: Sequence[CallFeatures], people: Sequence[CallFeatures])
 
     vectors = np.concatenate([call.vectors for call in everyone])
     log_lengths = np.log1p(np.concatenate([call.lengths for call in everyone]))
-    return TurnSample(
+    return _TurnSample(
         features=np.column_stack([vectors, log_lengths]),
         real=np.repeat(real_by_call, turns_per_call),
         customers=np.repeat(customers, turns_per_call),
@@ -251,7 +258,7 @@ def collect_turns(calls: Sequence[CallFeatures], people: Sequence[CallFeatures])
     )
 
 
-def balanced_sample(turns: TurnSample, rng: np.random.Generator) -> TurnSample:
+def _balanced_sample(turns: _TurnSample, rng: np.random.Generator) -> _TurnSample:
     """Return equally many random turns of the method and of people, in their original order."""
     size = min(int(turns.real.sum()), int((~turns.real).sum()))
     simulated = rng.permutation(np.flatnonzero(~turns.real))[:size]
@@ -259,7 +266,7 @@ def balanced_sample(turns: TurnSample, rng: np.random.Generator) -> TurnSample:
     return turns[np.sort(np.concatenate([simulated, real]))]
 
 
-def c2st_predictions(turns: TurnSample, folds: int, seed: int) -> NDArray[np.bool_]:
+def _c2st_predictions(turns: _TurnSample, folds: int, seed: int) -> NDArray[np.bool_]:
     """Return for each turn whether a classifier takes it for a person's, shape (turns,).
 
     The classifier of a turn has not seen the turn's customer.

@@ -1,1 +1,1 @@
-"""The results document of an evaluation, and its tables, figures and page."""
+"""The results document of an evaluation, and its tables, charts and HTML page."""

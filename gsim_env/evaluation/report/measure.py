@@ -1,43 +1,43 @@
-"""Computes every figure of an evaluation that needs no judge."""
+"""Computes every metric of an evaluation that needs no judge."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, combinations
 
 import numpy as np
 
-from gsim_env.evaluation.metrics.agreement import rank_correlation
+from gsim_env.evaluation.metrics.agreement import salespeople_rank_correlation
 from gsim_env.evaluation.metrics.diversity import (
-    CallLengthLimits,
-    Diversity,
-    irs,
-    irs_windows,
+    DiversityMetrics,
+    HumanCallLengthRange,
+    inter_response_similarity,
     measure_diversity,
-    ngram_budget,
     outcome_shares,
-    snr,
-    tlv_shares,
+    response_similarity_by_window,
+    smallest_ngram_count,
+    turn_length_variance_shares,
+    visited_stage_share,
 )
 from gsim_env.evaluation.metrics.features import CallFeatures
-from gsim_env.evaluation.metrics.fidelity import FidelityMetrics, stage_transitions
+from gsim_env.evaluation.metrics.fidelity import FidelityMeasurer, stage_transition_probabilities
 from gsim_env.evaluation.records import HUMAN
 from gsim_env.evaluation.report.results import (
-    ArchetypeFigures,
+    ArchetypeMetrics,
     EvaluationResults,
     MethodRankCorrelation,
-    SalespeopleFigures,
+    SalespeopleAcceptance,
 )
 from gsim_env.groups import Group
 from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 
-__all__ = ["measure"]
+__all__ = ["compute_results_without_judge"]
 
 CallsByMethod = Mapping[str, Sequence[CallFeatures]]
 
 
-def measure(
-    methods: CallsByMethod, others: Sequence[CallFeatures], group: Group, fidelity: FidelityMetrics
+def compute_results_without_judge(
+    methods: CallsByMethod, others: Sequence[CallFeatures], group: Group, fidelity: FidelityMeasurer
 ) -> EvaluationResults:
-    """Return every figure that needs no judge.
+    """Return an evaluation's results with every metric that needs no judge.
 
     Args:
         methods: The calls of each method, in the order in which methods are shown.
@@ -49,38 +49,44 @@ def measure(
     archetypes = list(group.config.archetypes)
 
     # The distances of each method, and the floor under the people's name.
-    distances = {name: fidelity.measure(calls) for name, calls in methods.items()}
+    distances = {name: fidelity.measure_distances(calls) for name, calls in methods.items()}
     distances[HUMAN] = fidelity.human_floor(others)
 
     return EvaluationResults(
         methods=list(methods),
         archetypes=archetypes,
-        diversity=diversity_by_method(methods, fidelity.people, group),
-        irs_windows={name: irs_windows(calls) for name, calls in everyone.items()},
+        diversity=_diversity_by_method(methods, fidelity.people, group),
+        irs_windows={
+            name: response_similarity_by_window(calls) for name, calls in everyone.items()
+        },
         fidelity=distances,
         by_archetype={
-            name: figures_by_archetype(calls, archetypes, group) for name, calls in methods.items()
+            name: _metrics_by_archetype(calls, archetypes, group) for name, calls in methods.items()
         },
-        lengths={name: turn_lengths(calls) for name, calls in everyone.items()},
-        outcomes={name: outcome_shares(outcomes_of(calls)) for name, calls in everyone.items()},
-        transitions={name: stage_transitions(calls) for name, calls in everyone.items()},
-        agents=salespeople_figures(methods),
+        lengths={name: _turn_lengths(calls) for name, calls in everyone.items()},
+        outcomes={name: outcome_shares(_outcomes_of(calls)) for name, calls in everyone.items()},
+        transitions={
+            name: stage_transition_probabilities(calls) for name, calls in everyone.items()
+        },
+        agents=_salespeople_acceptance(methods),
     )
 
 
-def diversity_by_method(
+def _diversity_by_method(
     methods: CallsByMethod, people: Sequence[CallFeatures], group: Group
-) -> dict[str, Diversity]:
+) -> dict[str, DiversityMetrics]:
     """Return the diversity of each method and of people, with the shares of figure 4a."""
     everyone = {**methods, HUMAN: people}
-    limits = CallLengthLimits.from_calls(people)
-    budgets = ngram_budget(everyone.values(), 1), ngram_budget(everyone.values(), 2)
+    limits = HumanCallLengthRange.from_calls(people)
+    budgets = smallest_ngram_count(everyone.values(), 1), smallest_ngram_count(everyone.values(), 2)
     figures = {
         name: measure_diversity(calls, group, limits, budgets) for name, calls in everyone.items()
     }
 
     # Shares over the methods; people have none.
-    for name, share in tlv_shares({name: figures[name].tlv.value for name in methods}).items():
+    for name, share in turn_length_variance_shares(
+        {name: figures[name].tlv.value for name in methods}
+    ).items():
         diversity = figures[name]
         objective = float(np.mean([share, diversity.irs.value, diversity.snr.value]))
         figures[name] = diversity.model_copy(update={"tlv_share": share, "objective": objective})
@@ -88,42 +94,44 @@ def diversity_by_method(
     return figures
 
 
-def figures_by_archetype(
+def _metrics_by_archetype(
     calls: Sequence[CallFeatures], archetypes: Sequence[str], group: Group
-) -> dict[str, ArchetypeFigures]:
-    """Return a method's figures for each archetype that was called."""
+) -> dict[str, ArchetypeMetrics]:
+    """Return a method's metrics for each archetype that was called."""
     figures = {}
     for archetype in archetypes:
         selected = [call for call in calls if call.call.profile.archetype == archetype]
         if not selected:
             continue
-        figures[archetype] = ArchetypeFigures(
+        figures[archetype] = ArchetypeMetrics(
             words_per_turn=mean_confidence_interval(
                 [float(call.lengths.mean()) for call in selected]
             ),
-            irs=mean_confidence_interval([irs(call) for call in selected]),
-            snr=mean_confidence_interval([snr(call.stages, group) for call in selected]),
-            accepted=acceptance_rate(selected),
+            irs=mean_confidence_interval([inter_response_similarity(call) for call in selected]),
+            snr=mean_confidence_interval(
+                [visited_stage_share(call.stages, group) for call in selected]
+            ),
+            accepted=_acceptance_rate(selected),
         )
     return figures
 
 
-def acceptance_rate(calls: Sequence[CallFeatures]) -> ConfidenceInterval:
+def _acceptance_rate(calls: Sequence[CallFeatures]) -> ConfidenceInterval:
     """Return the share of calls that end with acceptance."""
     return mean_confidence_interval([float(call.call.outcome == "accepted") for call in calls])
 
 
-def turn_lengths(calls: Sequence[CallFeatures]) -> list[int]:
+def _turn_lengths(calls: Sequence[CallFeatures]) -> list[int]:
     """Return the words of every turn."""
     return [int(length) for length in chain.from_iterable(call.lengths for call in calls)]
 
 
-def outcomes_of(calls: Sequence[CallFeatures]) -> list[str]:
+def _outcomes_of(calls: Sequence[CallFeatures]) -> list[str]:
     """Return the outcome of each call."""
     return [str(call.call.outcome) for call in calls]
 
 
-def salespeople_figures(methods: CallsByMethod) -> SalespeopleFigures | None:
+def _salespeople_acceptance(methods: CallsByMethod) -> SalespeopleAcceptance | None:
     """Return acceptance by salesperson, and whether methods rank the salespeople alike.
 
     ``None`` with fewer than two salespeople.
@@ -136,7 +144,7 @@ def salespeople_figures(methods: CallsByMethod) -> SalespeopleFigures | None:
     acceptance: dict[str, dict[str, ConfidenceInterval]] = {}
     for method, calls in methods.items():
         acceptance[method] = {
-            name: acceptance_rate([call for call in calls if call.call.salesperson == name])
+            name: _acceptance_rate([call for call in calls if call.call.salesperson == name])
             for name in salespeople
         }
 
@@ -145,7 +153,7 @@ def salespeople_figures(methods: CallsByMethod) -> SalespeopleFigures | None:
         for method, by_name in acceptance.items()
     }
     correlations = [
-        MethodRankCorrelation(a=a, b=b, **dict(rank_correlation(rates[a], rates[b])))
+        MethodRankCorrelation(a=a, b=b, **dict(salespeople_rank_correlation(rates[a], rates[b])))
         for a, b in combinations(rates, 2)
     ]
-    return SalespeopleFigures(acceptance=acceptance, rank_correlation=correlations)
+    return SalespeopleAcceptance(acceptance=acceptance, rank_correlation=correlations)

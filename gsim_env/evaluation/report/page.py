@@ -1,4 +1,4 @@
-"""The report of an evaluation: a self-contained HTML page, with its figures and tables as files."""
+"""The report of an evaluation: a self-contained HTML page, with its charts and tables as files."""
 
 import base64
 import hashlib
@@ -10,15 +10,20 @@ from pydantic import BaseModel, JsonValue
 
 from gsim_env.dialogue import Outcome
 from gsim_env.evaluation.records import EvaluatedCall
-from gsim_env.evaluation.report.figures import make_figures
-from gsim_env.evaluation.report.plotting import Plot, method_label, svg, write_png
+from gsim_env.evaluation.report.charts import make_charts
+from gsim_env.evaluation.report.plotting import (
+    ReportPlot,
+    method_label,
+    plot_as_svg,
+    write_plot_png,
+)
 from gsim_env.evaluation.report.results import EvaluationResults
-from gsim_env.evaluation.report.table import Table, write_csv, write_markdown
-from gsim_env.evaluation.report.tables import display_name, make_tables
+from gsim_env.evaluation.report.table import ResultsTable, write_table_csv, write_tables_markdown
+from gsim_env.evaluation.report.tables import identifier_as_words, make_results_tables
 from gsim_env.profiles import CustomerProfile
 from gsim_env.util.extras import check_extra_installed
 
-__all__ = ["write_report"]
+__all__ = ["write_html_report"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,11 +34,15 @@ JSON_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 """Characters that could end a script element or a line in it, as JSON escapes."""
 
 
-def write_report(results: EvaluationResults, calls: Sequence[EvaluatedCall], out: Path) -> Path:
-    """Write ``report.html``, ``figures/*.png``, ``tables/*.csv`` and ``tables.md`` to a folder.
+def write_html_report(
+    results: EvaluationResults, calls: Sequence[EvaluatedCall], out: Path
+) -> Path:
+    """Write an evaluation's report to a folder: HTML page, charts and tables.
+
+    The files are ``report.html``, ``figures/*.png``, ``tables/*.csv`` and ``tables.md``.
 
     Args:
-        results: The evaluation's figures; an empty section is left out.
+        results: The evaluation's results; an empty section is left out.
         calls: The calls to browse, simulated and recorded.
         out: The folder; it is created if needed.
 
@@ -44,29 +53,29 @@ def write_report(results: EvaluationResults, calls: Sequence[EvaluatedCall], out
         ImportError: if the extra ``evaluation`` is not installed.
     """
     check_extra_installed("evaluation")
-    tables = make_tables(results)
-    plots = make_figures(results)
+    tables = make_results_tables(results)
+    plots = make_charts(results)
 
     for name in ("figures", "tables"):
         (out / name).mkdir(parents=True, exist_ok=True)
     for table in tables.values():
-        write_csv(out / "tables" / f"{table.name}.csv", table)
-    write_markdown(out / "tables.md", tables.values())
+        write_table_csv(out / "tables" / f"{table.name}.csv", table)
+    write_tables_markdown(out / "tables.md", tables.values())
     for plot in plots:
-        write_png(plot, out / "figures")
+        write_plot_png(plot, out / "figures")
 
     page = out / "report.html"
-    page.write_text(render_page(results, calls, tables, plots), encoding="utf-8")
+    page.write_text(_render_page(results, calls, tables, plots), encoding="utf-8")
     return page
 
 
-def render_page(
+def _render_page(
     results: EvaluationResults,
     calls: Sequence[EvaluatedCall],
-    tables: Mapping[str, Table],
-    plots: Sequence[Plot],
+    tables: Mapping[str, ResultsTable],
+    plots: Sequence[ReportPlot],
 ) -> str:
-    """Return the page.
+    """Return the HTML report page.
 
     Words of models are in it as JSON only, and everything filled into the template is escaped.
     """
@@ -85,36 +94,40 @@ def render_page(
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
+    charts = {}
+    for plot in plots:
+        charts[plot.name] = {"title": plot.title, "svg": Markup(plot_as_svg(plot))}  # noqa: S704
+
     # Markup marks what is safe as it is; everything else is escaped.
     text = environment.get_template("report.html").render(
         results=results,
         manifest=results.manifest.model_dump(mode="json") if results.manifest else {},
-        summary=summarize(results),
-        missing=list_missing(results),
+        summary=_describe_comparison(results),
+        missing=_list_missing_data(results),
         tables=tables,
-        plots={plot.name: {"title": plot.title, "svg": Markup(svg(plot))} for plot in plots},  # noqa: S704
+        plots=charts,
         stage_maps=[plot.name for plot in plots if plot.name.startswith("stages_")],
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash=script_hash,
-        calls=Markup(calls_as_json(calls)),  # noqa: S704
-        setting_text=setting_text,
+        calls=Markup(_calls_as_json(calls)),  # noqa: S704
+        setting_text=_setting_as_text,
     )
     return text.lstrip()
 
 
-def summarize(results: EvaluationResults) -> str:
-    """Return in a few words what was compared."""
-    methods = count("method", len(results.methods))
+def _describe_comparison(results: EvaluationResults) -> str:
+    """Return sentences that name the methods, calls and salespeople an evaluation compares."""
+    methods = _count_with_noun("method", len(results.methods))
     text = f"{methods}: {', '.join(results.methods)}."
     manifest = results.manifest
     if manifest is None:
         return text
 
-    archetypes = count("archetype", len(results.archetypes))
-    salespeople = count("salesperson", len(manifest.salespeople), "salespeople")
-    calls = count("call", manifest.calls)
-    recorded = count("recorded call", manifest.human.calls)
+    archetypes = _count_with_noun("archetype", len(results.archetypes))
+    salespeople = _count_with_noun("salesperson", len(manifest.salespeople), "salespeople")
+    calls = _count_with_noun("call", manifest.calls)
+    recorded = _count_with_noun("recorded call", manifest.human.calls)
     return (
         f"Group {manifest.group}. {text} {calls} to each of {archetypes} by "
         f"{salespeople} ({', '.join(manifest.salespeople)}), "
@@ -122,43 +135,49 @@ def summarize(results: EvaluationResults) -> str:
     )
 
 
-def list_missing(results: EvaluationResults) -> list[str]:
+def _list_missing_data(results: EvaluationResults) -> list[str]:
     """Return a sentence for everything that is missing; empty if nothing is."""
     sentences = []
 
     if results.manifest is not None:
         for name, number in results.manifest.missing_calls.items():
             verb = "counts" if number == 1 else "count"
-            failed = f"{count('call', number)} failed and {verb} in no figure"
+            failed = f"{_count_with_noun('call', number)} failed and {verb} in no metric"
             sentences.append((number, f"{name}: {failed}."))
 
     if results.judge is not None:
         for name, by_evaluator in results.judge.missing.items():
             for evaluator, number in by_evaluator.items():
-                ratings = f"{count('rating', number)} of {display_name(evaluator)}"
+                ratings = (
+                    f"{_count_with_noun('rating', number)} of {identifier_as_words(evaluator)}"
+                )
                 sentences.append((number, f"{method_label(name)}: {ratings} missing."))
 
     if results.robustness is not None:
         verdicts = results.robustness.missing
         profiles = results.robustness.undrawn
-        sentences.append((verdicts, f"Robustness: {count('verdict', verdicts)} missing."))
-        sentences.append((profiles, f"Robustness: {count('profile', profiles)} missing."))
+        sentences.append(
+            (verdicts, f"Robustness: {_count_with_noun('verdict', verdicts)} missing.")
+        )
+        sentences.append(
+            (profiles, f"Robustness: {_count_with_noun('profile', profiles)} missing.")
+        )
 
     return [sentence for number, sentence in sentences if number]
 
 
-def count(noun: str, number: int, plural: str = "") -> str:
+def _count_with_noun(noun: str, number: int, plural: str = "") -> str:
     """Return a number with its noun in singular or plural."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def setting_text(value: JsonValue) -> str:
+def _setting_as_text(value: JsonValue) -> str:
     """Return a setting as text: strings as they are, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False)
 
 
-class PageTurn(BaseModel):
-    """An exchange as the page shows it; ``levels`` are the latent state's, by name."""
+class _PageTurn(BaseModel):
+    """A turn as the page shows it; ``levels`` are the latent state's, by name."""
 
     sales: str
     customer: str
@@ -167,7 +186,7 @@ class PageTurn(BaseModel):
     guidance: dict[str, JsonValue] | None
 
 
-class PageCall(BaseModel):
+class _PageCall(BaseModel):
     """A call as the page shows it."""
 
     id: str
@@ -177,10 +196,10 @@ class PageCall(BaseModel):
     outcome: Outcome | None
     error: str | None
     profile: CustomerProfile
-    turns: list[PageTurn]
+    turns: list[_PageTurn]
 
 
-def page_call(call: EvaluatedCall) -> PageCall:
+def _as_page_call(call: EvaluatedCall) -> _PageCall:
     """Return what the page shows of a call."""
     turns = []
     for turn in call.turns:
@@ -189,7 +208,7 @@ def page_call(call: EvaluatedCall) -> PageCall:
             levels = {name: turn.state.get(name) for name in STATE_LEVELS}
 
         turns.append(
-            PageTurn(
+            _PageTurn(
                 sales=turn.sales,
                 customer=turn.customer,
                 stage=turn.stage,
@@ -198,7 +217,7 @@ def page_call(call: EvaluatedCall) -> PageCall:
             )
         )
 
-    return PageCall(
+    return _PageCall(
         id=call.id,
         method=call.method,
         salesperson=call.salesperson,
@@ -210,11 +229,13 @@ def page_call(call: EvaluatedCall) -> PageCall:
     )
 
 
-def calls_as_json(calls: Sequence[EvaluatedCall]) -> str:
+def _calls_as_json(calls: Sequence[EvaluatedCall]) -> str:
     """Return the calls as JSON that is safe in a script element."""
-    return escape_json(f"[{','.join(page_call(call).model_dump_json() for call in calls)}]")
+    return escape_json_for_script(
+        f"[{','.join(_as_page_call(call).model_dump_json() for call in calls)}]"
+    )
 
 
-def escape_json(text: str) -> str:
-    """Return JSON without characters that could end a script element."""
+def escape_json_for_script(text: str) -> str:
+    """Escape the characters of JSON text that could end an HTML script element."""
     return text.translate(JSON_ESCAPES)

@@ -1,4 +1,4 @@
-"""Drawing helpers of the report's figures: style, axes by method, bars, and output as SVG and PNG.
+"""Drawing helpers of the report's charts: style, axes by method, bars, and output as SVG and PNG.
 
 Text and axes are drawn in one color, :data:`INK`: near black in an image, the page's text color in
 an SVG.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from gsim_env.evaluation.records import HUMAN
 from gsim_env.evaluation.report.results import EvaluationResults
 from gsim_env.evaluation.report.table import DASH
-from gsim_env.evaluation.report.tables import PEOPLE, display_name
+from gsim_env.evaluation.report.tables import PEOPLE, identifier_as_words
 from gsim_env.util.stats import ConfidenceInterval
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ __all__ = [
     "SIZE",
     "STYLE",
     "Colors",
-    "Layout",
-    "Plot",
-    "draw_bars",
-    "label_groups",
-    "linestyle",
+    "PlotLayout",
+    "ReportPlot",
+    "draw_method_bars",
+    "file_name_slug",
+    "label_bar_groups",
     "method_colors",
     "method_label",
-    "method_plot",
-    "new_figure",
+    "method_line_style",
+    "new_matplotlib_figure",
     "place_legend",
-    "slug",
-    "svg",
-    "write_png",
+    "plot_as_svg",
+    "plot_by_method",
+    "write_plot_png",
 ]
 
 INK = "#010203"
@@ -70,8 +70,8 @@ Colors = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
-    """A figure with its texts.
+class ReportPlot:
+    """A matplotlib figure with its file name, caption and description.
 
     Attributes:
         name: Name of its file; unique in a report.
@@ -86,8 +86,8 @@ class Plot:
     figure: "Figure"
 
 
-def write_png(plot: Plot, folder: Path) -> Path:
-    """Write a figure as an image on white and return its file."""
+def write_plot_png(plot: ReportPlot, folder: Path) -> Path:
+    """Write a chart as a PNG file on white, and return the file's path."""
     from matplotlib import style
 
     file = folder / f"{plot.name}.png"
@@ -96,10 +96,10 @@ def write_png(plot: Plot, folder: Path) -> Path:
     return file
 
 
-def svg(plot: Plot) -> str:
-    """Return a figure as an SVG element of flexible width, in the page's colors.
+def plot_as_svg(plot: ReportPlot) -> str:
+    """Return a chart as an SVG element of flexible width, in the page's colors.
 
-    Its ids start with the figure's name, so they are unique in a page.
+    Its ids start with the chart's name, so they are unique in a page.
     """
     from matplotlib import style
 
@@ -121,8 +121,8 @@ def svg(plot: Plot) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """Layout of a figure that compares methods.
+class PlotLayout:
+    """Size, axis labels, panels and legend of a chart that compares methods.
 
     Attributes:
         size: Width and height in inches.
@@ -140,19 +140,19 @@ class Layout:
     legend: str = "patch"
 
 
-def method_plot(
+def plot_by_method(
     results: EvaluationResults,
     section: Mapping[str, object],
     texts: tuple[str, str, str],
-    layout: Layout,
+    layout: PlotLayout,
     draw: Callable[[list["Axes"], Colors], None],
-) -> Plot | None:
-    """Return a figure that compares the methods of a section; ``None`` if the section is empty.
+) -> ReportPlot | None:
+    """Draw a chart that compares the methods of a results section; ``None`` if it is empty.
 
     Args:
         results: The results.
-        section: Figures by method.
-        texts: The figure's name, its title, and what it shows, for screen readers.
+        section: Metrics by method.
+        texts: The chart's name, its title, and what it shows, for screen readers.
         layout: Its axes.
         draw: Draws into the axes with the colors of the methods.
     """
@@ -160,17 +160,19 @@ def method_plot(
     if not colors:
         return None
 
-    figure, panels = new_figure(layout)
+    figure, panels = new_matplotlib_figure(layout)
     draw(panels, colors)
     if layout.legend:
-        add_legend(figure, colors, lines=layout.legend == "line")
+        _add_legend(figure, colors, lines=layout.legend == "line")
 
     name, title, label = texts
-    return Plot(name, title, f"{label}, for {', '.join(map(display_name, colors))}.", figure)
+    return ReportPlot(
+        name, title, f"{label}, for {', '.join(map(identifier_as_words, colors))}.", figure
+    )
 
 
-def new_figure(layout: Layout) -> tuple["Figure", list["Axes"]]:
-    """Return an empty figure and its axes."""
+def new_matplotlib_figure(layout: PlotLayout) -> tuple["Figure", list["Axes"]]:
+    """Return an empty matplotlib figure and its axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=layout.size, layout="constrained")
@@ -182,13 +184,13 @@ def new_figure(layout: Layout) -> tuple["Figure", list["Axes"]]:
 
 
 def method_colors(results: EvaluationResults, section: Mapping[str, object]) -> dict[str, str]:
-    """Return the colors of the methods that a section has data for; the same in all figures."""
+    """Return the color of each method that a results section has data for."""
     colors = {name: COLORS[index % len(COLORS)] for index, name in enumerate(results.methods)}
     colors[HUMAN] = INK
     return {name: color for name, color in colors.items() if section.get(name)}
 
 
-def draw_bars(
+def draw_method_bars(
     axes: "Axes",
     groups: Sequence[str],
     colors: Colors,
@@ -196,7 +198,7 @@ def draw_bars(
 ) -> None:
     """Draw a bar with its interval for each method in each group; people are dashed lines.
 
-    A figure that was not measured is a dash.
+    A metric that was not measured is a dash.
     """
     methods = {name: color for name, color in colors.items() if name != HUMAN}
     width = 0.8 / max(len(methods), 1)
@@ -204,7 +206,7 @@ def draw_bars(
     for center, group in enumerate(groups):
         for index, (name, color) in enumerate(methods.items()):
             x = center + (index - (len(methods) - 1) / 2) * width
-            draw_bar(axes, x, width * 0.9, color, estimate(name, group))
+            _draw_bar(axes, x, width * 0.9, color, estimate(name, group))
 
         human = estimate(HUMAN, group).value if HUMAN in colors else math.nan
         if not math.isnan(human):
@@ -212,7 +214,7 @@ def draw_bars(
             axes.hlines(human, *ends, color=INK, linewidth=1.4, linestyle="--")
 
 
-def draw_bar(axes: "Axes", x: float, width: float, color: str, figure: ConfidenceInterval) -> None:
+def _draw_bar(axes: "Axes", x: float, width: float, color: str, figure: ConfidenceInterval) -> None:
     """Draw one bar with its interval, or a dash."""
     if math.isnan(figure.value):
         transform = axes.get_xaxis_transform()
@@ -224,12 +226,14 @@ def draw_bar(axes: "Axes", x: float, width: float, color: str, figure: Confidenc
         axes.vlines(x, figure.low, figure.high, color=INK, linewidth=1.1)
 
 
-def label_groups(axes: "Axes", names: Sequence[str]) -> None:
-    """Label groups of bars, one word per line."""
-    axes.set_xticks(range(len(names)), [display_name(name).replace(" ", "\n") for name in names])
+def label_bar_groups(axes: "Axes", names: Sequence[str]) -> None:
+    """Label the groups of a bar chart on the horizontal axis, one word per line."""
+    axes.set_xticks(
+        range(len(names)), [identifier_as_words(name).replace(" ", "\n") for name in names]
+    )
 
 
-def add_legend(figure: "Figure", colors: Colors, *, lines: bool) -> None:
+def _add_legend(figure: "Figure", colors: Colors, *, lines: bool) -> None:
     """Add the colors of methods above a figure."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -238,14 +242,16 @@ def add_legend(figure: "Figure", colors: Colors, *, lines: bool) -> None:
     for name, color in colors.items():
         label = method_label(name)
         if lines or name == HUMAN:
-            handles.append(Line2D([], [], color=color, linestyle=linestyle(name), label=label))
+            handles.append(
+                Line2D([], [], color=color, linestyle=method_line_style(name), label=label)
+            )
         else:
             handles.append(Patch(color=color, label=label))
     place_legend(figure, handles)
 
 
 def place_legend(figure: "Figure", handles: Sequence["Artist"]) -> None:
-    """Place a legend above a figure, five entries per line."""
+    """Place a legend above a matplotlib figure, five entries per line."""
     figure.legend(
         handles=list(handles),
         loc="outside upper center",
@@ -256,16 +262,16 @@ def place_legend(figure: "Figure", handles: Sequence["Artist"]) -> None:
     )
 
 
-def linestyle(name: str) -> Literal["-", "--"]:
-    """Return the line style of a method; people are dashed."""
+def method_line_style(name: str) -> Literal["-", "--"]:
+    """Return the matplotlib line style of a method: dashed for people, else solid."""
     return "--" if name == HUMAN else "-"
 
 
 def method_label(name: str) -> str:
-    """Return a method's name as configured; ``"human"`` is shown as people."""
+    """Return the label of a method in charts: its name, or "people" for ``"human"``."""
     return PEOPLE if name == HUMAN else name
 
 
-def slug(name: str) -> str:
-    """Return a name that is safe in file names."""
+def file_name_slug(name: str) -> str:
+    """Return a name in lower case with hyphens, safe in file names."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

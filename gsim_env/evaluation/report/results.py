@@ -2,24 +2,24 @@
 
 from pydantic import Field, JsonValue
 
-from gsim_env.evaluation.judge.reports import JudgeReport, RobustnessReport
-from gsim_env.evaluation.metrics.agreement import AgreementReport, RankCorrelation
-from gsim_env.evaluation.metrics.diversity import Diversity, WindowedIRS
-from gsim_env.evaluation.metrics.fidelity import Fidelity
+from gsim_env.evaluation.judge.reports import JudgeReport, ProfileRobustnessReport
+from gsim_env.evaluation.metrics.agreement import AgreementReport, SalespeopleRankCorrelation
+from gsim_env.evaluation.metrics.diversity import DiversityMetrics, WindowedResponseSimilarity
+from gsim_env.evaluation.metrics.fidelity import FidelityDistances
 from gsim_env.evaluation.records import HUMAN
-from gsim_env.evaluation.schema import IntervalField, Number, Section
+from gsim_env.evaluation.schema import IntervalField, Number, ResultsSection
 
 __all__ = [
-    "ArchetypeFigures",
+    "ArchetypeMetrics",
     "EvaluationManifest",
     "EvaluationResults",
     "HumanReference",
     "MethodRankCorrelation",
-    "SalespeopleFigures",
+    "SalespeopleAcceptance",
 ]
 
 
-class HumanReference(Section):
+class HumanReference(ResultsSection):
     """The recorded calls that methods are compared with.
 
     Attributes:
@@ -33,8 +33,8 @@ class HumanReference(Section):
     digest: str
 
 
-class EvaluationManifest(Section):
-    """Where the results come from: plan, versions and hashes.
+class EvaluationManifest(ResultsSection):
+    """Plan, package versions and file hashes that an evaluation's results come from.
 
     Attributes:
         command: The command line; ``None`` if the evaluation was started from Python.
@@ -47,11 +47,11 @@ class EvaluationManifest(Section):
         salespeople: Names of the salespeople.
         calls: Calls to each archetype, by each salesperson, with each method.
         methods: Settings of each method, without API keys.
-        versions: Installed packages that can change the figures.
+        versions: Installed packages that can change the results.
         human: The recorded calls.
         discriminator: Name of the discriminator behind P(real); ``None`` without one.
         seconds: Duration of all calls, summed.
-        missing_calls: Number of calls that failed, by method; they count in no figure.
+        missing_calls: Number of calls that failed, by method; they count in no metric.
     """
 
     command: str | None
@@ -71,12 +71,12 @@ class EvaluationManifest(Section):
     missing_calls: dict[str, int]
 
 
-class ArchetypeFigures(Section):
-    """Figures of one method's calls to one archetype.
+class ArchetypeMetrics(ResultsSection):
+    """Metrics of one method's calls to one archetype.
 
     Attributes:
         words_per_turn: Mean words per turn.
-        irs: See :class:`~gsim_env.evaluation.metrics.diversity.Diversity`.
+        irs: See :class:`~gsim_env.evaluation.metrics.diversity.DiversityMetrics`.
         snr: Likewise.
         accepted: Share of calls that end with acceptance.
     """
@@ -87,15 +87,15 @@ class ArchetypeFigures(Section):
     accepted: IntervalField
 
 
-class MethodRankCorrelation(RankCorrelation):
-    """Whether methods ``a`` and ``b`` rank the salespeople alike."""
+class MethodRankCorrelation(SalespeopleRankCorrelation):
+    """Rank correlation of salespeople's acceptance rates with the methods ``a`` and ``b``."""
 
     a: str
     b: str
 
 
-class SalespeopleFigures(Section):
-    """Acceptance by salesperson.
+class SalespeopleAcceptance(ResultsSection):
+    """Acceptance rates by method and salesperson, and their rank correlations.
 
     Attributes:
         acceptance: Share of accepted calls, by method, then salesperson.
@@ -106,8 +106,8 @@ class SalespeopleFigures(Section):
     rank_correlation: list[MethodRankCorrelation]
 
 
-class EvaluationResults(Section):
-    """All figures of an evaluation.
+class EvaluationResults(ResultsSection):
+    """All results of an evaluation: the contents of ``results.json``.
 
     Sections by method use the key ``"human"`` for people. A section that was not measured is empty
     or ``None``.
@@ -131,20 +131,20 @@ class EvaluationResults(Section):
 
     methods: list[str]
     archetypes: list[str]
-    diversity: dict[str, Diversity] = Field(default_factory=dict)
-    irs_windows: dict[str, list[WindowedIRS]] = Field(default_factory=dict)
-    fidelity: dict[str, Fidelity] = Field(default_factory=dict)
-    by_archetype: dict[str, dict[str, ArchetypeFigures]] = Field(default_factory=dict)
+    diversity: dict[str, DiversityMetrics] = Field(default_factory=dict)
+    irs_windows: dict[str, list[WindowedResponseSimilarity]] = Field(default_factory=dict)
+    fidelity: dict[str, FidelityDistances] = Field(default_factory=dict)
+    by_archetype: dict[str, dict[str, ArchetypeMetrics]] = Field(default_factory=dict)
     lengths: dict[str, list[int]] = Field(default_factory=dict)
     outcomes: dict[str, dict[str, Number]] = Field(default_factory=dict)
     transitions: dict[str, dict[str, dict[str, Number]]] = Field(default_factory=dict)
-    agents: SalespeopleFigures | None = None
+    agents: SalespeopleAcceptance | None = None
     manifest: EvaluationManifest | None = None
     judge: JudgeReport | None = None
-    robustness: RobustnessReport | None = None
+    robustness: ProfileRobustnessReport | None = None
     agreement: AgreementReport | None = None
 
     @property
     def names(self) -> list[str]:
-        """The methods in their order, then ``"human"``."""
+        """Names of the methods in their order, then ``"human"``."""
         return [*self.methods, HUMAN]

@@ -1,4 +1,4 @@
-"""A table of figures with intervals, and its output as CSV and Markdown.
+"""A table of numbers with intervals, and its output as CSV and Markdown.
 
 What was not measured is an empty field in CSV and a dash elsewhere, never a zero.
 """
@@ -14,7 +14,15 @@ from typing import Literal
 
 from gsim_env.util.stats import ConfidenceInterval
 
-__all__ = ["DASH", "Column", "Row", "Table", "format_estimate", "write_csv", "write_markdown"]
+__all__ = [
+    "DASH",
+    "ResultsTable",
+    "TableColumn",
+    "TableRow",
+    "format_value_with_interval",
+    "write_table_csv",
+    "write_tables_markdown",
+]
 
 DASH = "\N{EN DASH}"
 """Shown for what was not measured."""
@@ -26,8 +34,8 @@ ARROWS: dict[Better, str] = {"up": "↑", "down": "↓", "half": "→ ½"}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of figures.
+class TableColumn:
+    """A numeric column of a results table.
 
     Attributes:
         key: Its name in the CSV file: the field of the results that it shows.
@@ -35,7 +43,7 @@ class Column:
         better: Which values are better: higher, lower or nearer to one half; ``None`` if neither.
         group: The heading that it shares with its neighbors, if any.
         digits: Decimals on the page; the file has six.
-        has_interval: Whether its figures have intervals.
+        has_interval: Whether its values have intervals.
     """
 
     key: str
@@ -47,18 +55,18 @@ class Column:
 
     @property
     def arrow(self) -> str:
-        """The sign for which values are better."""
+        """The arrow that shows which values of the column are better; empty if neither."""
         return ARROWS[self.better] if self.better else ""
 
     @property
     def csv_header(self) -> list[str]:
-        """Names of its columns in the file: with an interval four, else one."""
+        """Names of the column's CSV fields: four with an interval, else one."""
         return [
             self.key + end for end in (("", "_low", "_high", "_n") if self.has_interval else ("",))
         ]
 
     def format(self, value: float) -> str:
-        """Return a figure for readers; a small figure is ``< 0.01``, never rounded to zero."""
+        """Return a value as text; a small value is ``< 0.01``, never rounded to zero."""
         if math.isnan(value):
             return DASH
 
@@ -72,12 +80,12 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table.
+class TableRow:
+    """A row of a results table.
 
     Attributes:
         name: The method, archetype or dimension it shows.
-        cells: One figure per column.
+        cells: One value with its interval per column.
         block: What it shares with the rows around it: in table 1 the archetype.
         is_method: Whether it may be the best; the people's row may not.
     """
@@ -89,15 +97,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table of figures.
+class ResultsTable:
+    """A results table: title, note, columns and rows of values with intervals.
 
     Attributes:
         name: Name of its file.
         title: Its heading.
         note: How to read it.
         index: Headings of the rows' names: one, or two where rows form blocks.
-        columns: The figures.
+        columns: The numeric columns.
         rows: The rows; those of a block are neighbors.
     """
 
@@ -105,8 +113,8 @@ class Table:
     title: str
     note: str
     index: tuple[str, ...]
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...] = ()
+    columns: tuple[TableColumn, ...]
+    rows: tuple[TableRow, ...] = ()
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -118,8 +126,8 @@ class Table:
         return spans if any(name for name, _ in spans) else []
 
     @property
-    def blocks(self) -> list[tuple[str, list[Row]]]:
-        """The rows by block."""
+    def blocks(self) -> list[tuple[str, list[TableRow]]]:
+        """The blocks of the table: each block's name and rows."""
         return [(name, list(rows)) for name, rows in groupby(self.rows, key=attrgetter("block"))]
 
     @property
@@ -132,12 +140,12 @@ class Table:
             headings.append(f"{prefix}{column.label} {column.arrow}".rstrip())
         return headings
 
-    def labels(self, row: Row) -> tuple[str, ...]:
+    def labels(self, row: TableRow) -> tuple[str, ...]:
         """Return a row's labels, one per index heading."""
         return (row.block, row.name)[-len(self.index) :]
 
-    def best(self, block: Sequence[Row], index: int) -> set[str]:
-        """Return the rows of a block with the best shown value in a column.
+    def best_rows(self, block: Sequence[TableRow], index: int) -> set[str]:
+        """Return the names of the rows with the best shown value in a column of a block.
 
         Empty if the column has no better direction, or if all methods show the same value.
         """
@@ -150,13 +158,13 @@ class Table:
         if column.better is None or len(values) < 2:
             return set()
 
-        losses = {name: loss(value, column.better) for name, value in values.items()}
+        losses = {name: _loss(value, column.better) for name, value in values.items()}
         least = min(losses.values())
         best = {name for name, value in losses.items() if value == least}
         return best if len(best) < len(losses) else set()
 
 
-def loss(value: float, better: Better) -> float:
+def _loss(value: float, better: Better) -> float:
     """Return a number that is lower for better values."""
     match better:
         case "up":
@@ -167,16 +175,16 @@ def loss(value: float, better: Better) -> float:
             return round(abs(value - 0.5), FILE_DECIMALS)
 
 
-def format_estimate(column: Column, cell: ConfidenceInterval) -> str:
-    """Return a figure with its interval for readers."""
+def format_value_with_interval(column: TableColumn, cell: ConfidenceInterval) -> str:
+    """Return a value and its interval as text, such as ``0.50 [0.40, 0.60]``."""
     text = column.format(cell.value)
     if math.isnan(cell.low):
         return text
     return f"{text} [{column.format(cell.low)}, {column.format(cell.high)}]"
 
 
-def write_csv(file: Path, table: Table) -> None:
-    """Write a table as CSV: a figure with an interval has columns for its ends and its calls."""
+def write_table_csv(file: Path, table: ResultsTable) -> None:
+    """Write a results table as CSV; a value with an interval has columns for its ends and n."""
     import pandas as pd
 
     header = list(table.index)
@@ -187,40 +195,40 @@ def write_csv(file: Path, table: Table) -> None:
     for row in table.rows:
         record: list[str | float | None] = list(table.labels(row))
         for column, cell in zip(table.columns, row.cells, strict=True):
-            record += csv_fields(cell)[: len(column.csv_header)]
+            record += _csv_fields(cell)[: len(column.csv_header)]
         records.append(record)
 
     frame = pd.DataFrame(records, columns=header)
-    frame.to_csv(file, index=False, float_format=format_number, lineterminator="\n")
+    frame.to_csv(file, index=False, float_format=_format_number, lineterminator="\n")
 
 
-def format_number(value: float) -> str:
+def _format_number(value: float) -> str:
     """Return a number with at most six decimals; a smaller one, such as 1e-09, is not cut to 0."""
     text = f"{value:.{FILE_DECIMALS}f}".rstrip("0").rstrip(".")
     return f"{value:.3g}" if value and float(text) == 0 else text
 
 
-def csv_fields(cell: ConfidenceInterval) -> tuple[float | None, ...]:
-    """Return a figure's value, low, high and n; all ``None`` if it was not measured."""
+def _csv_fields(cell: ConfidenceInterval) -> tuple[float | None, ...]:
+    """Return value, low, high and n of a cell; all ``None`` if it was not measured."""
     return (None, None, None, None) if math.isnan(cell.value) else tuple(cell)
 
 
-def write_markdown(file: Path, tables: Iterable[Table]) -> None:
-    """Write tables as on the page, for a README or a paper; the best figure is bold."""
-    file.write_text("\n\n".join(map(markdown, tables)) + "\n", encoding="utf-8")
+def write_tables_markdown(file: Path, tables: Iterable[ResultsTable]) -> None:
+    """Write results tables as Markdown, for a README or a paper; the best value is bold."""
+    file.write_text("\n\n".join(map(_table_as_markdown, tables)) + "\n", encoding="utf-8")
 
 
-def markdown(table: Table) -> str:
+def _table_as_markdown(table: ResultsTable) -> str:
     """Return a table under its title."""
     import pandas as pd
 
     records = []
     for _, block in table.blocks:
-        best = [table.best(block, index) for index in range(len(table.columns))]
+        best = [table.best_rows(block, index) for index in range(len(table.columns))]
         for row in block:
             record = list(table.labels(row))
             for column, cell, best_rows in zip(table.columns, row.cells, best, strict=True):
-                text = format_estimate(column, cell)
+                text = format_value_with_interval(column, cell)
                 record.append(f"**{text}**" if row.name in best_rows else text)
             records.append([text.replace("|", r"\|") for text in record])
 

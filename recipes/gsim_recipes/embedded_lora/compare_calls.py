@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from gsim_env.evaluation.output import read_results
+from gsim_env.evaluation.output import read_evaluation_results
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall
 from gsim_env.util.files import write_atomically
 from gsim_env.util.stats import bootstrap_interval
@@ -42,13 +42,13 @@ def main(
     statistics: dict[str, Statistics] = {}
     lengths: dict[str, Lengths] = {}
     for folder in evaluations:
-        results = read_results(folder)
+        results = read_evaluation_results(folder)
         calls = _calls_by_method(folder / "calls.jsonl")
         for method, fidelity in results.fidelity.items():
             measured = fidelity.model_dump(mode="json")
             lengths[method] = _turn_lengths(calls[method])
             statistics[method] = {
-                "c2st_accuracy": measured["c2st_accuracy"],
+                "classifier_two_sample_accuracy": measured["classifier_two_sample_accuracy"],
                 "p_real": measured["p_real"],
                 **_length_statistics(lengths[method]),
             }

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 
-from gsim_env.evaluation.metrics.fidelity import Fidelity
-from gsim_env.evaluation.output import read_results
+from gsim_env.evaluation.metrics.fidelity import FidelityDistances
+from gsim_env.evaluation.output import read_evaluation_results
 from gsim_env.evaluation.records import HUMAN
-from gsim_env.evaluation.schema import as_interval
+from gsim_env.evaluation.schema import field_as_interval
 
 OUTCOMES = "outcome_distance"
 
@@ -42,7 +42,7 @@ def main() -> None:
     args = parser.parse_args()
 
     for folder in args.evaluations:
-        by_method = gaps_to_human_floor(read_results(folder).fidelity)
+        by_method = gaps_to_human_floor(read_evaluation_results(folder).fidelity)
         names = list(by_method[UNTUNED])
         print(f"| {folder.name} | {' | '.join(names)} | mean | mean without outcomes |")
         print(f"|{'---|' * (len(names) + 3)}")
@@ -52,7 +52,7 @@ def main() -> None:
             print(f"| {method} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
 
 
-def gaps_to_human_floor(fidelity: Mapping[str, Fidelity]) -> dict[str, dict[str, float]]:
+def gaps_to_human_floor(fidelity: Mapping[str, FidelityDistances]) -> dict[str, dict[str, float]]:
     """Return each method's gap to the human-to-human floor, relative to the untuned model's.
 
     The keys are the method and the metric; 1 is the untuned model, 0 the floor.
@@ -61,8 +61,8 @@ def gaps_to_human_floor(fidelity: Mapping[str, Fidelity]) -> dict[str, dict[str,
     """
     floor = fidelity[HUMAN]
 
-    def excess(method: Fidelity, name: str) -> float:
-        distance = as_interval(method, name).value - as_interval(floor, name).value
+    def excess(method: FidelityDistances, name: str) -> float:
+        distance = field_as_interval(method, name).value - field_as_interval(floor, name).value
         return DIRECTIONS[name] * distance
 
     # NaN, for a metric that was not measured, is not above zero.

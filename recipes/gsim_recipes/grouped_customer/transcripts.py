@@ -12,7 +12,7 @@ from gymnasium.utils import seeding
 from tqdm import tqdm
 
 from gsim_env.envs.episode import Episode
-from gsim_env.envs.playing import PlayedCall
+from gsim_env.envs.playing import PlayedCall, play_call
 from gsim_env.envs.rewards import StepReward
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import SalespersonFactory

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gsim_env.evaluation.compare import difference
+from gsim_env.evaluation.compare import mean_difference_interval
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 from gsim_recipes.command_line import current_shell_command, parse_name_value
@@ -94,7 +94,7 @@ def _metric_differences(first: Sequence[Call], second: Sequence[Call]) -> dict[s
             {("", number): float(call[name]) for number, call in enumerate(calls)}
             for calls in (first, second)
         ]
-        differences[name] = _interval_as_json(difference(*columns, paired=False))
+        differences[name] = _interval_as_json(mean_difference_interval(*columns, paired=False))
     return differences
 
 

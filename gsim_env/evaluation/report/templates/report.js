@@ -98,7 +98,7 @@
       "inside",
       profile(call.profile),
       links,
-      call.error ? element("p", "missing", `This call failed and counts in no figure: ${call.error}`) : null,
+      call.error ? element("p", "missing", `This call failed and counts in no metric: ${call.error}`) : null,
       ...call.turns.map(turn),
     );
   }

@@ -1,4 +1,4 @@
-"""The figures of an evaluation: figures 4a, 4b and 5b of the paper, and comparisons with people."""
+"""The charts of an evaluation: figures 4a, 4b and 5b of the paper, comparisons with people."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,28 +14,28 @@ from gsim_env.evaluation.report.plotting import (
     SIZE,
     STYLE,
     Colors,
-    Layout,
-    Plot,
-    draw_bars,
-    label_groups,
-    linestyle,
+    PlotLayout,
+    ReportPlot,
+    draw_method_bars,
+    file_name_slug,
+    label_bar_groups,
     method_colors,
     method_label,
-    method_plot,
-    new_figure,
+    method_line_style,
+    new_matplotlib_figure,
     place_legend,
-    slug,
+    plot_by_method,
 )
 from gsim_env.evaluation.report.results import EvaluationResults
-from gsim_env.evaluation.report.tables import display_name
-from gsim_env.evaluation.schema import ABSENT, as_interval
+from gsim_env.evaluation.report.tables import identifier_as_words
+from gsim_env.evaluation.schema import ABSENT, field_as_interval
 from gsim_env.util.extras import check_extra_installed
 from gsim_env.util.stats import ConfidenceInterval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["make_figures"]
+__all__ = ["make_charts"]
 
 OUTCOME_COLORS = {
     "accepted": "#2f9e77",
@@ -53,8 +53,8 @@ PEOPLE_MAP_COLOR = "#8a8f98"
 """Color of the people's heat map: visible on light and on dark pages, unlike ``INK``."""
 
 
-def make_figures(results: EvaluationResults) -> list[Plot]:
-    """Return the figures that the results have data for.
+def make_charts(results: EvaluationResults) -> list[ReportPlot]:
+    """Draw the charts of an evaluation that its results have data for.
 
     Raises:
         ImportError: if the extra ``evaluation`` is not installed.
@@ -64,34 +64,37 @@ def make_figures(results: EvaluationResults) -> list[Plot]:
 
     with style.context(STYLE):
         plots = [
-            diversity_bars(results),
-            irs_lines(results),
-            archetype_bars(results),
-            length_distribution(results),
-            outcome_bars(results),
-            *stage_maps(results),
-            pass_rate_bars(results),
+            _diversity_bars(results),
+            _irs_lines(results),
+            _archetype_bars(results),
+            _length_distribution(results),
+            _outcome_bars(results),
+            *_stage_heat_maps(results),
+            _pass_rate_bars(results),
         ]
     return [plot for plot in plots if plot is not None]
 
 
-def diversity_bars(results: EvaluationResults) -> Plot | None:
+def _diversity_bars(results: EvaluationResults) -> ReportPlot | None:
     """Return figure 4a: TLV share, IRS and SNR by method."""
     labels = {"tlv_share": "TLV, share", "irs": "IRS", "snr": "SNR"}
 
     def draw(panels: list["Axes"], colors: Colors) -> None:
         (axes,) = panels
-        draw_bars(
-            axes, list(labels), colors, lambda name, key: as_interval(results.diversity[name], key)
+        draw_method_bars(
+            axes,
+            list(labels),
+            colors,
+            lambda name, key: field_as_interval(results.diversity[name], key),
         )
         axes.set(xticks=range(len(labels)), xticklabels=list(labels.values()), ylim=(0, 1))
 
     title = "Figure 4a. Diversity, with 95 % intervals"
     texts = ("figure_4a", title, "Bars of TLV share, IRS and SNR")
-    return method_plot(results, results.diversity, texts, Layout(), draw)
+    return plot_by_method(results, results.diversity, texts, PlotLayout(), draw)
 
 
-def irs_lines(results: EvaluationResults) -> Plot | None:
+def _irs_lines(results: EvaluationResults) -> ReportPlot | None:
     """Return figure 4b: IRS in a sliding window over the turns of a call."""
     from matplotlib.ticker import MaxNLocator
 
@@ -107,7 +110,7 @@ def irs_lines(results: EvaluationResults) -> Plot | None:
                 linewidth=1.8,
                 marker="o",
                 markersize=3,
-                linestyle=linestyle(name),
+                linestyle=method_line_style(name),
             )
 
             # The 95 % interval as a band.
@@ -120,11 +123,11 @@ def irs_lines(results: EvaluationResults) -> Plot | None:
 
     title = "Figure 4b. Diversity over the turns of a call, with 95 % intervals"
     texts = ("figure_4b", title, "IRS over the turns of a call")
-    layout = Layout(xlabel="turn", ylabel="IRS of a sliding window", legend="line")
-    return method_plot(results, results.irs_windows, texts, layout, draw)
+    layout = PlotLayout(xlabel="turn", ylabel="IRS of a sliding window", legend="line")
+    return plot_by_method(results, results.irs_windows, texts, layout, draw)
 
 
-def archetype_bars(results: EvaluationResults) -> Plot | None:
+def _archetype_bars(results: EvaluationResults) -> ReportPlot | None:
     """Return words per turn, IRS, SNR and acceptance by archetype and method."""
     titles = {
         "words_per_turn": "words per turn",
@@ -135,13 +138,13 @@ def archetype_bars(results: EvaluationResults) -> Plot | None:
 
     def estimate(key: str, name: str, archetype: str) -> ConfidenceInterval:
         figures = results.by_archetype[name].get(archetype)
-        return ABSENT if figures is None else as_interval(figures, key)
+        return ABSENT if figures is None else field_as_interval(figures, key)
 
     def draw(panels: list["Axes"], colors: Colors) -> None:
         for axes, key in zip(panels, titles, strict=True):
-            draw_bars(axes, results.archetypes, colors, partial(estimate, key))
+            draw_method_bars(axes, results.archetypes, colors, partial(estimate, key))
             axes.set(title=titles[key], ylim=(0, None if key == "words_per_turn" else 1))
-            label_groups(axes, results.archetypes)
+            label_bar_groups(axes, results.archetypes)
 
     title = "By archetype, with 95 % intervals"
     texts = (
@@ -149,11 +152,11 @@ def archetype_bars(results: EvaluationResults) -> Plot | None:
         title,
         "Bars of words per turn, IRS, SNR and share accepted by archetype",
     )
-    layout = Layout(size=(10, 6), panels=(2, 2))
-    return method_plot(results, results.by_archetype, texts, layout, draw)
+    layout = PlotLayout(size=(10, 6), panels=(2, 2))
+    return plot_by_method(results, results.by_archetype, texts, layout, draw)
 
 
-def length_distribution(results: EvaluationResults) -> Plot | None:
+def _length_distribution(results: EvaluationResults) -> ReportPlot | None:
     """Return the cumulative distribution of words per turn."""
 
     def draw(panels: list["Axes"], colors: Colors) -> None:
@@ -166,24 +169,26 @@ def length_distribution(results: EvaluationResults) -> Plot | None:
                 where="post",
                 color=color,
                 linewidth=2.2 if name == HUMAN else 1.6,
-                linestyle=linestyle(name),
+                linestyle=method_line_style(name),
             )
         longest = max(float(np.quantile(results.lengths[name], 0.99)) for name in colors)
         axes.set(xlim=(0, max(longest, 1)), ylim=(0, 1.01))
 
     texts = ("lengths", "Words per turn", "Cumulative distributions of words per turn")
-    layout = Layout(xlabel="words", ylabel="share of turns of at most this length", legend="line")
-    return method_plot(results, results.lengths, texts, layout, draw)
+    layout = PlotLayout(
+        xlabel="words", ylabel="share of turns of at most this length", legend="line"
+    )
+    return plot_by_method(results, results.lengths, texts, layout, draw)
 
 
-def outcome_bars(results: EvaluationResults) -> Plot | None:
+def _outcome_bars(results: EvaluationResults) -> ReportPlot | None:
     """Return the shares of outcomes as stacked bars."""
     from matplotlib.patches import Patch
 
     def draw(panels: list["Axes"], colors: Colors) -> None:
         (axes,) = panels
         for position, name in enumerate(colors):
-            draw_stack(axes, position, results.outcomes[name])
+            _draw_stacked_bar(axes, position, results.outcomes[name])
         labels = [method_label(name) for name in colors]
         axes.set(yticks=range(len(colors)), yticklabels=labels, xlim=(0, 1))
         axes.invert_yaxis()
@@ -191,16 +196,18 @@ def outcome_bars(results: EvaluationResults) -> Plot | None:
 
     texts = ("outcomes", "Outcomes of calls", "Shares of outcomes")
     size = (SIZE[0], 1.2 + 0.42 * len(results.outcomes))
-    layout = Layout(size=size, xlabel="share of calls", legend="")
-    plot = method_plot(results, results.outcomes, texts, layout, draw)
+    layout = PlotLayout(size=size, xlabel="share of calls", legend="")
+    plot = plot_by_method(results, results.outcomes, texts, layout, draw)
 
     if plot is not None:
-        handles = [Patch(color=c, label=display_name(name)) for name, c in OUTCOME_COLORS.items()]
+        handles = [
+            Patch(color=c, label=identifier_as_words(name)) for name, c in OUTCOME_COLORS.items()
+        ]
         place_legend(plot.figure, handles)
     return plot
 
 
-def draw_stack(axes: "Axes", position: int, shares: Mapping[str, float]) -> None:
+def _draw_stacked_bar(axes: "Axes", position: int, shares: Mapping[str, float]) -> None:
     """Draw the shares of outcomes as one stacked bar."""
     left = 0.0
     for outcome, color in OUTCOME_COLORS.items():
@@ -213,41 +220,45 @@ def draw_stack(axes: "Axes", position: int, shares: Mapping[str, float]) -> None
         left += share
 
 
-def pass_rate_bars(results: EvaluationResults) -> Plot | None:
+def _pass_rate_bars(results: EvaluationResults) -> ReportPlot | None:
     """Return figure 5b: the share of profiles that pass the robustness test, by archetype."""
     rates = results.robustness.pass_rate if results.robustness else {}
     archetypes = [name for name in (*results.archetypes, ALL) if name in rates]
     if not archetypes:
         return None
 
-    figure, (axes,) = new_figure(Layout(size=(7, 3.4), ylabel="share of profiles that pass"))
-    draw_bars(axes, archetypes, {"rate": COLORS[0]}, lambda _, archetype: rates[archetype])
+    figure, (axes,) = new_matplotlib_figure(
+        PlotLayout(size=(7, 3.4), ylabel="share of profiles that pass")
+    )
+    draw_method_bars(axes, archetypes, {"rate": COLORS[0]}, lambda _, archetype: rates[archetype])
     axes.set(ylim=(0, 1))
-    label_groups(axes, archetypes)
+    label_bar_groups(axes, archetypes)
 
-    label = f"Bars of pass rates, for {', '.join(map(display_name, archetypes))}."
-    return Plot("figure_5b", "Figure 5b. Pass rates, with 95 % intervals", label, figure)
+    label = f"Bars of pass rates, for {', '.join(map(identifier_as_words, archetypes))}."
+    return ReportPlot("figure_5b", "Figure 5b. Pass rates, with 95 % intervals", label, figure)
 
 
-def stage_maps(results: EvaluationResults) -> list[Plot]:
+def _stage_heat_maps(results: EvaluationResults) -> list[ReportPlot]:
     """Return a heat map of the stage transitions of each method, with the same stages in each."""
     colors = method_colors(results, results.transitions)
     if HUMAN in colors:
         colors[HUMAN] = PEOPLE_MAP_COLOR
-    stages = stages_in_order([results.transitions[name] for name in reversed(list(colors))])
+    stages = _stages_in_order([results.transitions[name] for name in reversed(list(colors))])
     plots = []
 
     for number, (name, color) in enumerate(colors.items(), start=1):
-        figure, (axes,) = new_figure(Layout(size=(5.6, 4.8), xlabel="next stage", ylabel="stage"))
-        draw_stage_map(axes, stages, results.transitions[name], color)
+        figure, (axes,) = new_matplotlib_figure(
+            PlotLayout(size=(5.6, 4.8), xlabel="next stage", ylabel="stage")
+        )
+        _draw_stage_heat_map(axes, stages, results.transitions[name], color)
         label = f"Heat map of the stage transitions of {method_label(name)}, as shares of each row."
         title = f"Stage transitions: {method_label(name)}"
-        plots.append(Plot(f"stages_{number}_{slug(name)}", title, label, figure))
+        plots.append(ReportPlot(f"stages_{number}_{file_name_slug(name)}", title, label, figure))
 
     return plots
 
 
-def stages_in_order(transitions: Sequence[Mapping[str, Mapping[str, float]]]) -> list[str]:
+def _stages_in_order(transitions: Sequence[Mapping[str, Mapping[str, float]]]) -> list[str]:
     """Return all stages without start and end, in the order in which they first occur."""
     stages: dict[str, None] = {}
     for rows in transitions:
@@ -256,7 +267,7 @@ def stages_in_order(transitions: Sequence[Mapping[str, Mapping[str, float]]]) ->
     return [stage for stage in stages if stage not in {START, END}]
 
 
-def draw_stage_map(
+def _draw_stage_heat_map(
     axes: "Axes", stages: Sequence[str], transitions: Mapping[str, Mapping[str, float]], color: str
 ) -> None:
     """Draw transition probabilities: a row per stage, a column per next stage."""
@@ -278,8 +289,8 @@ def draw_stage_map(
         axes.text(column, row, text, fontsize=6, ha="center", va="center")
 
     axes.grid(visible=False)
-    axes.set_yticks(range(len(rows)), [display_name(stage) for stage in rows])
-    axes.set_xticks(range(len(columns)), [display_name(stage) for stage in columns])
+    axes.set_yticks(range(len(rows)), [identifier_as_words(stage) for stage in rows])
+    axes.set_xticks(range(len(columns)), [identifier_as_words(stage) for stage in columns])
     axes.tick_params(axis="x", rotation=60)
     for label in axes.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
