@@ -196,9 +196,8 @@ def test_attributes_make_the_description_and_stay_out_of_the_listing(extractor):
     (profile,) = extractor.extract([dialogue("Yes, speaking.", attributes=attributes)])
     assert profile.description == "48 years old, female, married, employment other"
     assert "48" not in profile.listing
-    assert (
-        extractor.extract([dialogue("Yes, speaking.")])[0].description == "somebody curt"
-    )  # codespell:ignore
+    (profile,) = extractor.extract([dialogue("Yes, speaking.")])
+    assert profile.description == "somebody curt"  # codespell:ignore
 
 
 def test_order_situation_and_many_at_once(group):

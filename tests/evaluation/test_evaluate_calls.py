@@ -107,7 +107,7 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
             "backoff": 0.0,
         }
         plan = plan_of({"served": SimulationMethod(customer=model, guidance=True)}, calls=3)
-        server.plan(
+        server.plan_faults(
             lambda body: (
                 500 if zlib.crc32(body["messages"][0]["content"].encode()) % 3 == 0 else "ok"
             )
@@ -118,7 +118,7 @@ def test_a_failed_call_is_missing_and_is_played_by_the_next_run(
         assert all(
             not call.turns and call.outcome is None and "500" in call.error for call in failed
         )
-        server.plan(())
+        server.plan_faults(())
         again = play_planned_calls(plan, called, tmp_path)
     assert not any(call.error for call in again)
     fine = {call.id: call for call in calls if not call.error}
