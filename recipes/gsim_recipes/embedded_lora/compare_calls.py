@@ -48,7 +48,7 @@ def main(
             measured = fidelity.model_dump(mode="json")
             lengths[method] = _turn_lengths(calls[method])
             statistics[method] = {
-                "classifier_two_sample_accuracy": measured["classifier_two_sample_accuracy"],
+                "c2st_accuracy": measured["c2st_accuracy"],
                 "p_real": measured["p_real"],
                 **_length_statistics(lengths[method]),
             }
