@@ -10,7 +10,7 @@ of the wheel codes them in few bits. Then the scale of each component is fitted 
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -90,7 +90,7 @@ def main(
         path: quantize_by_step(parts, step) if rank is None else quantize_by_rank(parts, rank, bits)
         for path, parts in originals.items()
     }
-    setting = {"step": step} if rank is None else {"rank": rank, "bits": bits}
+    setting: dict[str, float] = {"step": step} if rank is None else {"rank": rank, "bits": bits}
 
     save_quantized_lora(quantized, adapter, out, setting)
     size = zipped_lora_size(quantized.values()) / 1e6
@@ -171,7 +171,7 @@ def relative_weight_error(
 
 
 def save_quantized_lora(
-    quantized: dict[str, QuantizedWeights], source: Path, out: Path, setting: dict[str, float]
+    quantized: dict[str, QuantizedWeights], source: Path, out: Path, setting: Mapping[str, float]
 ) -> None:
     """Write a quantized LoRA to a folder that ``gsim_env.models.lora`` reads."""
     tensors: dict[str, NDArray[np.generic]] = {}

@@ -9,7 +9,8 @@ quote the answer. The interval resamples calls.
 
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -50,7 +51,7 @@ app = typer.Typer(add_completion=False)
 class _Compression(NamedTuple):
     """A way to compress a LoRA: its settings and the function that quantizes one module."""
 
-    setting: dict[str, float]
+    setting: Mapping[str, float]
     quantize: Callable[[SVDComponents], QuantizedWeights]
 
 
@@ -77,6 +78,7 @@ def main(
     compressions = [*_step_compressions(step), *_rank_compressions(rank)]
     originals = decompose_lora(adapter)
     report: Row = {"adapter_sha256": sha256_file(adapter / WEIGHTS_FILE)}
+    rows: Iterable[Row]
     if calls == 0:
         rows = (
             _size_and_error(originals, _compress_lora(originals, each), each.setting)
@@ -108,10 +110,7 @@ def main(
 
 def _step_compressions(steps: Sequence[float]) -> list[_Compression]:
     """Return compressions with one quantization step for all components."""
-    return [
-        _Compression({"step": step}, lambda parts, s=step: quantize_by_step(parts, s))
-        for step in steps
-    ]
+    return [_Compression({"step": step}, partial(quantize_by_step, step=step)) for step in steps]
 
 
 def _rank_compressions(pairs: Sequence[str]) -> list[_Compression]:
@@ -120,9 +119,7 @@ def _rank_compressions(pairs: Sequence[str]) -> list[_Compression]:
     for pair in pairs:
         rank, bits = map(int, pair.split(":"))
         setting = {"rank": rank, "bits": bits}
-        compressions.append(
-            _Compression(setting, lambda parts, r=rank, b=bits: quantize_by_rank(parts, r, b))
-        )
+        compressions.append(_Compression(setting, partial(quantize_by_rank, rank=rank, bits=bits)))
     return compressions
 
 
@@ -181,7 +178,7 @@ def _compress_lora(
 def _size_and_error(
     originals: dict[str, SVDComponents],
     quantized: dict[str, QuantizedWeights],
-    setting: dict[str, float],
+    setting: Mapping[str, float],
 ) -> Row:
     """Return a report row: size, mean rank and weight error of a compressed LoRA."""
     ranks = [len(module.scale) for module in quantized.values()]

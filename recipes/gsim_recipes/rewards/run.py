@@ -71,7 +71,14 @@ def main(
     language: Annotated[str, typer.Option(help="BCP 47; the unit of length.")] = "en",
     seed: Annotated[int, typer.Option(help="Seeds every random choice.")] = 0,
 ) -> None:
-    """Choose weights, delta and floor of the multi-level reward, and report what it measures."""
+    """Choose the settings of the multi-level reward by how well it ranks graded answers.
+
+    A language model writes a paraphrase, an over-polite and an off-topic answer to each human turn.
+    A grid search on a third of the dialogues picks the weights of the three terms, the cutoff delta
+    and the minimum (floor) that rank most contexts human > paraphrase > over-polite > off topic.
+    The report has the share ranked right on the other dialogues, and the rewards of adversarial
+    answers.
+    """
     out.mkdir(parents=True, exist_ok=True)
     probes_file = out / "probes.jsonl"
     rows = sample_d_sim_rows(d_sim, contexts, seed)
