@@ -14,7 +14,7 @@ from gsim_env.evaluation.report.plotting import (
     SIZE,
     STYLE,
     Colors,
-    PlotLayout,
+    ComparisonChartOptions,
     ReportPlot,
     draw_method_bars,
     file_name_slug,
@@ -91,7 +91,7 @@ def _diversity_bars(results: EvaluationResults) -> ReportPlot | None:
 
     title = "Figure 4a. Diversity, with 95 % intervals"
     texts = ("figure_4a", title, "Bars of TLV share, IRS and SNR")
-    return plot_by_method(results, results.diversity, texts, PlotLayout(), draw)
+    return plot_by_method(results, results.diversity, texts, ComparisonChartOptions(), draw)
 
 
 def _irs_lines(results: EvaluationResults) -> ReportPlot | None:
@@ -123,7 +123,7 @@ def _irs_lines(results: EvaluationResults) -> ReportPlot | None:
 
     title = "Figure 4b. Diversity over the turns of a call, with 95 % intervals"
     texts = ("figure_4b", title, "IRS over the turns of a call")
-    layout = PlotLayout(xlabel="turn", ylabel="IRS of a sliding window", legend="line")
+    layout = ComparisonChartOptions(xlabel="turn", ylabel="IRS of a sliding window", legend="line")
     return plot_by_method(results, results.irs_windows, texts, layout, draw)
 
 
@@ -152,7 +152,7 @@ def _archetype_bars(results: EvaluationResults) -> ReportPlot | None:
         title,
         "Bars of words per turn, IRS, SNR and share accepted by archetype",
     )
-    layout = PlotLayout(size=(10, 6), panels=(2, 2))
+    layout = ComparisonChartOptions(size=(10, 6), panels=(2, 2))
     return plot_by_method(results, results.by_archetype, texts, layout, draw)
 
 
@@ -175,7 +175,7 @@ def _length_distribution(results: EvaluationResults) -> ReportPlot | None:
         axes.set(xlim=(0, max(longest, 1)), ylim=(0, 1.01))
 
     texts = ("lengths", "Words per turn", "Cumulative distributions of words per turn")
-    layout = PlotLayout(
+    layout = ComparisonChartOptions(
         xlabel="words", ylabel="share of turns of at most this length", legend="line"
     )
     return plot_by_method(results, results.lengths, texts, layout, draw)
@@ -196,7 +196,7 @@ def _outcome_bars(results: EvaluationResults) -> ReportPlot | None:
 
     texts = ("outcomes", "Outcomes of calls", "Shares of outcomes")
     size = (SIZE[0], 1.2 + 0.42 * len(results.outcomes))
-    layout = PlotLayout(size=size, xlabel="share of calls", legend="")
+    layout = ComparisonChartOptions(size=size, xlabel="share of calls", legend="")
     plot = plot_by_method(results, results.outcomes, texts, layout, draw)
 
     if plot is not None:
@@ -228,7 +228,7 @@ def _pass_rate_bars(results: EvaluationResults) -> ReportPlot | None:
         return None
 
     figure, (axes,) = new_matplotlib_figure(
-        PlotLayout(size=(7, 3.4), ylabel="share of profiles that pass")
+        ComparisonChartOptions(size=(7, 3.4), ylabel="share of profiles that pass")
     )
     draw_method_bars(axes, archetypes, {"rate": COLORS[0]}, lambda _, archetype: rates[archetype])
     axes.set(ylim=(0, 1))
@@ -248,7 +248,7 @@ def _stage_heat_maps(results: EvaluationResults) -> list[ReportPlot]:
 
     for number, (name, color) in enumerate(colors.items(), start=1):
         figure, (axes,) = new_matplotlib_figure(
-            PlotLayout(size=(5.6, 4.8), xlabel="next stage", ylabel="stage")
+            ComparisonChartOptions(size=(5.6, 4.8), xlabel="next stage", ylabel="stage")
         )
         _draw_stage_heat_map(axes, stages, results.transitions[name], color)
         label = f"Heat map of the stage transitions of {method_label(name)}, as shares of each row."

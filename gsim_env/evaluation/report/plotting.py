@@ -30,7 +30,7 @@ __all__ = [
     "SIZE",
     "STYLE",
     "Colors",
-    "PlotLayout",
+    "ComparisonChartOptions",
     "ReportPlot",
     "draw_method_bars",
     "file_name_slug",
@@ -121,7 +121,7 @@ def plot_as_svg(plot: ReportPlot) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PlotLayout:
+class ComparisonChartOptions:
     """Size, axis labels, panels and legend of a chart that compares methods.
 
     Attributes:
@@ -144,7 +144,7 @@ def plot_by_method(
     results: EvaluationResults,
     section: Mapping[str, object],
     texts: tuple[str, str, str],
-    layout: PlotLayout,
+    layout: ComparisonChartOptions,
     draw: Callable[[list["Axes"], Colors], None],
 ) -> ReportPlot | None:
     """Draw a chart that compares the methods of a results section; ``None`` if it is empty.
@@ -171,7 +171,7 @@ def plot_by_method(
     )
 
 
-def new_matplotlib_figure(layout: PlotLayout) -> tuple["Figure", list["Axes"]]:
+def new_matplotlib_figure(layout: ComparisonChartOptions) -> tuple["Figure", list["Axes"]]:
     """Return an empty matplotlib figure and its axes."""
     from matplotlib.figure import Figure
 
