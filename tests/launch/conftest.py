@@ -59,25 +59,23 @@ def launch(
 @pytest.fixture(scope="session")
 def tiny_model(smollm2_folder, tmp_path_factory):
     """A random model of 6.6 million parameters with the packaged model's chat template."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers import AutoTokenizer
+
+    from tests.helpers.tiny_llama import tiny_llama
 
     tokenizer = AutoTokenizer.from_pretrained(smollm2_folder)
-    ends = dict.fromkeys(("eos_token_id", "pad_token_id"), tokenizer.eos_token_id)
-    torch.manual_seed(0)
-    config = LlamaConfig(
+    model = tiny_llama(
         vocab_size=len(tokenizer),
         hidden_size=128,
         intermediate_size=256,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
         max_position_embeddings=4096,
         tie_word_embeddings=True,
-        **ends,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
     )
+
     folder = tmp_path_factory.mktemp("tiny")
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -1,20 +1,14 @@
 """The ``llm`` Manager: real verdicts from a real model, and bounds that no verdict can break."""
 
 import gymnasium as gym
-import numpy as np
 import pytest
 
 import gsim_env  # noqa: F401 - registers
 from gsim_env.dialogue import Outcome
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.models import Completion
-from gsim_env.simulation.candidate_steps import CandidateSteps
 from gsim_env.simulation.llm_manager import LLMManager, Verdict
-from gsim_env.simulation.manager import Call
-from gsim_env.simulation.prompts import customer_system
-from gsim_env.simulation.state import CustomerState
 from gsim_env.simulation.utterance import parse_utterance
-from gsim_env.sop.index import index_calls
 
 GENEROUS = Verdict(
     interest=10,
@@ -29,21 +23,8 @@ GENEROUS = Verdict(
 
 
 @pytest.fixture
-def call(group):
-    from gsim_env.models.encoders import HashingEncoder
-
-    indexed = index_calls(group.calls[:5], HashingEncoder())
-    profile = group.calls[0].profile
-    state = CustomerState(0.2, 0.2, 0.5, list(profile.concerns))
-    candidates = CandidateSteps.of(indexed.chains(), group, profile)
-    return Call(
-        group,
-        profile,
-        candidates,
-        state,
-        np.random.default_rng(0),
-        [customer_system(group, profile)],
-    )
+def call(make_call):
+    return make_call(indexed_calls=5)
 
 
 def decide(call, *answers, words="Shall I set it up?"):

@@ -1,35 +1,17 @@
 """What a customer model says is not taken if it says it again, or reads out what it was told."""
 
-import numpy as np
 import pytest
 
 from gsim_env.models import Completion, CompletionRequest
-from gsim_env.models.encoders import HashingEncoder
-from gsim_env.simulation.candidate_steps import CandidateSteps
 from gsim_env.simulation.conversation import SPEAKING_TRIES, TEMPERATURE_STEP, _speak
-from gsim_env.simulation.manager import Call
-from gsim_env.simulation.prompts import Guidance, customer_system
-from gsim_env.simulation.state import CustomerState
-from gsim_env.sop.index import index_calls
+from gsim_env.simulation.prompts import Guidance
 
 SAID = "I'd have to ask my wife."
 
 
 @pytest.fixture
-def call(group):
-    profile = group.calls[0].profile
-    candidates = CandidateSteps.of(
-        index_calls(group.calls[:1], HashingEncoder()).chains(), group, profile
-    )
-    state = CustomerState(0.2, 0.2, 0.5, list(profile.concerns))
-    call = Call(
-        group,
-        profile,
-        candidates,
-        state,
-        np.random.default_rng(0),
-        [customer_system(group, profile)],
-    )
+def call(make_call):
+    call = make_call()
     call.add("user", "Shall I set it up?")
     call.add("assistant", SAID)
     return call

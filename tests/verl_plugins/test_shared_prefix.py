@@ -1,25 +1,18 @@
 """Shared-prefix batches give the log-probabilities of separate passes."""
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
+from tests.helpers.tiny_llama import tiny_llama
 from verl_plugins.cpu.sampler import BatchedSampler, SamplingParams
 from verl_plugins.cpu.shared_prefix import pack_shared_prefixes
 
 
 def tiny() -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=97,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        eos_token_id=96,
-        pad_token_id=96,
+    model = tiny_llama(
+        vocab_size=97, hidden_size=32, intermediate_size=64, eos_token_id=96, pad_token_id=96
     )
-    return LlamaForCausalLM(config).eval()
+    return model.eval()
 
 
 def vectors(*rows: list[int]) -> list[torch.Tensor]:
