@@ -151,5 +151,5 @@ def read_chunks(model: type[M], files: Sequence[Path]) -> Iterator[M]:
 
 
 def _read_chunk(model: type[M], file: Path) -> list[M]:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return [model.model_validate_json(line) for line in lines]
+    # Bytes: str.splitlines would split a line at U+2028, which JSON does not escape.
+    return [model.model_validate_json(line) for line in file.read_bytes().splitlines()]

@@ -1,8 +1,9 @@
 """Masking of personal data: contact details and account numbers become placeholders.
 
-Telephone numbers are found by ``phonenumbers``, IBANs, card and social security numbers are checked
-by ``python-stdnum``; the rest is found by its form. Names are not masked. Precision comes first,
-because a masked price or time is a lost fact.
+Telephone numbers are found by ``phonenumbers`` and by patterns, everything else by patterns;
+``python-stdnum`` finds where an IBAN ends. Card numbers and IBANs with wrong check digits are
+masked as well, because callers misspeak. Prices, times, years and counts are kept. Names are not
+masked.
 """
 
 import re
@@ -44,7 +45,7 @@ IPV4 = re.compile(
 IPV6 = re.compile(r"(?<![\w:.]) (?:[0-9A-Fa-f]{0,4}:){2,7} [0-9A-Fa-f]{0,4} (?![\w:])", FLAGS)
 
 IBAN = re.compile(r"\b [A-Z]{2}\d{2} (?:[ ]?[A-Z0-9]{4}){2,7} (?:[ ]?[A-Z0-9]{1,3})? \b", FLAGS)
-"""Candidates, checked by :mod:`stdnum.iban`."""
+"""Candidates; capitals may follow the number."""
 
 ACCOUNT = re.compile(
     START
@@ -53,7 +54,17 @@ ACCOUNT = re.compile(
     + END,
     FLAGS,
 )
-"""Candidates, checked by :mod:`stdnum.luhn` and :mod:`stdnum.us.ssn`."""
+
+UNASSIGNED_PHONE = re.compile(
+    START
+    + r"""(?: \d{7,12}
+    | \+\d{1,3} (?:[ ./-]?\(?\d{1,5}\)?) (?:[ ./-]?\d{2,8}){1,4}  # with country code
+    | \(?0\d{1,4}\)? (?:[ .-]?\d{2,8}){1,4} | 0\d{2,4}/\d{4,8}  # with trunk prefix: 03-1234-5678
+    | (?:1[ .-]?)? (?: \(\d{3}\)[ ]? | \d{3}[ .-] ) \d{3}[ .-]\d{4} | 1\d{2}[ -]\d{4}[ -]\d{4} )"""
+    + END,
+    FLAGS,
+)
+"""Numbers with the form of a telephone number that no country in ``COUNTRIES`` assigns."""
 
 LABELED_ACCOUNT = re.compile(
     r"""(?P<label> \b (?:account|acct|card|routing|policy|sort[ ]code)
@@ -87,6 +98,7 @@ ADDRESS = re.compile(
 SUSPECT = re.compile(r"[\d@] | \.\w | ://", FLAGS)
 """Every masked text contains one of these; texts without any are not examined further."""
 
+MIN_IBAN_DIGITS = 10
 MIN_PHONE_DIGITS = 7
 COUNTRIES = ("GB", "IE", "AU", "NZ", "IN", "CN", "DE", "FR", "ES", "IT")
 """Countries with national telephone numbers that are masked without a country code.
@@ -185,7 +197,7 @@ class PatternRule:
 
 
 class IbanRule:
-    """Masks IBANs with valid check digits."""
+    """Masks IBANs, but not what follows them."""
 
     name = "ACCOUNT"
 
@@ -195,7 +207,7 @@ class IbanRule:
 
         def replace(match: re.Match[str]) -> str:
             nonlocal count
-            end = _end_of_iban(match[0])
+            end = _iban_length(match[0])
             count += end > 0
             return f"[{self.name}]{match[0][end:]}" if end else match[0]
 
@@ -243,10 +255,16 @@ def _is_phone(text: str, match: Any, country: str | None) -> bool:
     digits = len(str(match.number.national_number))
     if country == "US" and digits != 10 and not LOCAL_US_NUMBER.fullmatch(number):
         return False
+    return number.startswith("+") or _is_plausible_phone(number, text, match.end)
+
+
+def _is_plausible_phone(number: str, text: str, end: int) -> bool:
+    """Return whether a number is long enough, and not round, a range or an amount."""
     groups = re.findall(r"\d+", number)
-    if groups[0].startswith("0") and sum(map(len, groups)) < 9:
+    min_digits = 9 if groups[0].startswith("0") else MIN_PHONE_DIGITS
+    if sum(map(len, groups)) < min_digits:
         return False
-    return number.startswith("+") or not (_is_round(groups) or _is_amount(number, text, match.end))
+    return not (_is_round(groups) or _is_amount(number, text, end))
 
 
 def _is_round(groups: list[str]) -> bool:
@@ -268,6 +286,10 @@ def _is_amount(number: str, text: str, end: int) -> bool:
     )
 
 
+def _is_unassigned_phone(match: re.Match[str]) -> bool:
+    return _is_plausible_phone(match[0], match.string, match.end())
+
+
 def _is_labeled_phone(match: re.Match[str]) -> bool:
     number = match[0].removeprefix(match["label"])
     return not _is_amount(number, match.string, match.end())
@@ -281,23 +303,21 @@ def _is_ipv6(match: re.Match[str]) -> bool:
     return any(character.isdigit() for character in match[0])
 
 
-def _end_of_iban(text: str) -> int:
-    """Return the length of the longest valid IBAN at the beginning of a text, or 0."""
+def _iban_length(text: str) -> int:
+    """Return the length of the longest valid IBAN at the beginning of a text.
+
+    Without valid check digits: the length of the text if it has enough digits, else 0.
+    """
     iban = import_optional_module("stdnum.iban", "corpus")
-    ends = [match.end() for match in re.finditer(r"\w+", text)]  # capitals may follow the number
-    return next((end for end in reversed(ends) if iban.is_valid(text[:end])), 0)
+    for word in reversed(list(re.finditer(r"\w+", text))):
+        if iban.is_valid(text[: word.end()]):
+            return word.end()
+    return len(text) if sum(map(str.isdigit, text)) >= MIN_IBAN_DIGITS else 0
 
 
 def _is_account(match: re.Match[str]) -> bool:
-    """Return whether a number is a card, a social security number or a long account number."""
-    groups = re.findall(r"\d+", match[0])
-    if all(YEAR.fullmatch(group) for group in groups):
-        return False
-    if len(groups) == 1:  # 13 digits or more: longer than any amount
-        return True
-    is_card: bool = import_optional_module("stdnum.luhn", "corpus").is_valid("".join(groups))
-    is_ssn: bool = import_optional_module("stdnum.us.ssn", "corpus").is_valid(match[0])
-    return is_card or is_ssn
+    """Return whether a number is not a list of years."""
+    return not all(YEAR.fullmatch(group) for group in re.findall(r"\d+", match[0]))
 
 
 def _is_address(match: re.Match[str]) -> bool:
@@ -316,6 +336,7 @@ RULES = (
     PatternRule("ACCOUNT", ACCOUNT, _is_account),
     PatternRule("ACCOUNT", LABELED_ACCOUNT),
     PhoneRule(),
+    PatternRule("PHONE", UNASSIGNED_PHONE, _is_unassigned_phone),
     PatternRule("PHONE", LABELED_PHONE, _is_labeled_phone),
     PatternRule("ADDRESS", ADDRESS, _is_address),
 )

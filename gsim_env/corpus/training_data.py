@@ -114,7 +114,7 @@ def write_parquet(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _draw_constraints(profile: CustomerProfile, rng: np.random.Generator) -> ProfileConstraints:
-    """Draw constraints that ``profile`` meets; each kind is in at least half of the rows."""
+    """Draw constraints that ``profile`` meets: the archetype in 3 of 4 rows, each other in half."""
     archetype = profile.archetype if rng.random() < 0.75 else None
     concerns = tuple(concern for concern in profile.concerns if rng.random() < 0.5)
 

@@ -16,9 +16,12 @@ from typer.testing import CliRunner
 import gsim_env  # noqa: F401 - registers
 from gsim_env.cli.app import app
 from gsim_env.corpus import BuildSettings, build_group
+from gsim_env.corpus.annotate import read_chunks
 from gsim_env.corpus.d_sim import read_rows
+from gsim_env.dialogue import Dialogue, Turn
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups.bundle import Group, builtin_template_folders, read_recorded_calls
+from gsim_env.util.files import write_jsonl
 from tests.corpus.helpers import invert
 from tests.data import DATA, P4G, needs_p4g
 
@@ -300,3 +303,13 @@ def test_ray_does_the_same(source, built, tmp_path):
     )
     subprocess.run([Path(sys.executable).with_name("gsim"), *arguments], check=True, timeout=300)
     assert hashes(out) == hashes(built)
+
+
+def test_chunks_keep_line_separators_inside_texts(tmp_path):
+    dialogue = Dialogue(
+        id="a",
+        turns=(Turn(role="sales", text="Hi."), Turn(role="customer", text="Yes.")),
+        attributes={"note": "one\u2028two"},
+    )
+    write_jsonl(tmp_path / "chunk.jsonl", [dialogue.model_dump_json()])
+    assert list(read_chunks(Dialogue, [tmp_path / "chunk.jsonl"])) == [dialogue]

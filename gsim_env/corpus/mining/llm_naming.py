@@ -97,7 +97,7 @@ def ask_names(
     question = (
         f"These sentences are examples of {subject}. Give it a name of one to three English words "
         "in lower case, joined by underscores, and a definition of at most twelve words: what does "
-        "someone do who says such things?"
+        "somebody do who says such things?"  # codespell:ignore
     )
     properties = {
         "name": {"type": "string", "pattern": IDENTIFIER},
