@@ -1,27 +1,17 @@
 """``gsim group build``: build a group from raw dialogues."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import Progress as Bars
 from rich.text import Text
 
 from gsim_env.cli.options import EncoderOption, parse_model_option
-from gsim_env.cli.terminal import err, out
+from gsim_env.cli.progress import progress_bars
+from gsim_env.cli.terminal import out
 from gsim_env.corpus.build import STEPS, BuildResult, run_steps
 from gsim_env.corpus.settings import BuildSettings
 from gsim_env.errors import unknown_name_error
-from gsim_env.util.progress import ProgressCallback
 
 __all__ = ["build_group"]
 
@@ -105,28 +95,6 @@ def build_group(
     with progress_bars(STEPS[: STEPS.index(until) + 1]) as progress:
         result = run_steps(settings, progress, engine=engine, until=until)
     _print_result(result, out_folder, until)
-
-
-@contextmanager
-def progress_bars(steps: tuple[str, ...]) -> Iterator[ProgressCallback]:
-    """Yield a progress callback that draws one terminal progress bar per named step."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=err) as bars:
-        tasks = {
-            step: bars.add_task(step, start=False, total=None, visible=False) for step in steps
-        }
-
-        def progress(step: str, done: int, total: int | None) -> None:
-            bars.start_task(tasks[step])
-            bars.update(tasks[step], completed=done, total=total, visible=True)
-
-        yield progress
 
 
 def _print_result(result: BuildResult, folder: Path, until: str) -> None:

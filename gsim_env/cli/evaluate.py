@@ -1,20 +1,11 @@
 """``gsim evaluate``: measure how realistic and how diverse simulated customers are."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
@@ -26,13 +17,13 @@ from gsim_env.cli.options import (
     parse_model_option,
     parse_salesperson_option,
 )
-from gsim_env.cli.terminal import err, out, print_json
+from gsim_env.cli.progress import progress_bars
+from gsim_env.cli.terminal import out, print_json
 from gsim_env.errors import ConfigurationError
 from gsim_env.groups import Group, load_group
 from gsim_env.simulation.config import SimulatorConfig
 from gsim_env.simulation.salespeople import PolicySpec
 from gsim_env.util.extras import check_extra_installed
-from gsim_env.util.progress import ProgressCallback as ReportProgress
 from gsim_env.util.stats import ConfidenceInterval
 
 if TYPE_CHECKING:
@@ -186,7 +177,7 @@ def run_evaluation_command(
         judging = JudgeSettings(model, votes, judged_calls, profiles, checks, prices)
 
     steps = ["play", *(["judge"] if judge else []), *(["profiles"] if profiles else [])]
-    with _progress_bars(steps) as progress:
+    with progress_bars(steps) as progress:
         results = run_evaluation(plan, out_folder, judging, discriminator, progress)
 
     _print_results(results, out_folder)
@@ -285,9 +276,11 @@ def compare_methods_command(
 
 def _load_evaluated_group(group: str | None, results: "EvaluationResults") -> Group:
     """Load the group of an evaluation: the one given, else the one in its manifest."""
-    if group is None and results.manifest is None:
+    if group is not None:
+        return load_group(group)
+    if results.manifest is None:
         raise ConfigurationError("The evaluation has no manifest. Name its group: --group FOLDER")
-    return load_group(group or (results.manifest.group if results.manifest else ""))
+    return load_group(results.manifest.group)
 
 
 def _name_salespeople(policies: Sequence[PolicySpec]) -> dict[str, PolicySpec]:
@@ -298,26 +291,6 @@ def _name_salespeople(policies: Sequence[PolicySpec]) -> dict[str, PolicySpec]:
         name = kind if kind not in named else f"{kind}-{len(named) + 1}"
         named[name] = policy
     return named
-
-
-@contextmanager
-def _progress_bars(steps: Sequence[str]) -> Iterator[ReportProgress]:
-    """Show a progress bar per step, and yield the function that reports progress."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err) as bars:
-        tasks = {step: bars.add_task(step, start=False, total=None) for step in steps}
-
-        def progress(step: str, done: int, total: int | None) -> None:
-            bars.start_task(tasks[step])
-            bars.update(tasks[step], completed=done, total=total)
-
-        yield progress
 
 
 def _print_results(results: "EvaluationResults", out_folder: Path) -> None:

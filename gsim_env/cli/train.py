@@ -6,14 +6,11 @@ from typing import Annotated
 import typer
 
 from gsim_env.cli.terminal import out
-from gsim_env.util.extras import import_optional_module
+from gsim_env.util.extras import check_extra_installed
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Train the models that the reward functions need.")
-
-NEEDED = ("matplotlib", "omegaconf", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm")
-"""Modules of the extra ``train`` that every training run imports."""
 
 
 @app.command()
@@ -38,8 +35,7 @@ def discriminator(
     gsim train discriminator --config embedding d_sim=my_group/d_sim/train.parquet
     out=my_group/discriminator license=proprietary
     """
-    for module in NEEDED:
-        import_optional_module(module, "train")
+    check_extra_installed("train")
     from gsim_env.discriminator.settings import read_discriminator_settings
     from gsim_env.discriminator.train import CARD, train_discriminator
 

@@ -217,7 +217,7 @@ def _judge_rating_of(name: str) -> CallMetric:
 def mean_difference_interval(
     a: Mapping[CallKey, float], b: Mapping[CallKey, float], *, paired: bool
 ) -> ConfidenceInterval:
-    """Return the mean of b minus the mean of a, with its bootstrap_interval interval.
+    """Return the mean of b minus the mean of a, with its bootstrap interval.
 
     Calls without the metric (NaN) are left out; if paired, with their partners.
     """

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.evaluation.judge.judge import JudgeRating
-from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.evaluation.records import EvaluatedCall, read_calls_file
 from gsim_env.evaluation.report.page import write_html_report
 from gsim_env.evaluation.report.results import EvaluationResults
 from gsim_env.util.files import write_atomically, write_jsonl
@@ -75,8 +75,7 @@ def read_evaluated_calls(folder: Path) -> list[EvaluatedCall]:
         ConfigurationError: if the folder holds no finished evaluation.
     """
     read_evaluation_results(folder)
-    lines = (folder / CALLS).read_bytes().split(b"\n")
-    return [EvaluatedCall.model_validate_json(line) for line in lines if line]
+    return read_calls_file(folder / CALLS)
 
 
 def read_judge_ratings(folder: Path) -> list[JudgeRating]:

@@ -12,7 +12,7 @@ from gsim_env.envs.playing import play_call
 from gsim_env.envs.rewards import StepReward
 from gsim_env.errors import ConfigurationError, SimulatorError
 from gsim_env.evaluation.methods import SimulationMethod
-from gsim_env.evaluation.records import EvaluatedCall
+from gsim_env.evaluation.records import EvaluatedCall, read_calls_file
 from gsim_env.models.backends.embedded import EmbeddedModel
 from gsim_env.profiles import CustomerProfile
 from gsim_env.simulation.config import SimulatorConfig
@@ -115,8 +115,7 @@ def _read_block(file: Path) -> list[EvaluatedCall] | None:
     if not file.is_file():
         return None
 
-    lines = file.read_text(encoding="utf-8").splitlines()
-    calls = [EvaluatedCall.model_validate_json(line) for line in lines]
+    calls = read_calls_file(file)
     return None if any(call.error for call in calls) else calls
 
 

@@ -1,10 +1,9 @@
 """The calls of an evaluation, simulated or human, in one form."""
 
-from collections.abc import Mapping
-from typing import Annotated, Self
+from pathlib import Path
+from typing import Self
 
-import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import to_jsonable_python
 
 from gsim_env.dialogue import Outcome
@@ -12,36 +11,11 @@ from gsim_env.envs.playing import Exchange, PlayedCall
 from gsim_env.errors import SimulatorError
 from gsim_env.models import ChatMessage
 from gsim_env.profiles import CustomerProfile, RecordedCall
-from gsim_env.util.stats import ConfidenceInterval
 
-__all__ = ["HUMAN", "EvaluatedCall", "EvaluatedTurn", "IntervalField"]
+__all__ = ["HUMAN", "EvaluatedCall", "EvaluatedTurn", "read_calls_file"]
 
 HUMAN = "human"
 """The method name of recorded human calls."""
-
-DECIMALS = 6
-"""Decimals of a stored interval."""
-
-
-def _interval_to_json(interval: ConfidenceInterval) -> dict[str, float | int | None]:
-    """Return an interval by its field names, rounded; NaN, which JSON lacks, becomes ``None``."""
-    return {
-        name: None if np.isnan(number) else round(number, DECIMALS)
-        for name, number in interval._asdict().items()
-    }
-
-
-def _interval_from_json(value: object) -> object:
-    """Return what :func:`_interval_to_json` returned with NaN where it holds ``None``."""
-    if not isinstance(value, Mapping):
-        return value
-    return {name: np.nan if number is None else number for name, number in value.items()}
-
-
-IntervalField = Annotated[
-    ConfidenceInterval, BeforeValidator(_interval_from_json), PlainSerializer(_interval_to_json)
-]
-"""A ``ConfidenceInterval``; as JSON an object with ``value``, ``low``, ``high`` and ``n``."""
 
 
 class EvaluatedTurn(BaseModel):
@@ -174,3 +148,10 @@ class EvaluatedCall(BaseModel):
             outcome=None,
             error=str(error),
         )
+
+
+def read_calls_file(file: Path) -> list[EvaluatedCall]:
+    """Read the evaluated calls of a JSONL file."""
+    # Split at \n only: JSON strings may contain other line separators, such as U+2028.
+    lines = file.read_bytes().split(b"\n")
+    return [EvaluatedCall.model_validate_json(line) for line in lines if line]

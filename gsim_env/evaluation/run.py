@@ -166,6 +166,7 @@ def _judge_calls(
             [call for call in calls if call.method == name], judging.calls
         )
     judge = Judge(load_group(plan.simulator.group), judging.model, judging.votes, store, plan.seed)
+    progress("judge", 0, None)
     ratings = block_on(judge.rate_calls(rated, progress))
     write_judge_ratings(out, ratings)
 
@@ -178,6 +179,7 @@ def _judge_calls(
 
     # All methods draw profiles in the same way, so the first method's simulator is tested.
     simulator = plan.build_simulator(next(iter(plan.methods.values())))
+    progress("profiles", 0, None)
     robustness = block_on(
         run_profile_robustness_test(
             simulator, judging.model, judging.profiles, plan.seed, store, progress

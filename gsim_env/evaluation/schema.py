@@ -1,11 +1,11 @@
 """Building blocks of ``results.json``: sections, and numbers whose NaN is stored as null."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-from gsim_env.evaluation.records import IntervalField
 from gsim_env.util.stats import ConfidenceInterval
 
 __all__ = ["ABSENT", "IntervalField", "Number", "ResultsSection", "field_as_interval"]
@@ -15,6 +15,27 @@ DECIMALS = 6
 
 ABSENT = ConfidenceInterval(math.nan, math.nan, math.nan, 0)
 """Stands for a metric that was not measured."""
+
+
+def _interval_to_json(interval: ConfidenceInterval) -> dict[str, float | int | None]:
+    """Return an interval by its field names, rounded; NaN, which JSON lacks, becomes ``None``."""
+    return {
+        name: None if math.isnan(number) else round(number, DECIMALS)
+        for name, number in interval._asdict().items()
+    }
+
+
+def _interval_from_json(value: object) -> object:
+    """Return what :func:`_interval_to_json` returned with NaN where it holds ``None``."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: math.nan if number is None else number for name, number in value.items()}
+
+
+IntervalField = Annotated[
+    ConfidenceInterval, BeforeValidator(_interval_from_json), PlainSerializer(_interval_to_json)
+]
+"""A ``ConfidenceInterval``; as JSON an object with ``value``, ``low``, ``high`` and ``n``."""
 
 
 def _to_json(value: float) -> float | None:

@@ -174,7 +174,8 @@ def read_recorded_calls(path: Path) -> tuple[RecordedCall, ...]:
             reason.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Lines of bytes: JSON strings may hold other line separators, such as U+2028.
+        lines = path.read_bytes().splitlines()
     except OSError as error:
         raise CorpusError(f"{path}: {error}") from error
 

@@ -14,8 +14,9 @@ logger = logging.getLogger("gsim_env")
 
 EXTRA_MODULES = {
     "evaluation": ("jinja2", "matplotlib", "pandas", "scipy", "sklearn", "tabulate"),
+    "train": ("matplotlib", "omegaconf", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"),
 }
-"""Modules that an extra brings, as far as :func:`check_extra_installed` checks them."""
+"""The modules that :func:`check_extra_installed` looks for, by extra."""
 
 
 def check_extra_installed(extra: str) -> None:
@@ -27,12 +28,20 @@ def check_extra_installed(extra: str) -> None:
     Raises:
         ImportError: naming the missing modules and the command that installs the extra.
     """
-    missing = [name for name in EXTRA_MODULES[extra] if importlib.util.find_spec(name) is None]
+    missing = [name for name in EXTRA_MODULES[extra] if not _is_importable(name)]
     if missing:
         raise ImportError(
             f"{', '.join(missing)} missing: the extra {extra!r} is not installed. "
             f"Install it: pip install 'gsim-env[{extra}]'"
         )
+
+
+def _is_importable(module: str) -> bool:
+    """Return whether a module can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # raised by import hooks that block a module
+        return False
 
 
 def import_optional_module(module: str, extra: str) -> Any:

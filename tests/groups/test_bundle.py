@@ -76,6 +76,13 @@ def test_the_digest_changes_with_any_file_that_decides_behavior(copy, name):
     assert Group.load(copy).digest != before
 
 
+def test_a_line_separator_in_an_attribute_does_not_split_a_call(copy, group):
+    call = group.calls[0].model_copy(update={"id": "new", "attributes": {"note": "one\u2028two"}})
+    with (copy / "corpus.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(call.model_dump_json() + "\n")
+    assert Group.load(copy).calls[-1].attributes == {"note": "one\u2028two"}
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [

@@ -83,7 +83,7 @@ class JudgeReport(ResultsSection):
         prompt_tokens: Prompt tokens of all tries.
         completion_tokens: Completion tokens of all tries.
         cost: The price of the tokens; ``None`` without prices.
-        scores: Means of 0 to 10 over the calls that have the score: by method, then archetype or
+        scores: Mean scores (0 to 10) over the calls that have them: by method, then archetype or
             ``"all"`` (all its calls, not the mean of archetypes), then the columns of Table 1.
         checks: The checks for bias; ``None`` if they were not run.
     """

@@ -59,8 +59,8 @@ class DiversityMetrics(ResultsSection):
         irs: Inter-response similarity as a distance per call (eq. 3), in [0, 2].
         snr: Share of the taxonomy's customer stages that a call visits (eq. 4), in (0, 1].
         snr_pooled: The same over all calls together.
-        distinct_1: Distinct words by all words (Li et al. 2016), in (0, 1].
-        distinct_2: Distinct word pairs by all word pairs, in (0, 1].
+        distinct_1: Distinct words divided by all words (Li et al. 2016), in (0, 1].
+        distinct_2: Distinct word pairs divided by all word pairs, in (0, 1].
         role_inversion: Share of a call's turns in which the customer speaks as the salesperson.
         leaked: Share of turns that contain parts of a prompt or a model's reasoning.
         repetition: Share of turns that repeat an earlier turn of the call.
@@ -170,10 +170,8 @@ def response_similarity_by_window(
 ) -> list[WindowedResponseSimilarity]:
     """Return inter-response similarity (IRS) in a sliding window over the turns (figure 4b).
 
-    One point per turn t >= 2, at which its window ends.
-
-    Each point is over the calls that reach turn t. A turn that fewer than three calls reach is left
-    out.
+    There is one point per turn t >= 2: the window ends at t, and the mean is over the calls that
+    reach t. A turn that fewer than three calls reach is left out.
     """
     longest = max((len(call.vectors) for call in calls), default=0)
     points = []

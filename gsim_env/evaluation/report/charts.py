@@ -123,8 +123,8 @@ def _irs_lines(results: EvaluationResults) -> ReportPlot | None:
 
     title = "Figure 4b. Diversity over the turns of a call, with 95 % intervals"
     texts = ("figure_4b", title, "IRS over the turns of a call")
-    layout = ComparisonChartOptions(xlabel="turn", ylabel="IRS of a sliding window", legend="line")
-    return plot_by_method(results, results.irs_windows, texts, layout, draw)
+    options = ComparisonChartOptions(xlabel="turn", ylabel="IRS of a sliding window", legend="line")
+    return plot_by_method(results, results.irs_windows, texts, options, draw)
 
 
 def _archetype_bars(results: EvaluationResults) -> ReportPlot | None:
@@ -152,8 +152,8 @@ def _archetype_bars(results: EvaluationResults) -> ReportPlot | None:
         title,
         "Bars of words per turn, IRS, SNR and share accepted by archetype",
     )
-    layout = ComparisonChartOptions(size=(10, 6), panels=(2, 2))
-    return plot_by_method(results, results.by_archetype, texts, layout, draw)
+    options = ComparisonChartOptions(size=(10, 6), panels=(2, 2))
+    return plot_by_method(results, results.by_archetype, texts, options, draw)
 
 
 def _length_distribution(results: EvaluationResults) -> ReportPlot | None:
@@ -175,10 +175,10 @@ def _length_distribution(results: EvaluationResults) -> ReportPlot | None:
         axes.set(xlim=(0, max(longest, 1)), ylim=(0, 1.01))
 
     texts = ("lengths", "Words per turn", "Cumulative distributions of words per turn")
-    layout = ComparisonChartOptions(
+    options = ComparisonChartOptions(
         xlabel="words", ylabel="share of turns of at most this length", legend="line"
     )
-    return plot_by_method(results, results.lengths, texts, layout, draw)
+    return plot_by_method(results, results.lengths, texts, options, draw)
 
 
 def _outcome_bars(results: EvaluationResults) -> ReportPlot | None:
@@ -196,8 +196,8 @@ def _outcome_bars(results: EvaluationResults) -> ReportPlot | None:
 
     texts = ("outcomes", "Outcomes of calls", "Shares of outcomes")
     size = (SIZE[0], 1.2 + 0.42 * len(results.outcomes))
-    layout = ComparisonChartOptions(size=size, xlabel="share of calls", legend="")
-    plot = plot_by_method(results, results.outcomes, texts, layout, draw)
+    options = ComparisonChartOptions(size=size, xlabel="share of calls", legend="")
+    plot = plot_by_method(results, results.outcomes, texts, options, draw)
 
     if plot is not None:
         handles = [

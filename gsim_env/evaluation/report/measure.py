@@ -48,7 +48,7 @@ def compute_results_without_judge(
     everyone = {**methods, HUMAN: fidelity.people}
     archetypes = list(group.config.archetypes)
 
-    # The distances of each method, and the floor under the people's name.
+    # The distances of each method; the key of people holds the human-to-human floor.
     distances = {name: fidelity.measure_distances(calls) for name, calls in methods.items()}
     distances[HUMAN] = fidelity.human_floor(others)
 

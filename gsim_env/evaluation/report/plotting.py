@@ -144,7 +144,7 @@ def plot_by_method(
     results: EvaluationResults,
     section: Mapping[str, object],
     texts: tuple[str, str, str],
-    layout: ComparisonChartOptions,
+    options: ComparisonChartOptions,
     draw: Callable[[list["Axes"], Colors], None],
 ) -> ReportPlot | None:
     """Draw a chart that compares the methods of a results section; ``None`` if it is empty.
@@ -153,17 +153,17 @@ def plot_by_method(
         results: The results.
         section: Metrics by method.
         texts: The chart's name, its title, and what it shows, for screen readers.
-        layout: Its axes.
+        options: Size, axis labels, panels and legend.
         draw: Draws into the axes with the colors of the methods.
     """
     colors = method_colors(results, section)
     if not colors:
         return None
 
-    figure, panels = new_matplotlib_figure(layout)
+    figure, panels = new_matplotlib_figure(options)
     draw(panels, colors)
-    if layout.legend:
-        _add_legend(figure, colors, lines=layout.legend == "line")
+    if options.legend:
+        _add_legend(figure, colors, lines=options.legend == "line")
 
     name, title, label = texts
     return ReportPlot(
@@ -171,14 +171,14 @@ def plot_by_method(
     )
 
 
-def new_matplotlib_figure(layout: ComparisonChartOptions) -> tuple["Figure", list["Axes"]]:
+def new_matplotlib_figure(options: ComparisonChartOptions) -> tuple["Figure", list["Axes"]]:
     """Return an empty matplotlib figure and its axes."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=layout.size, layout="constrained")
-    panels: list[Axes] = list(figure.subplots(*layout.panels, sharex=True, squeeze=False).flat)
+    figure = Figure(figsize=options.size, layout="constrained")
+    panels: list[Axes] = list(figure.subplots(*options.panels, sharex=True, squeeze=False).flat)
     for axes in panels:
-        axes.set(xlabel=layout.xlabel, ylabel=layout.ylabel)
+        axes.set(xlabel=options.xlabel, ylabel=options.ylabel)
         axes.grid(axis="y")
     return figure, panels
 

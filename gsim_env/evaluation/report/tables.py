@@ -73,8 +73,8 @@ SPEAKING_STYLE = (
 )
 SPEAKING_STYLE_NOTE = (
     "Shares of turns of at most five and of more than fifty words. SNR, pooled: share of the "
-    "stages that occur in any call. Distinct-1 and -2: distinct words and word pairs by all, over "
-    "the same number of words and word pairs for every method."
+    "stages that occur in any call. Distinct-1 and -2: shares of distinct words and of distinct "
+    "word pairs, over the same number of words and of word pairs for every method."
 )
 FAULTS = (
     TableColumn("role_inversion", "role inversion", "down"),
@@ -294,7 +294,7 @@ def _acceptance_table(results: EvaluationResults) -> ResultsTable:
 
 
 def _rank_correlation_table(results: EvaluationResults) -> ResultsTable:
-    """Return whether two methods rank the salespeople alike."""
+    """Return the rank correlation of salespeople, a row per pair of methods."""
     pairs = results.agents.rank_correlation if results.agents else []
     rows = tuple(
         TableRow(
