@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from gsim_env.errors import SimulatorError
 from gsim_env.models.protocol import Completion, CompletionRequest, LanguageModel
+from gsim_env.util.aio import drive_generator
 
 __all__ = ["TRIES", "request_json_answer", "request_json_answer_async"]
 
@@ -58,13 +59,7 @@ async def request_json_answer_async(
 ) -> T:
     """Ask a language model for JSON again until an answer fits; see :func:`request_json_answer`."""
     asking = request_json_answer(request, read, subject=subject, tries=tries)
-    try:
-        pending = next(asking)
-        while True:
-            pending = asking.send(await model.acomplete(pending))
-    except StopIteration as end:
-        value: T = end.value
-        return value
+    return await drive_generator(asking, model.acomplete)
 
 
 def describe_json_error(error: ValueError) -> str:

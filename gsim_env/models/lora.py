@@ -1,6 +1,5 @@
 """LoRA adapters from disk: plain ones as peft saves them, and quantized ones (int8)."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gsim_env.errors import ConfigurationError
 from gsim_env.util.extras import import_optional_module
+from gsim_env.util.files import sha256_file
 
 __all__ = [
     "CONFIG_FILE",
@@ -63,7 +63,8 @@ class LoraAdapterConfig(BaseModel):
     Attributes:
         peft_type: ``LORA``, or :data:`INT8_LORA`.
         r: The rank. The scale of a plain LoRA is ``lora_alpha / r``.
-        lora_alpha: See ``r``. A quantized adapter stores a scale per component instead.
+        lora_alpha: See ``r``; required for a plain LoRA. A quantized adapter stores a scale per
+            component instead.
         use_rslora: Not supported.
         use_dora: Not supported.
         rank_pattern: Not supported.
@@ -73,8 +74,8 @@ class LoraAdapterConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     peft_type: str = "LORA"
-    r: int
-    lora_alpha: float = 0.0
+    r: int = Field(gt=0)
+    lora_alpha: float | None = None
     use_rslora: bool = False
     use_dora: bool = False
     rank_pattern: dict[str, int] = {}
@@ -91,11 +92,8 @@ def read_lora_config(folder: Path) -> LoraAdapterConfig:
     file = folder / CONFIG_FILE
     try:
         config = LoraAdapterConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise ConfigurationError(
-            f"{file} cannot be read: {error}. Name a folder with {CONFIG_FILE} and {WEIGHTS_FILE}, "
-            "as peft saves a LoRA."
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable_file_error(file, error) from error
 
     variants = ("use_rslora", "use_dora", "rank_pattern", "alpha_pattern")
     unsupported = [name for name in variants if getattr(config, name)]
@@ -123,14 +121,29 @@ def read_lora_factors(folder: Path) -> dict[str, LoraFactors]:
         raise ConfigurationError(f"{file} is missing. Copy it there, next to {CONFIG_FILE}.")
 
     tensors = _load_tensors(file)
-    read = _read_quantized if config.peft_type == INT8_LORA else _read_plain
     try:
-        return read(tensors, config)
+        if config.peft_type == INT8_LORA:
+            return _read_quantized(tensors)
+        return _read_plain(tensors, _plain_scale(folder, config))
     except KeyError as error:
         raise ConfigurationError(
             f"{file} has no tensor {error.args[0]!r}, which {CONFIG_FILE} ({config.peft_type}) "
             "requires. The two files must be of the same adapter: copy both again."
         ) from error
+
+
+def _plain_scale(folder: Path, config: LoraAdapterConfig) -> np.float32:
+    """Return the scale alpha / r of a plain LoRA.
+
+    Raises:
+        ConfigurationError: if ``lora_alpha`` is missing.
+    """
+    if config.lora_alpha is None:
+        raise ConfigurationError(
+            f"{folder / CONFIG_FILE} has no lora_alpha, so the scale lora_alpha / r is unknown. "
+            "Copy the file again, or add the value that the adapter was trained with."
+        )
+    return np.float32(config.lora_alpha / config.r)
 
 
 def _load_tensors(file: Path) -> dict[str, NDArray[np.float32]]:
@@ -152,7 +165,7 @@ def _load_tensors(file: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _read_plain(
-    tensors: Mapping[str, NDArray[np.float32]], config: LoraAdapterConfig
+    tensors: Mapping[str, NDArray[np.float32]], scale: np.float32
 ) -> dict[str, LoraFactors]:
     """Return the factors of a LoRA as peft saves it: ``lora_A`` and ``lora_B``."""
     suffix = ".lora_A.weight"
@@ -160,7 +173,6 @@ def _read_plain(
     if not paths:
         raise KeyError(f"*{suffix}")
 
-    scale = np.float32(config.lora_alpha / config.r)
     factors = {}
     for path in paths:
         up = scale * tensors[f"{path}.lora_B.weight"]
@@ -168,9 +180,7 @@ def _read_plain(
     return factors
 
 
-def _read_quantized(
-    tensors: Mapping[str, NDArray[np.float32]], _config: LoraAdapterConfig
-) -> dict[str, LoraFactors]:
+def _read_quantized(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, LoraFactors]:
     """Return the factors of an int8 LoRA.
 
     Per module: ``down`` (rank, in) and ``up`` (rank, out) as int8, ``scale`` (rank) as float32;
@@ -221,9 +231,14 @@ def lora_weights_digest(folder: Path) -> str:
     """
     file = folder / WEIGHTS_FILE
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        return sha256_file(file)[:12]
     except OSError as error:
-        raise ConfigurationError(
-            f"{file} cannot be read: {error}. Name a folder with {CONFIG_FILE} and {WEIGHTS_FILE}, "
-            "as peft saves a LoRA."
-        ) from error
+        raise _unreadable_file_error(file, error) from error
+
+
+def _unreadable_file_error(file: Path, error: Exception) -> ConfigurationError:
+    """Return the error for an adapter file that is missing or malformed."""
+    return ConfigurationError(
+        f"{file} cannot be read: {error}. Name a folder with {CONFIG_FILE} and {WEIGHTS_FILE}, "
+        "as peft saves a LoRA."
+    )

@@ -3,7 +3,6 @@
 import importlib
 import json
 import pkgutil
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from gsim_env.errors import ConfigurationError, unknown_name_error
 from gsim_env.models import backends
 from gsim_env.models.encoders import CachedEncoder, HashingEncoder, SentenceTransformerEncoder
-from gsim_env.models.protocol import Encoder, LanguageModel
+from gsim_env.models.protocol import Encoder, LanguageModel, ModelSpec
 
 __all__ = [
     "BACKENDS",
@@ -41,7 +40,7 @@ class BackendConfig(Protocol):
         ...
 
 
-def parse_model_spec(spec: str | Mapping[str, Any]) -> tuple[str, BackendConfig]:
+def parse_model_spec(spec: ModelSpec) -> tuple[str, BackendConfig]:
     """Return a backend's name and validated configuration from its specification.
 
     Args:
@@ -70,7 +69,7 @@ def parse_model_spec(spec: str | Mapping[str, Any]) -> tuple[str, BackendConfig]
     return name, config
 
 
-def build_language_model(spec: str | Mapping[str, Any]) -> LanguageModel:
+def build_language_model(spec: ModelSpec) -> LanguageModel:
     """Return the language model of a specification; equal specifications share one.
 
     Raises:

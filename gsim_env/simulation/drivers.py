@@ -1,4 +1,4 @@
-"""Drivers of a conversation: they answer its requests, so all produce the same transcript."""
+"""Drivers of a conversation: they answer its requests by models, encoder and chain library."""
 
 from collections.abc import Generator, Mapping, Sequence
 from itertools import chain
@@ -11,6 +11,7 @@ from gsim_env.models import CompletionRequest, EmbeddingRequest, Encoder, Langua
 from gsim_env.models.batching import Batcher
 from gsim_env.simulation.conversation import Answer, ConversationFlow, CustomerTurn, Listen, Request
 from gsim_env.sop import Hit, Search, SopLibrary
+from gsim_env.util.aio import drive_generator
 
 __all__ = ["RequestHandler", "Services", "arun", "drive"]
 
@@ -100,10 +101,4 @@ async def arun(
 
 async def drive(requests: Generator[Request, Any, T], services: Services) -> T:
     """Run a request generator without ``Listen`` to completion and return its result."""
-    try:
-        request = next(requests)
-        while True:
-            request = requests.send(await services.answer(request))
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    return await drive_generator(requests, services.answer)

@@ -1,16 +1,18 @@
-"""Run coroutines from synchronous code on one event-loop thread per process."""
+"""Helpers for asyncio: coroutines in synchronous code, and generators that yield requests."""
 
 import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, TypeVar
 
-__all__ = ["block_on"]
+__all__ = ["block_on", "drive_generator"]
 
 T = TypeVar("T")
+RequestT = TypeVar("RequestT")
+AnswerT = TypeVar("AnswerT")
 
 _loop: asyncio.AbstractEventLoop | None = None
 _lock = threading.Lock()
@@ -28,6 +30,23 @@ def block_on(coroutine: Coroutine[Any, Any, T]) -> T:
     except BaseException:
         future.cancel()
         raise
+
+
+async def drive_generator(
+    requests: Generator[RequestT, AnswerT, T], answer: Callable[[RequestT], Awaitable[AnswerT]]
+) -> T:
+    """Run a generator to its end: await the answer to each yielded request and send it back.
+
+    Returns:
+        The generator's return value.
+    """
+    try:
+        request = next(requests)
+        while True:
+            request = requests.send(await answer(request))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

@@ -135,7 +135,7 @@ class OpenAIModel:
             SimulatorError: when the retries are used up, or at once for an error that a retry
                 cannot resolve; its cause is the :class:`EndpointError` of the last attempt.
         """
-        # Several times as fast as json.dumps, which matters for long prompts.
+        # pydantic's compiled serializer: prompts are long, and every request serializes one.
         payload = to_json(self._body(request))
         attempts = import_optional_module("stamina", "openai").retry_context(
             on=_wait_before_retry,

@@ -71,6 +71,9 @@ class TransformersModel:
         torch = import_optional_module("torch", "transformers")
         transformers = import_optional_module("transformers", "transformers")
         name = self.config.model
+        if self.config.adapter is not None:
+            check_adapter_not_quantized(self.config.adapter)
+
         with log_loading(f"{name} with transformers"):
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, padding_side="left")
             if tokenizer.pad_token is None:
@@ -79,7 +82,6 @@ class TransformersModel:
             dtype = getattr(torch, self.config.dtype)
             model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
             if self.config.adapter is not None:
-                check_adapter_not_quantized(self.config.adapter)
                 peft = import_optional_module("peft", "transformers")
                 model = peft.PeftModel.from_pretrained(model, self.config.adapter)
             return tokenizer, model.to(self.config.device).eval()
