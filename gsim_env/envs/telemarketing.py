@@ -44,7 +44,8 @@ class TelemarketingEnv(gym.Env[str, str]):
 
     ## Starting State
     A customer drawn from the group. ``reset(options=...)`` constrains the draw by ``archetype``,
-    ``concerns``, ``must_contain`` and ``must_not_contain``, or gives a whole ``profile``.
+    ``concerns``, ``ranges``, ``must_contain`` and ``must_not_contain`` (see
+    :class:`~gsim_env.profiles.ProfileConstraints`), or gives a whole ``profile``.
 
     ## Episode End
     Terminated: accepted, declined, hung_up, sales_ended. Truncated: turn_limit. ``info["outcome"]``
@@ -61,7 +62,7 @@ class TelemarketingEnv(gym.Env[str, str]):
     * ``encoder``: ``"minilm"``, ``"hashing"``, a folder or a hub name. Default ``None``:
       ``"hashing"`` with the scripted customer, else ``"minilm"``.
     * ``library``: ``"memory"``, ``"milvus"`` (Milvus Lite) or a Milvus server's URI. Default
-      ``None``: ``"memory"``, or ``"milvus"`` for a large corpus.
+      ``None``: ``"memory"``, or ``"milvus"`` for a corpus of more than 20,000 calls.
     * ``k``: retrieved calls per customer (eq. 8). Default ``10``.
     * ``max_turns``: exchanges until a call is truncated. Default ``15``.
     * ``guidance``: whether the customer model is given the Manager's guidance; ``False`` is the

@@ -34,9 +34,9 @@ class GroupStatistics:
         question_share: Share of customer turns with a question mark.
         turn_length_variance: Raw TLV (eq. 2): the variance of a call's customer turn lengths, mean
             over calls.
-        distinct_1: Distinct words by all words of customer turns
+        distinct_1: Share of distinct words among all words of customer turns
             (:func:`~gsim_env.util.text.distinct_n`).
-        distinct_2: Distinct word pairs by all word pairs; a pair lies within a turn.
+        distinct_2: Share of distinct word pairs among all pairs; a pair lies within a turn.
         exchanges_min: Exchanges of the shortest call, without a last sales turn that has no answer.
         exchanges_median: Median exchanges per call.
         exchanges_max: Exchanges of the longest call.

@@ -177,10 +177,7 @@ class CandidateSteps:
 
 
 def is_reusable(line: str, group: Group, profile_words: frozenset[str]) -> bool:
-    """Return whether a recorded line fits a customer: no names, few personal terms of others.
-
-    A reusable line has no proper noun and few personal terms of another customer.
-    """
+    """Return whether a recorded line fits a customer: no names, few personal terms of others."""
     foreign = group.personal_terms.in_text(line) - profile_words
     return (
         not group.personal_terms.proper_nouns(line) & foreign

@@ -58,7 +58,7 @@ class SimulatorConfig(BaseModel):
     library: str | None = Field(
         default=None,
         description="``memory``, ``milvus`` (Milvus Lite) or a Milvus server's URI; ``None`` for "
-        "``memory``, or ``milvus`` for a large corpus",
+        "``memory``, or ``milvus`` for a corpus of more than 20,000 calls",
     )
     k: int = Field(default=10, ge=1, description="retrieved calls per customer (eq. 8)")
     max_turns: int = Field(default=15, ge=1, description="exchanges until a call is truncated")
@@ -100,7 +100,7 @@ class SimulatorConfig(BaseModel):
 
     @property
     def is_scripted(self) -> bool:
-        """Whether the customer needs no model, so that the core suffices."""
+        """Whether the customer is the ``scripted`` backend, which needs no model."""
         return parse_model_spec(self.customer)[0] == "scripted"
 
     @property

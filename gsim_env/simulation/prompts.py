@@ -58,7 +58,7 @@ def customer_system(group: Group, profile: CustomerProfile) -> ChatMessage:
 def guidance_message(group: Group, guidance: Guidance) -> ChatMessage:
     """Return a guidance as the last prompt message of the customer model.
 
-    It is the last message of a prompt, and the only one that later prompts do not repeat.
+    It is the only message of a prompt that later prompts do not repeat.
     """
     concern = guidance.concern
     content = group.prompts["guidance"].substitute(

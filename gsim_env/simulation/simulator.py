@@ -59,8 +59,8 @@ class Simulator:
         Args:
             rng: The source of random draws.
             options: ``profile`` (a whole :class:`CustomerProfile`, or its fields), or the fields of
-                :class:`ProfileConstraints` (``archetype``, ``concerns``, ``must_contain``,
-                ``must_not_contain``).
+                :class:`ProfileConstraints` (``archetype``, ``concerns``, ``ranges``,
+                ``must_contain``, ``must_not_contain``).
 
         Raises:
             ConfigurationError: if an option is unknown, malformed, or cannot be satisfied.
@@ -90,7 +90,7 @@ class Simulator:
             profile = CustomerProfile.model_validate(options["profile"])
             self.group.check_profile(profile)
         except ValueError as error:
-            raise ConfigurationError(f"Reset options ['profile']: {error}") from error
+            raise ConfigurationError(f"Reset option 'profile': {error}") from error
 
         return profile
 

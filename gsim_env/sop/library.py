@@ -78,7 +78,7 @@ class Indexed:
 class MemoryLibrary:
     """In-memory library of behavior chains (M_SOP): exact profile search with NumPy.
 
-    For up to some ten thousand calls.
+    For corpora of up to some tens of thousands of calls; a search compares all profiles.
     """
 
     def __init__(self, indexed: Indexed) -> None:

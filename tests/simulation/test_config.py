@@ -10,7 +10,9 @@ import pytest
 
 from gsim_env.envs import AsyncTelemarketingEnv, TelemarketingEnv, TelemarketingVectorEnv
 from gsim_env.errors import ConfigurationError
+from gsim_env.simulation import simulator
 from gsim_env.simulation.config import SimulatorConfig, SimulatorOptions
+from gsim_env.simulation.simulator import Simulator
 
 ENV_ARGUMENTS = {"reward": "outcome", "gamma": 1.0, "reveal": False, "render_mode": None}
 
@@ -55,3 +57,23 @@ def test_it_is_plain_data_that_is_checked_again_when_replaced():
     assert config.replace(k=2).k == 2
     with pytest.raises(ConfigurationError, match="k: Input should be"):
         config.replace(k=0)
+
+
+@pytest.mark.parametrize(
+    ("library", "limit", "expected"),
+    [(None, 0, "memory"), (None, -1, "milvus"), ("memory", -1, "memory"), ("milvus", 0, "milvus")],
+)
+def test_a_corpus_above_memory_calls_is_searched_in_milvus_by_default(
+    group, monkeypatch, library, limit, expected
+):
+    opened = []
+    monkeypatch.setattr(simulator, "MEMORY_CALLS", len(group.calls) + limit)
+    monkeypatch.setattr(simulator, "shared_library", lambda *names: opened.append(names[2]))
+    assert Simulator(SimulatorConfig(customer="scripted", library=library)).services
+    assert opened == [expected]
+
+
+def test_the_documented_bound_of_the_memory_library_is_the_one_in_force():
+    bound = f"more than {simulator.MEMORY_CALLS:,} calls"
+    assert bound in SimulatorConfig.model_fields["library"].description
+    assert bound in " ".join(inspect.getdoc(TelemarketingEnv).split())
