@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from gsim_env.dialogue import Outcome
 from gsim_env.rewards.sales_outcome import progress_toward_deal, sales_outcome
 from reward_fns.adapter import ExtraInfo, make_compute_score
 from reward_fns.rows import read_extra_field
@@ -18,7 +19,7 @@ class _SalesCallResult(NamedTuple):
         turn_scores: The ``shaped`` reward of each turn; empty if the row has none.
     """
 
-    outcome: str
+    outcome: Outcome
     turn_scores: Sequence[float]
 
 
@@ -29,9 +30,10 @@ def _read_sales_call_result(
 
     Raises:
         ConfigurationError: if the outcome is missing.
+        ValueError: if it is not legal; the other rows of the batch keep their scores.
     """
     del solution_str, ground_truth  # the whole call is scored, not its last answer
-    outcome = read_extra_field(extra_info, "outcome")
+    outcome = Outcome(read_extra_field(extra_info, "outcome"))  # before it joins a batch of rows
     turn_scores = (extra_info or {}).get("turn_scores", ())
     return _SalesCallResult(outcome, turn_scores)
 

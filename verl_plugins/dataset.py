@@ -12,9 +12,7 @@ __all__ = ["CustomerSeedDataset"]
 
 
 class CustomerSeedDataset(Dataset[dict[str, Any]]):
-    """verl dataset with one row per customer seed, for the gsim agent loops.
-
-    The agent loops are ``gsim_sales`` and ``gsim_customer``.
+    """verl dataset of customer seeds for the agent loops ``gsim_sales`` and ``gsim_customer``.
 
     ``data.train_files`` and ``data.val_files`` are ranges of seeds, ``start:stop``, not files: the
     node ``gsim`` and the seed determine the call. Use disjoint ranges for training and validation.

@@ -33,11 +33,11 @@ logger = logging.getLogger(__name__)
 class CustomerAgentLoop(AgentLoopBase):
     """verl agent loop that trains the customer: one sequence per turn of a simulated call.
 
-    A sequence's prompt is the one that the simulator sends.
-    The guidance is the prompt's last message; later prompts do not repeat it. verl gives each turn
-    the reward of its call, and compares calls, not turns, within a GRPO group. The row's
-    ``extra_info["seed"]`` determines customer, state and salesperson. Extra fields: ``outcome``,
-    ``messages`` (the customer as ``assistant``), ``profile``, ``env_seconds``.
+    A sequence's prompt is the one that the simulator sends. The guidance is the prompt's last
+    message; later prompts do not repeat it. verl gives each turn the reward of its call, and
+    compares calls, not turns, within a GRPO group. The row's ``extra_info["seed"]`` determines
+    customer, state and salesperson. Extra fields: ``outcome``, ``messages`` (the customer as
+    ``assistant``), ``profile``, ``env_seconds`` (time spent in the simulator).
     """
 
     async def run(

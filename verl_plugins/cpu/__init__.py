@@ -1,9 +1,10 @@
 """verl on machines without an accelerator, for tests, demonstrations and small models.
 
-Only the environment variable ``GSIM_VERL_CPU=1`` switches it on. Modules, each for one thing that
-verl 0.9.1 lacks on a CPU: ``platform`` (the device), ``engine`` (FSDP), ``rollout`` (generation
-with transformers, also usable on a GPU), ``shared_prefix`` (a prompt shared by several samples is
-computed once), ``vllm_weights`` (weight synchronization with vLLM's CPU build).
+The environment variable ``GSIM_VERL_CPU=1`` enables it. Modules, each for one thing that
+verl 0.9.1 lacks on a CPU: ``platform`` (the device), ``engine`` (FSDP), ``rollout`` and
+``sampler`` (generation with transformers, also usable on a GPU), ``shared_prefix`` (a prompt shared
+by several samples is computed once), ``vllm_weights`` (weight synchronization with vLLM's CPU
+build).
 """
 
 import os

@@ -14,9 +14,8 @@ __all__ = ["register"]
 def register() -> None:
     """Patch vLLM's CPU build to keep linear layers' weights, so that verl can update them.
 
-    Without ``GSIM_VERL_CPU=1``, do nothing.
-
-    vLLM calls it in each of its processes before it loads a model.
+    Does nothing without ``GSIM_VERL_CPU=1``. vLLM calls it in each of its processes before it loads
+    a model.
     """
     if not is_cpu_support_enabled():
         return

@@ -1,6 +1,7 @@
 """Comparison of customer models on held-out contexts by pattern, format and semantic reward."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,7 +36,6 @@ RESAMPLES = 2000
 SAMPLES = 12
 """Contexts in samples.md."""
 
-
 Responses = list[list[str]]
 """A model's responses, by seed and context."""
 
@@ -57,6 +57,10 @@ def main(
 
     Confidence intervals are bootstrapped over dialogues, because turns of a dialogue are alike.
     """
+    # Loaded first: a wrong name fails before the long sampling.
+    judge = load_discriminator(discriminator)
+    encoder = shared_cached_encoder("minilm")
+
     folders = dict(map(parse_name_value, model))
     tokenizer = AutoTokenizer.from_pretrained(next(iter(folders.values())))
     rows = sample_contexts(
@@ -74,9 +78,7 @@ def main(
         "dialogues": len(set(_dialogue_ids(rows))),
         "seeds": seeds,
         "sampling": SAMPLING._asdict(),
-        **_compare_models(
-            rows, responses, load_discriminator(discriminator), shared_cached_encoder("minilm")
-        ),
+        **_compare_models(rows, responses, judge, encoder),
     }
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "report.json", json.dumps(report, indent=1) + "\n")
@@ -181,9 +183,10 @@ def _summarize_metric(scores: NDArray[np.float64], calls: Sequence[str]) -> dict
         return float(sums[indices].sum() / sizes[indices].sum())
 
     interval = bootstrap_interval(len(dialogues), weighted_mean, RESAMPLES)
+    bounds = (interval.low, interval.high)  # NaN for a single dialogue; JSON has no NaN
     return {
         "mean": round(interval.value, 4),
-        "ci95": [round(interval.low, 4), round(interval.high, 4)],
+        "ci95": [None if math.isnan(bound) else round(bound, 4) for bound in bounds],
         "by_seed": scores.mean(axis=1).round(4).tolist(),
     }
 

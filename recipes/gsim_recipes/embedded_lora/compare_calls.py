@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from gsim_env.evaluation.output import read_evaluation_results
+from gsim_env.evaluation.output import read_evaluated_calls, read_evaluation_results
 from gsim_env.evaluation.records import HUMAN, EvaluatedCall
 from gsim_env.util.files import write_atomically
 from gsim_env.util.stats import bootstrap_interval
@@ -43,8 +43,13 @@ def main(
     lengths: dict[str, Lengths] = {}
     for folder in evaluations:
         results = read_evaluation_results(folder)
-        calls = _calls_by_method(folder / "calls.jsonl")
+        calls = _calls_by_method(read_evaluated_calls(folder))
         for method, fidelity in results.fidelity.items():
+            if method in statistics and method != HUMAN:
+                raise typer.BadParameter(
+                    f"{folder} has the method {method!r}, as another evaluation does. Give the "
+                    "methods of the evaluations different names."
+                )
             measured = fidelity.model_dump(mode="json")
             lengths[method] = _turn_lengths(calls[method])
             statistics[method] = {
@@ -60,13 +65,12 @@ def main(
     write_atomically(out, json.dumps(statistics, indent=2) + "\n")
 
 
-def _calls_by_method(file: Path) -> dict[str, list[EvaluatedCall]]:
-    """Read the calls of an evaluation by method; human calls are under ``human``."""
-    calls: dict[str, list[EvaluatedCall]] = defaultdict(list)
-    for line in file.read_bytes().splitlines():
-        call = EvaluatedCall.model_validate_json(line)
-        calls[call.method].append(call)
-    return calls
+def _calls_by_method(calls: Iterable[EvaluatedCall]) -> dict[str, list[EvaluatedCall]]:
+    """Return an evaluation's calls by method; human calls are under ``human``."""
+    by_method: dict[str, list[EvaluatedCall]] = defaultdict(list)
+    for call in calls:
+        by_method[call.method].append(call)
+    return by_method
 
 
 def _turn_lengths(calls: Iterable[EvaluatedCall]) -> Lengths:

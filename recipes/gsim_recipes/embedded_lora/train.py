@@ -8,7 +8,6 @@ quotes the answer among the reference utterances, so that the model learns to re
 checkpoint is saved after every epoch; to resume after an interruption, rerun the same command.
 """
 
-import hashlib
 import json
 import math
 import random
@@ -32,6 +31,7 @@ from gsim_env.models.encoders import SentenceTransformerEncoder
 from gsim_env.simulation.replay import replay
 from gsim_env.sop.index import index_calls
 from gsim_env.sop.library import MemoryLibrary
+from gsim_env.util.files import sha256_file, write_atomically
 from gsim_recipes.embedded_lora.packing import (
     IGNORED,
     PackedCall,
@@ -42,6 +42,9 @@ from gsim_recipes.embedded_lora.packing import (
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 Pack = Callable[..., PackedCall]
+
+Log = list[dict[str, float | None]]
+"""Losses and time of each epoch; ``None`` if not measured."""
 
 app = typer.Typer(add_completion=False)
 
@@ -185,16 +188,16 @@ def _train_lora(settings: _Settings) -> None:
 
         model.save_pretrained(str(settings.out))
         checkpoint = {"epochs_done": epoch + 1, "log": log}
-        (settings.out / "checkpoint.json").write_text(json.dumps(checkpoint))
+        write_atomically(settings.out / "checkpoint.json", json.dumps(checkpoint))
 
     _save_in_half_precision(settings.out)
     _write_record(settings, group, data.held_ids, log)
 
 
-def _start_or_resume(model: Any, settings: _Settings) -> tuple[Any, int, list[dict[str, float]]]:
+def _start_or_resume(model: Any, settings: _Settings) -> tuple[Any, int, Log]:
     """Return the model with a trainable LoRA, the number of epochs done, and their losses."""
     epochs_done = 0
-    log: list[dict[str, float]] = []
+    log: Log = []
     checkpoint = settings.out / "checkpoint.json"
     if checkpoint.is_file():
         saved = json.loads(checkpoint.read_text())
@@ -207,9 +210,7 @@ def _start_or_resume(model: Any, settings: _Settings) -> tuple[Any, int, list[di
     return model, epochs_done, log
 
 
-def _write_record(
-    settings: _Settings, group: Group, held_ids: set[str], log: list[dict[str, float]]
-) -> None:
+def _write_record(settings: _Settings, group: Group, held_ids: set[str], log: Log) -> None:
     """Write ``training.json``: the arguments, the hashes of the inputs, and the losses."""
     base = settings.base
     arguments = {
@@ -217,14 +218,12 @@ def _write_record(
     }
     record = {
         "arguments": arguments,
-        "base_sha256": (
-            hashlib.sha256(base.read_bytes()).hexdigest() if base.is_file() else str(base)
-        ),
+        "base_sha256": sha256_file(base) if base.is_file() else str(base),
         "group_sha256": group.digest,
         "calls": {"train": len(group.calls) - len(held_ids), "held_out": sorted(held_ids)},
         "log": log,
     }
-    (settings.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+    write_atomically(settings.out / "training.json", json.dumps(record, indent=1) + "\n")
 
 
 def _load_base_model(base: Path) -> tuple[Any, Any]:
@@ -286,8 +285,11 @@ def _scheduled_learning_rate(step: int, steps: int, settings: _Settings) -> floa
 
 
 @torch.no_grad()
-def _held_out_loss(model: Any, calls: list[PackedCall]) -> float:
-    """Return the mean cross-entropy per customer token of held-out calls."""
+def _held_out_loss(model: Any, calls: list[PackedCall]) -> float | None:
+    """Return the mean cross-entropy per customer token of held-out calls; ``None`` without any."""
+    if not calls:
+        return None
+
     model.eval()
     total = sum(float(_summed_loss(model, call)) for call in calls)
     return round(total / sum(int((call.labels != IGNORED).sum()) for call in calls), 4)

@@ -8,8 +8,6 @@ the result is the same as without the interruption.
 """
 
 import json
-import shlex
-import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 from gsim_env.envs.script_lines import script_lines
 from gsim_env.groups import load_group
 from gsim_env.util.files import write_atomically
+from gsim_recipes.command_line import current_shell_command
 from gsim_recipes.ppo_lines.agent import CHUNK, PPO_SETTINGS, PPOSalesAgent, train_sales_agent
 from gsim_recipes.ppo_lines.held_out_evaluation import HeldOutEvaluation, Policy
 from gsim_recipes.ppo_lines.report import (
@@ -80,7 +79,7 @@ def main(
         for number in seeds
     }
 
-    command = shlex.join(["python", "-m", "gsim_recipes.ppo_lines.train", *sys.argv[1:]])
+    command = current_shell_command("gsim_recipes.ppo_lines.train")
     report = {"command": command, **acceptance_report(evaluation, trained, steps)}
     curves = {number: agent.curve for number, agent in trained.items()}
 

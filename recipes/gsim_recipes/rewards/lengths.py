@@ -8,8 +8,6 @@ if the human's length is unknown, a short answer is the safe choice. Writes ``le
 """
 
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +21,7 @@ from gsim_env.rewards.format import format_reward
 from gsim_env.rewards.turns import Turn
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.text import count_words
+from gsim_recipes.command_line import current_shell_command
 
 __all__ = ["format_reward_by_length", "mean_format_reward"]
 
@@ -39,7 +38,7 @@ def main(
     """Reward constant answer lengths, and permuted human lengths, by the format reward (eq. 10)."""
     references = [row["reward_model"]["ground_truth"] for row in read_rows(d_sim)]
     report = {
-        "command": shlex.join(["python", "-m", "gsim_recipes.rewards.lengths", *sys.argv[1:]]),
+        "command": current_shell_command("gsim_recipes.rewards.lengths"),
         "d_sim_sha256": sha256_file(d_sim),
         **format_reward_by_length(references),
     }

@@ -11,8 +11,6 @@ be trained on any of them. Resumes after an interruption: rerun the same command
 """
 
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +27,7 @@ from gsim_env.rewards.pattern import load_discriminator
 from gsim_env.rewards.semantic import DELTA
 from gsim_env.rewards.turns import FLOOR
 from gsim_env.util.files import sha256_file, write_atomically
+from gsim_recipes.command_line import current_shell_command
 from gsim_recipes.rewards.adversarial import adversarial_rewards
 from gsim_recipes.rewards.probes import (
     GradedAnswers,
@@ -94,7 +93,7 @@ def main(
     humans = [probe.human for probe in test]
 
     report = {
-        "command": shlex.join(["python", "-m", "gsim_recipes.rewards.run", *sys.argv[1:]]),
+        "command": current_shell_command("gsim_recipes.rewards.run"),
         "sha256": {"d_sim": sha256_file(d_sim), "probes": sha256_file(probes_file)},
         "discriminator": trained.name,
         "worded_by": count_answers_by_model(probes_file),

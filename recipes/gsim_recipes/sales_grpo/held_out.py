@@ -1,14 +1,15 @@
 """Comparison of salesperson models on held-out calls, from verl's validation dumps."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter
 
 from gsim_env.evaluation.compare import mean_difference_interval
+from gsim_env.evaluation.schema import IntervalField
 from gsim_env.util.files import sha256_file, write_atomically
 from gsim_env.util.stats import ConfidenceInterval, mean_confidence_interval
 from gsim_recipes.command_line import current_shell_command, parse_name_value
@@ -99,9 +100,9 @@ def _metric_differences(first: Sequence[Call], second: Sequence[Call]) -> dict[s
 
 
 def _interval_as_json(interval: ConfidenceInterval) -> dict[str, float | None]:
-    """Return an interval's fields as JSON values, with ``None`` for NaN."""
-    fields = interval._asdict()
-    return {name: None if math.isnan(value) else round(value, 6) for name, value in fields.items()}
+    """Return an interval's fields as in ``results.json`` of an evaluation: NaN is ``None``."""
+    fields: dict[str, float | None] = TypeAdapter(IntervalField).dump_python(interval)
+    return fields
 
 
 def _calls_as_markdown(calls_by_model: Mapping[str, Sequence[Call]]) -> str:
