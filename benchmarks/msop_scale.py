@@ -136,7 +136,10 @@ def by_archetype(asked: Sequence[Search]) -> Iterator[tuple[str | None, list[int
 
 
 class Raw:
-    """Raw pymilvus on the same two collections: one search per archetype, one query by keys."""
+    """Raw pymilvus on the same two collections: one search per archetype, one query by keys.
+
+    It repeats the library's calls on purpose, as the reference that the library is compared with.
+    """
 
     def __init__(self, library: MilvusLibrary) -> None:
         """Use the client and the collections of ``library``."""
